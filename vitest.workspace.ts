@@ -1,9 +1,35 @@
-import { defineConfig } from "vitest/config"
+import { existsSync, globSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { defineConfig, mergeConfig } from "vitest/config"
 
-export default defineConfig({
+/**
+ * One project per workspace package. What a package needs beyond these defaults stands in its own `vitest.config.ts`.
+ *
+ * `--mode long` runs the files `*.long.test.ts` alone; every other run leaves them out.
+ */
+export default defineConfig(async ({ mode }) => ({
   test: {
-    projects: ["packages/*", "examples/*"].map((root) => root),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    projects: await Promise.all(packages().map((root) => project(root, mode === "long"))),
   },
-})
+}))
+
+const packages = (): ReadonlyArray<string> =>
+  globSync(["packages/*", "examples/*", "test-services", "scripts"], { cwd: import.meta.dirname })
+    .filter((root) => existsSync(join(import.meta.dirname, root, "package.json")) || root === "scripts")
+    .sort()
+
+const project = async (root: string, long: boolean) => {
+  const config = join(import.meta.dirname, root, "vitest.config.ts")
+  const defaults = {
+    root: join(import.meta.dirname, root),
+    test: {
+      name: root.replace(/^packages\//, ""),
+      include: [long ? "**/*.long.test.ts" : "**/*.test.ts"],
+      exclude: ["**/node_modules/**", "**/dist/**", ...(long ? [] : ["**/*.long.test.ts"])],
+      testTimeout: long ? 300_000 : 20_000,
+      hookTimeout: 60_000,
+    },
+  }
+  return existsSync(config) ? mergeConfig(defaults, (await import(pathToFileURL(config).href)).default) : defaults
+}

@@ -1,0 +1,14 @@
+/**
+ * Real PostgreSQL, Redis and MariaDB servers for tests, started from installed binaries and gone with the process.
+ *
+ * A test file that wants to break a server starts its own; the others share one through the global setups
+ * `@multistatus/test-services/{postgres,redis,redis-cluster,mariadb}`.
+ *
+ * @since 0.1.0
+ */
+export { freshDatabase } from "./freshDatabase.ts"
+export type { Server, ServerOptions } from "./Server.ts"
+export { startMariadb } from "./startMariadb.ts"
+export { startPostgres } from "./startPostgres.ts"
+export { type RedisOptions, startRedis } from "./startRedis.ts"
+export type {} from "./Provided.ts"
