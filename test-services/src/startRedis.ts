@@ -77,12 +77,24 @@ export const startRedis = async (options: RedisOptions = {}): Promise<Server> =>
 }
 
 const settings = (port: number, { durable = false }: RedisOptions): ReadonlyArray<string> => [
-  ...["--bind", "127.0.0.1", "--port", String(port), "--databases", "1024", "--save", ""],
+  "--bind",
+  "127.0.0.1",
+  "--port",
+  String(port),
+  "--databases",
+  "1024",
+  "--save",
+  "",
   ...(durable ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
 ]
 
 const clusterSettings = (busPort: number): ReadonlyArray<string> => [
-  ...["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--cluster-node-timeout", "2000"],
+  "--cluster-enabled",
+  "yes",
+  "--cluster-port",
+  String(busPort),
+  "--cluster-node-timeout",
+  "2000",
 ]
 
 const answered = (reply: string): void => {
