@@ -1,0 +1,83 @@
+/**
+ * What the environment says about this server: read once, checked at once.
+ */
+
+/**
+ * The server's configuration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Configuration {
+  /** `PORT`, 0 for any free one. Default 3000. */
+  readonly port: number
+  /** `FRAMEWORK`. Default `fastify`. */
+  readonly framework: "express" | "fastify"
+  /** `DATABASE_URL`. Default: SQLite in memory. */
+  readonly databaseUrl: string
+  /** `MAX_OPERATIONS` of one batch. Default 1,000. */
+  readonly maxOperations: number
+  /** `MAX_BODY_BYTES` of one request. Default 10 MiB. */
+  readonly maxBodyBytes: number
+  /** `DEADLINE_MS` of one batch. Default 30,000. */
+  readonly deadlineMs: number
+  /** `CONCURRENCY` of the operations of one batch. Default 10. */
+  readonly concurrency: number
+}
+
+/**
+ * A variable of the environment with a value that is not accepted.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError"
+
+  constructor(variable: string, value: string, accepted: string) {
+    super(`${variable}=${value} is not accepted: ${accepted}`)
+  }
+}
+
+/**
+ * Reads the configuration from the environment, or throws a `ConfigurationError` for the first wrong value.
+ *
+ * **Details** A variable that is empty counts as not set.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readConfiguration = (environment: Readonly<Record<string, string | undefined>>): Configuration => ({
+  port: whole(environment, "PORT", { minimum: 0, maximum: 65_535, fallback: 3000 }),
+  framework: oneOf(environment, "FRAMEWORK", ["fastify", "express"]),
+  databaseUrl: environment["DATABASE_URL"] || "sqlite::memory:",
+  maxOperations: whole(environment, "MAX_OPERATIONS", { minimum: 1, maximum: 1_000_000, fallback: 1000 }),
+  maxBodyBytes: whole(environment, "MAX_BODY_BYTES", { minimum: 1, maximum: 2 ** 30, fallback: 10 * 2 ** 20 }),
+  // Timers of Node count milliseconds in 31 bits; a longer one would fire at once.
+  deadlineMs: whole(environment, "DEADLINE_MS", { minimum: 1, maximum: 2 ** 31 - 1, fallback: 30_000 }),
+  concurrency: whole(environment, "CONCURRENCY", { minimum: 1, maximum: 10_000, fallback: 10 }),
+})
+
+const whole = (
+  environment: Readonly<Record<string, string | undefined>>,
+  variable: string,
+  range: { readonly minimum: number; readonly maximum: number; readonly fallback: number },
+): number => {
+  const value = environment[variable]
+  if (value === undefined || value === "") return range.fallback
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+  if (number >= range.minimum && number <= range.maximum) return number
+  throw new ConfigurationError(variable, value, `a whole number from ${range.minimum} to ${range.maximum}`)
+}
+
+const oneOf = <Value extends string>(
+  environment: Readonly<Record<string, string | undefined>>,
+  variable: string,
+  accepted: readonly [Value, ...ReadonlyArray<Value>],
+): Value => {
+  const value = environment[variable]
+  if (value === undefined || value === "") return accepted[0]
+  const found = accepted.find((candidate) => candidate === value)
+  if (found !== undefined) return found
+  throw new ConfigurationError(variable, value, accepted.join(" or "))
+}

@@ -1,0 +1,71 @@
+/**
+ * The database schema, the same on every dialect.
+ */
+import type { OpenedDatabase } from "@multistatus/store-sql"
+import { type Generated, sql } from "kysely"
+
+/**
+ * The tables, as Kysely sees them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Tables {
+  readonly users: {
+    /** Order of creation. */
+    readonly seq: Generated<number>
+    readonly id: string
+    readonly name: string
+    readonly email: string | null
+    /** The email in lower case: what makes two of them the same. */
+    readonly email_key: string | null
+    /** Every other member of the user, as JSON text. */
+    readonly attributes: string
+  }
+}
+
+/**
+ * Creates the tables where they are missing.
+ *
+ * **Details** Servers that start on one PostgreSQL database at once take turns.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const migrate = async ({ db, dialect }: OpenedDatabase<Tables>): Promise<void> => {
+  const { seq, text, longText, suffix } = types[dialect]
+  await db.transaction().execute(async (transaction) => {
+    if (dialect === "postgres")
+      await sql`select pg_advisory_xact_lock(hashtext('multistatus example'))`.execute(transaction)
+    await sql`
+      create table if not exists users (
+        seq ${seq},
+        id ${text} not null unique,
+        name ${text} not null,
+        email ${text},
+        email_key ${text} unique,
+        attributes ${longText} not null
+      ) ${suffix}
+    `.execute(transaction)
+  })
+}
+
+const postgres = {
+  seq: sql`bigint generated always as identity primary key`,
+  text: sql`text`,
+  longText: sql`text`,
+  suffix: sql``,
+}
+
+const types = {
+  sqlite: { ...postgres, seq: sql`integer primary key autoincrement` },
+  pglite: postgres,
+  postgres,
+  mysql: {
+    seq: sql`bigint auto_increment primary key`,
+    text: sql`varchar(320)`,
+    longText: sql`longtext`,
+    // The default collations would take ids and emails that differ in case or accents for the same.
+    suffix: sql`character set utf8mb4 collate utf8mb4_bin`,
+  },
+}

@@ -1,0 +1,81 @@
+/**
+ * What a client may say about a user. Both schemas are Standard Schemas.
+ */
+import * as z from "zod"
+
+import { type FieldFailure, invalid } from "./UserFailure.ts"
+
+// NUL and lone surrogates are valid in JSON, but PostgreSQL refuses the one and silently replaces the other.
+const unstorable = /[\0\p{Surrogate}]/u
+
+const name = z
+  .string({ error: ({ input }) => (input === undefined ? "Name is required" : "Name must be a string") })
+  .refine(
+    (text) => text.length > 0 && text.length <= 400 && [...text].length <= 200,
+    "Name must have 1 to 200 characters",
+  )
+  .refine((text) => !unstorable.test(text), "Name must be valid Unicode without NUL")
+
+const email = z.email("Invalid email format").max(254, "Invalid email format").nullish()
+
+/**
+ * A user to create: a name, an email or none, and any other members.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const NewUser = z
+  .looseObject({ name, email }, "A user must be an object")
+  // Ids are the server's to give.
+  .transform(({ id: _, ...user }): NewUser => user)
+
+/**
+ * A user to create, decoded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NewUser {
+  readonly name: string
+  readonly email?: string | null | undefined
+  readonly [member: string]: unknown
+}
+
+/**
+ * Members of a user to change; `email: null` takes the email away.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UserPatch = z
+  .looseObject({ name: name.optional(), email }, "A user must be an object")
+  // A row of a bulk update carries one.
+  .transform(({ id: _, ...patch }): UserPatch => patch)
+
+/**
+ * Members of a user to change, decoded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserPatch {
+  readonly name?: string | undefined
+  readonly email?: string | null | undefined
+  readonly [member: string]: unknown
+}
+
+/**
+ * Decodes input, or throws a `VALIDATION_ERROR` that names the fields at fault.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const validate = <Output>(schema: z.ZodType<Output>, input: unknown): Output => {
+  const { success, data, error } = schema.safeParse(input)
+  if (success) return data
+  const [first, ...others] = error.issues.map(({ path, message }): FieldFailure => ({
+    ...(path.length > 0 && { field: path.join(".") }),
+    message,
+  }))
+  throw invalid([first ?? { message: "Invalid input" }, ...others])
+}

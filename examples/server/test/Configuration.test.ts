@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest"
+
+import { readConfiguration } from "../src/Configuration.ts"
+
+describe("readConfiguration", () => {
+  it("has a default for everything", () => {
+    expect(readConfiguration({ PORT: "" })).toEqual({
+      port: 3000,
+      framework: "fastify",
+      databaseUrl: "sqlite::memory:",
+      maxOperations: 1000,
+      maxBodyBytes: 10_485_760,
+      deadlineMs: 30_000,
+      concurrency: 10,
+    })
+  })
+
+  it("reads every variable", () => {
+    const environment = {
+      PORT: "0",
+      FRAMEWORK: "express",
+      DATABASE_URL: "sqlite:users.db",
+      MAX_OPERATIONS: "5",
+      MAX_BODY_BYTES: "1000",
+      DEADLINE_MS: "250",
+      CONCURRENCY: "1",
+    }
+    expect(readConfiguration(environment)).toEqual({
+      port: 0,
+      framework: "express",
+      databaseUrl: "sqlite:users.db",
+      maxOperations: 5,
+      maxBodyBytes: 1000,
+      deadlineMs: 250,
+      concurrency: 1,
+    })
+  })
+
+  it.each([
+    ["PORT", "http", "a whole number from 0 to 65535"],
+    ["PORT", "65536", "a whole number from 0 to 65535"],
+    ["PORT", "-1", "a whole number from 0 to 65535"],
+    ["FRAMEWORK", "koa", "fastify or express"],
+    ["MAX_OPERATIONS", "0", "a whole number from 1 to 1000000"],
+    ["MAX_BODY_BYTES", "10MB", "a whole number from 1 to 1073741824"],
+    ["DEADLINE_MS", "1e3", "a whole number from 1 to 2147483647"],
+    ["CONCURRENCY", "1.5", "a whole number from 1 to 10000"],
+  ])("names %s=%s and what is accepted", (variable, value, accepted) => {
+    expect(() => readConfiguration({ [variable]: value })).toThrow(`${variable}=${value} is not accepted: ${accepted}`)
+  })
+})
