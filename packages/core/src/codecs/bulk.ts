@@ -1,0 +1,104 @@
+/** One action, many items: `{"users":[{…},{…}]}` in, `{"created":2,"users":[…]}` out. */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import type { Batch } from "../domain/Batch.ts"
+import { tally } from "../domain/Batch.ts"
+import { type Failure, failure } from "../domain/Failure.ts"
+import * as Json from "../domain/Json.ts"
+import type { Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import * as Strategy from "../domain/Strategy.ts"
+import type { Codec, EncodeOptions, Encoded } from "../ports/Codec.ts"
+import * as MultiStatus from "./multiStatus.ts"
+import * as OperationList from "./operationList.ts"
+
+/** @category models @since 0.1.0 */
+export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
+  readonly action: string
+  /** Member that holds the items, in requests and answers: `users`. */
+  readonly list: string
+  /** Member of the answer that counts what was done: `created`. */
+  readonly count: string
+  /** HTTP status when every item succeeded: 201 for a creation, else 200. */
+  readonly good: number
+  /** Whether an item names an existing resource: an id, or an object with `id`. */
+  readonly identified: boolean
+  /** Items with the same key run in request order among themselves. Default: their `id`. */
+  readonly orderBy?: ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined) | undefined
+}
+
+/**
+ * The codec of bulk endpoints. `input` of an operation is the item, without its `id` where it is identified.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: BulkOptions): Codec<unknown> => ({
+  kind: "bulk",
+  list: options.list,
+  decode: (envelope, decoding) =>
+    Result.flatMap(OperationList.read(envelope, options.list, decoding), ({ envelope: { atomic, stop_after }, items }) => {
+      const tooLarge = OperationList.sizeGuard(envelope, decoding)
+      return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
+        strategy,
+        operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), options)),
+      }))
+    }),
+  encode: (batch, encoding) => encodeAllGood(batch, options, encoding) ?? encodeMixed(batch, options, encoding),
+})
+
+const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, options: BulkOptions): Operation => {
+  const { action, identified, orderBy = ({ id }) => id } = options
+  const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
+  const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
+  const wrong = tooLarge ?? (Result.isFailure(read) ? read.failure : OperationList.poisonGuard(item))
+  return {
+    index,
+    id,
+    action,
+    input: data,
+    target: wrong === undefined ? orderBy({ id, data }) : undefined,
+    dependsOn: [],
+    result: wrong === undefined ? undefined : OperationResult.error(wrong),
+  }
+}
+
+interface Item {
+  readonly id: string | undefined
+  readonly data: unknown
+}
+
+const readIdentified = (item: unknown): Result.Result<Item, Failure> => {
+  if (!Predicate.isObject(item)) return Result.map(OperationList.readTargetId(item), (id) => ({ id, data: undefined }))
+  const { id: given, ...data } = item as Readonly<Record<string, unknown>>
+  return given === undefined
+    ? Result.fail(failure("VALIDATION_ERROR", `"id" is missing`, { field: "id" }))
+    : Result.map(OperationList.readTargetId(given), (id) => ({ id, data }))
+}
+
+const encodeMixed = (batch: Batch, options: BulkOptions, encoding: EncodeOptions): Encoded =>
+  MultiStatus.encode(batch, { ...MultiStatus.defaults, ...options }, encoding, ({ succeeded }) => ({
+    [options.count]: succeeded,
+  }))
+
+// Undefined where the short form does not fit: something failed, cannot be encoded, or is too large.
+const encodeAllGood = (batch: Batch, options: BulkOptions, { prefer, responseBytes }: EncodeOptions): Encoded | undefined => {
+  const counted = tally(batch)
+  if (MultiStatus.verdict(counted) !== "success") return undefined
+  const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })
+  const body = stringify({
+    [options.count]: counted.succeeded,
+    ...(prefer !== "minimal" && { [options.list]: values() }),
+  })
+  if (body === undefined || Json.utf8Length(body) > (responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
+  const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
+  return { status, body, honoured: prefer !== undefined }
+}
+
+const stringify = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}

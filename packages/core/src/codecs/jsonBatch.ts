@@ -1,0 +1,67 @@
+/**
+ * JSON batches of sub-requests: `{"requests":[{"id","method","url","headers","body","dependsOn"}]}` in,
+ * `{"responses":[{"id","status","headers","body"}]}` out, as clients of Microsoft Graph and OData 4.01 speak it.
+ */
+import * as Result from "effect/Result"
+import { BatchError } from "../domain/BatchError.ts"
+import * as Strategy from "../domain/Strategy.ts"
+import type { HeaderRules } from "../domain/HeaderRules.ts"
+import type { SubRequest } from "../domain/SubRequest.ts"
+import type { Codec } from "../ports/Codec.ts"
+import * as OperationList from "./operationList.ts"
+import * as SubRequests from "./subRequests.ts"
+import * as SubResponses from "./subResponses.ts"
+
+/** @category models @since 0.1.0 */
+export interface JsonBatchOptions {
+  readonly headers: HeaderRules
+  /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
+  readonly exposeHeaders?: ReadonlyArray<string> | undefined
+  /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
+  readonly contentType?: boolean | undefined
+}
+
+/**
+ * The codec of JSON batches. The answer is always 200.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
+  const list = "requests"
+  const encodeResponses = SubResponses.encoder(options)
+  return {
+    kind: "requests",
+    list,
+    decode: (envelope, decoding) =>
+      Result.gen(function* () {
+        const { envelope: members, items } = yield* OperationList.read(envelope, list, decoding)
+        const strategy = yield* Strategy.choose(decoding.strategy, {
+          atomic: members["atomic"],
+          stopAfter: members["stop_after"],
+        })
+        yield* refuseGroups(items)
+        const operations = yield* SubRequests.decode(items, {
+          headers: options.headers,
+          tooLarge: OperationList.sizeGuard(envelope, decoding),
+          mayRefer: envelope.text === undefined || /@\{|\\u00/.test(envelope.text),
+        })
+        return { strategy, operations }
+      }),
+    encode: (batch, { responseBytes }) => ({ status: 200, body: encodeResponses(batch, responseBytes), honoured: false }),
+  }
+}
+
+// A group that is not run as one would be a pretence, so the field is never passed over.
+const refuseGroups = (items: ReadonlyArray<unknown>): Result.Result<void, BatchError> => {
+  const index = items.findIndex((item) => typeof item === "object" && item !== null && Object.hasOwn(item, "atomicityGroup"))
+  return index === -1
+    ? Result.succeed(undefined)
+    : Result.fail(
+        BatchError.invalid(
+          "STRATEGY_NOT_OFFERED",
+          `This endpoint does not offer "atomicityGroup": send these requests without it`,
+          `/requests/${index}/atomicityGroup`,
+        ),
+      )
+}

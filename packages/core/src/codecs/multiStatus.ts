@@ -1,0 +1,142 @@
+/** The answer of bulk and operations endpoints: one status for the batch, one result per operation. */
+import * as Predicate from "effect/Predicate"
+import { type Batch, type Tally, tally } from "../domain/Batch.ts"
+import { type Failure, failure } from "../domain/Failure.ts"
+import * as Json from "../domain/Json.ts"
+import type { Operation } from "../domain/Operation.ts"
+import type { OperationResult } from "../domain/OperationResult.ts"
+import type { EncodeOptions, Encoded, Listing } from "../ports/Codec.ts"
+
+/** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). @category models @since 0.1.0 */
+export type StatusMode = "mixed" | "200" | "207"
+
+/** @category models @since 0.1.0 */
+export interface MultiStatusOptions {
+  /** Which results are listed. Default `all`. */
+  readonly listing: Listing
+  /** Whether a success carries what the action returned, as `data`. Default false. */
+  readonly data: boolean
+  /** Default `mixed`. */
+  readonly status: StatusMode
+}
+
+/** @category constructors @since 0.1.0 */
+export const defaults: MultiStatusOptions = { listing: "all", data: false, status: "mixed" }
+
+/** The status of the whole: `partial` means that some succeeded and some did not. @category getters @since 0.1.0 */
+export const verdict = ({ succeeded, failed, skipped }: Tally): "success" | "partial" | "failed" => {
+  if (failed + skipped === 0) return "success"
+  return succeeded === 0 ? "failed" : "partial"
+}
+
+/** The HTTP status of the whole. @category getters @since 0.1.0 */
+export const httpStatus = (mode: StatusMode, counted: Tally, good: number): number => {
+  if (mode !== "mixed") return Number(mode)
+  return verdict(counted) === "success" ? good : 207
+}
+
+/** A failure as the client sees it. @category encoding @since 0.1.0 */
+export const encodeFailure = ({ code, message, field, errors, retryable, retryAfter }: Failure) => ({
+  code,
+  message,
+  field,
+  errors,
+  retryable,
+  retry_after: retryAfter,
+})
+
+/** The id of a result: that of what was returned, or else the one the operation was for. @category getters @since 0.1.0 */
+export const idOf = ({ id, result }: Operation): string | number | undefined => {
+  const value = result?.outcome === "success" ? result.value : undefined
+  if (!Predicate.isObject(value) || !Object.hasOwn(value, "id")) return id
+  const own = (value as { readonly id: unknown }).id
+  return typeof own === "string" || typeof own === "number" ? own : id
+}
+
+/** What a client is told of a result that would have made the response too large. @category constructors @since 0.1.0 */
+export const tooLarge = (result: OperationResult): Failure =>
+  failure(
+    "RESPONSE_TOO_LARGE",
+    result.outcome === "success"
+      ? "The operation ran and succeeded, but its result does not fit in the response"
+      : "The operation was answered, but its result does not fit in the response",
+    { retryable: false },
+  )
+
+const encodeResult = (operation: Operation, withData: boolean) => {
+  const { index } = operation
+  const result = operation.result!
+  const status = result.outcome
+  return status === "success"
+    ? { index, status, id: idOf(operation), data: withData ? result.value : undefined }
+    : { index, status, id: operation.id, error: encodeFailure(result.failure!) }
+}
+
+const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["prefer"]): Listing => {
+  if (prefer === "minimal") return "failed"
+  return prefer === "representation" ? "all" : options.listing
+}
+
+/**
+ * Encodes the results of a batch, with `extra` members (such as `created`) between the counts and the results.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (
+  batch: Batch,
+  options: MultiStatusOptions,
+  { prefer, responseBytes }: EncodeOptions,
+  extra: (counted: Tally) => Readonly<Record<string, unknown>> = () => ({}),
+): Encoded => {
+  const listing = effectiveListing(options, prefer)
+  const withData = prefer === "representation" || (options.data && prefer !== "minimal")
+  const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
+  const results = encodeWithin(listed, withData, responseBytes)
+  const counted = tally(batch)
+  const head = JSON.stringify({
+    status: verdict(counted),
+    succeeded: counted.succeeded,
+    failed: counted.failed,
+    skipped: counted.skipped === 0 ? undefined : counted.skipped,
+    ...extra(counted),
+    succeeded_ids: listing === "failed+ids" ? succeededIds(batch) : undefined,
+  })
+  return {
+    status: httpStatus(options.status, counted, 200),
+    body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
+    honoured: prefer !== undefined,
+  }
+}
+
+const isUnsuccessful = ({ result }: Operation): boolean => result!.outcome !== "success"
+
+const succeededIds = (batch: Batch) =>
+  batch.operations.flatMap((operation) => (isUnsuccessful(operation) ? [] : [idOf(operation) ?? null]))
+
+// Once the response is full, results still say how they ended; only what they would have carried is left out.
+const encodeWithin = (
+  operations: ReadonlyArray<Operation>,
+  withData: boolean,
+  responseBytes: number | undefined,
+): Array<string> => {
+  let room = responseBytes ?? Number.POSITIVE_INFINITY
+  return operations.map((operation) => {
+    const text = encodeOne(operation, withData)
+    room -= Json.utf8Length(text)
+    if (room >= 0) return text
+    const { index, id } = operation
+    return JSON.stringify({ index, status: "error", id, error: encodeFailure(tooLarge(operation.result!)) })
+  })
+}
+
+// What an action returned may not be JSON (a cycle, a BigInt, a getter that throws): that is this result's problem alone.
+const encodeOne = (operation: Operation, withData: boolean): string => {
+  try {
+    return JSON.stringify(encodeResult(operation, withData))
+  } catch {
+    const { index, id } = operation
+    const error = failure("INTERNAL", "The operation ran, but its result cannot be encoded as JSON", { retryable: false })
+    return JSON.stringify({ index, status: "error", id, error: encodeFailure(error) })
+  }
+}

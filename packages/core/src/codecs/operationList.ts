@@ -1,0 +1,94 @@
+/** What all codecs do first: find the list of operations in the envelope, count it, and look at each one's size. */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { BatchError } from "../domain/BatchError.ts"
+import { type Failure, failure } from "../domain/Failure.ts"
+import * as Json from "../domain/Json.ts"
+import type { DecodeOptions, Envelope } from "../ports/Codec.ts"
+
+/** The members of the envelope and its counted list. @category models @since 0.1.0 */
+export interface OperationList {
+  readonly envelope: Readonly<Record<string, unknown>>
+  readonly items: ReadonlyArray<unknown>
+}
+
+/**
+ * Reads the list `name` of an envelope; refuses one that is missing, empty or too long, before looking at any item.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const read = (
+  { value }: Envelope,
+  name: string,
+  { limits }: DecodeOptions,
+): Result.Result<OperationList, BatchError> => {
+  if (!Predicate.isObject(value)) {
+    return Result.fail(BatchError.invalid("INVALID_BATCH", `The body must be a JSON object with the member "${name}"`))
+  }
+  const items = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
+  const pointer = `/${name}`
+  if (items === undefined) return Result.fail(BatchError.invalid("INVALID_BATCH", `The member "${name}" is missing`, pointer))
+  if (!Array.isArray(items)) return Result.fail(BatchError.invalid("INVALID_BATCH", `"${name}" must be an array`, pointer))
+  if (items.length === 0) {
+    return Result.fail(BatchError.invalid("EMPTY_BATCH", `"${name}" is empty: send at least one operation`, pointer))
+  }
+  if (items.length > limits.operations) {
+    return Result.fail(BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, items.length))
+  }
+  const depth = Json.inspect(value, limits.depth)
+  return depth === "deep"
+    ? Result.fail(tooDeep(limits.depth))
+    : Result.succeed({ envelope: value as Record<string, unknown>, items })
+}
+
+/** Refuses a body that is nested too deeply. @category constructors @since 0.1.0 */
+export const tooDeep = (limit: number): BatchError =>
+  BatchError.invalid("TOO_DEEP", `The JSON is nested more than ${limit} levels deep`, undefined, limit)
+
+/**
+ * Tells what refuses one operation for its size. Sizes are only taken where the body is large enough to hold one that
+ * is too large.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sizeGuard = (
+  { bytes }: Envelope,
+  { limits }: DecodeOptions,
+): ((item: unknown) => Failure | undefined) => {
+  const limit = limits.operationBytes
+  if (bytes !== undefined && bytes <= limit) return () => undefined
+  return (item) => {
+    const actual = Json.byteLength(item)
+    return actual <= limit
+      ? undefined
+      : failure("PAYLOAD_TOO_LARGE", `The operation has ${actual} bytes, at most ${limit} are allowed`)
+  }
+}
+
+/** Refuses an item whose member names could reach a prototype. @category constructors @since 0.1.0 */
+export const poisonGuard = (item: unknown): Failure | undefined =>
+  Json.inspect(item, Number.POSITIVE_INFINITY) === "poisoned"
+    ? failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
+    : undefined
+
+const longestId = 256
+
+/**
+ * Reads the id of a resource: a string of 1 to 256 characters without control characters, or a whole number.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readTargetId = (id: unknown): Result.Result<string, Failure> => {
+  if (typeof id === "number" && Number.isSafeInteger(id)) return Result.succeed(String(id))
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return typeof id === "string" && id.length >= 1 && id.length <= longestId && !/[\u0000-\u001f\u007f]/.test(id)
+    ? Result.succeed(id)
+    : Result.fail(
+        failure("VALIDATION_ERROR", `"id" must be a string of 1 to ${longestId} characters, or a whole number`, {
+          field: "id",
+        }),
+      )
+}

@@ -1,0 +1,70 @@
+/** Mixed actions on one resource: `{"operations":[{"action":"create","data":{…}},{"action":"delete","id":"u_1"}]}`. */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { type Failure, failure } from "../domain/Failure.ts"
+import type { Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import * as Strategy from "../domain/Strategy.ts"
+import type { Codec } from "../ports/Codec.ts"
+import * as MultiStatus from "./multiStatus.ts"
+import * as OperationList from "./operationList.ts"
+
+/** What an operation works on beside its own target; undefined for nothing. @category models @since 0.1.0 */
+export type OrderBy = (operation: { readonly action: string; readonly id: string | undefined; readonly data: unknown }) =>
+  | string
+  | undefined
+
+/** @category models @since 0.1.0 */
+export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOptions> {
+  /** Operations with the same key run in request order among themselves. Default: their `id`. */
+  readonly orderBy?: OrderBy | undefined
+}
+
+/**
+ * The codec of operations endpoints. `input` of an operation is its `data`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = ({ orderBy = ({ id }) => id, ...options }: OperationsOptions = {}): Codec<unknown> => {
+  const answer = { ...MultiStatus.defaults, ...options }
+  const list = "operations"
+  return {
+    kind: "operations",
+    list,
+    decode: (envelope, decoding) =>
+      Result.flatMap(OperationList.read(envelope, list, decoding), ({ envelope: { atomic, stop_after }, items }) => {
+        const tooLarge = OperationList.sizeGuard(envelope, decoding)
+        return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
+          strategy,
+          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), orderBy)),
+        }))
+      }),
+    encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
+  }
+}
+
+const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, orderBy: OrderBy): Operation => {
+  if (!Predicate.isObject(item)) return refused(index, "", undefined, failure("VALIDATION_ERROR", "An operation must be a JSON object"))
+  const { action, id: givenId, data } = item as Readonly<Record<string, unknown>>
+  const read = givenId === undefined ? undefined : OperationList.readTargetId(givenId)
+  const id = read !== undefined && Result.isSuccess(read) ? read.success : undefined
+  if (typeof action !== "string" || action === "") {
+    const error = failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" })
+    return refused(index, "", id, error)
+  }
+  const wrong = tooLarge ?? (read !== undefined && Result.isFailure(read) ? read.failure : undefined) ?? OperationList.poisonGuard(item)
+  if (wrong !== undefined) return refused(index, action, id, wrong)
+  const target = orderBy({ action, id, data })
+  return { index, id, action, input: data, target, dependsOn: [], result: undefined }
+}
+
+const refused = (index: number, action: string, id: string | undefined, error: Failure): Operation => ({
+  index,
+  id,
+  action,
+  input: undefined,
+  target: undefined,
+  dependsOn: [],
+  result: OperationResult.error(error),
+})

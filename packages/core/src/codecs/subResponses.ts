@@ -1,0 +1,95 @@
+/** Encodes the replies of a JSON batch. The text of a JSON reply goes into the answer as the application wrote it. */
+import type { Batch } from "../domain/Batch.ts"
+import type { Failure } from "../domain/Failure.ts"
+import * as Json from "../domain/Json.ts"
+import type { Operation } from "../domain/Operation.ts"
+import * as Problem from "../domain/Problem.ts"
+import { isJsonType, type Reply, type SubRequest } from "../domain/SubRequest.ts"
+import type { JsonBatchOptions } from "./jsonBatch.ts"
+import { tooLarge } from "./multiStatus.ts"
+
+type Encoder = (batch: Batch<SubRequest>, responseBytes: number | undefined) => string
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+const lenient = new TextDecoder("utf-8")
+
+/** @category encoding @since 0.1.0 */
+export const encoder = ({ exposeHeaders = [], contentType = false }: JsonBatchOptions): Encoder => {
+  const exposed = [...new Set(["location", "etag", "retry-after", ...exposeHeaders.map((name) => name.toLowerCase())])]
+  return (batch, responseBytes) => {
+    let room = responseBytes ?? Number.POSITIVE_INFINITY
+    const responses = batch.operations.map((operation) => {
+      const text = encodeOne(operation, exposed, contentType)
+      room -= responseBytes === undefined ? 0 : Json.utf8Length(text)
+      return room >= 0 ? text : encodeFailure(operation.id, tooLarge(operation.result!), contentType)
+    })
+    return `{"responses":[${responses.join(",")}]}`
+  }
+}
+
+const encodeOne = ({ id, result }: Operation, exposed: ReadonlyArray<string>, contentType: boolean): string =>
+  result!.failure === undefined
+    ? encodeReply(id, result!.value as Reply, exposed, contentType)
+    : encodeFailure(id, result!.failure, contentType)
+
+const encodeFailure = (id: string | undefined, failure: Failure, contentType: boolean): string => {
+  const headers = contentType ? `"headers":{"Content-Type":${JSON.stringify(Problem.mediaType)}},` : ""
+  return `{"id":${JSON.stringify(id)},"status":${failure.status},${headers}"body":${JSON.stringify(Problem.ofFailure(failure))}}`
+}
+
+const encodeReply = (id: string | undefined, reply: Reply, exposed: ReadonlyArray<string>, contentType: boolean): string => {
+  const type = single(reply.headers["content-type"])
+  const { text, named } = encodeBody(reply, type)
+  const headers: Record<string, string> = {}
+  for (const name of exposed) {
+    const value = reply.headers[name]
+    if (value !== undefined) headers[name] = single(value)!
+  }
+  if (contentType && reply.body.length > 0) headers["Content-Type"] = type ?? "application/octet-stream"
+  else if (named && type !== undefined) headers["content-type"] = type
+  const shown = Object.keys(headers).length === 0 ? "" : `"headers":${JSON.stringify(headers)},`
+  return `{"id":${JSON.stringify(id)},"status":${reply.status},${shown}"body":${text}}`
+}
+
+const single = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
+  value === undefined || typeof value === "string" ? value : value.join(", ")
+
+// `named`: the client cannot tell the type from the body alone.
+const encodeBody = ({ body }: Reply, type: string | undefined): { readonly text: string; readonly named: boolean } => {
+  if (body.length === 0) return { text: "null", named: false }
+  if (type !== undefined && isJsonType(type)) {
+    const text = asJson(body)
+    if (text !== undefined) return { text, named: false }
+  }
+  if (type !== undefined && /^text\//i.test(type)) {
+    const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(type)?.[1]
+    return { text: JSON.stringify(decodeText(body, charset)), named: true }
+  }
+  return { text: JSON.stringify(base64(body)), named: true }
+}
+
+// A reply that says JSON and is none would spoil the whole answer, so the text is parsed before it goes in.
+const asJson = (body: Uint8Array): string | undefined => {
+  try {
+    const text = decoder.decode(body)
+    JSON.parse(text)
+    return text
+  } catch {
+    return undefined
+  }
+}
+
+const decodeText = (body: Uint8Array, charset: string | undefined): string => {
+  if (charset === undefined) return lenient.decode(body)
+  try {
+    return new TextDecoder(charset).decode(body)
+  } catch {
+    return lenient.decode(body)
+  }
+}
+
+const base64 = (body: Uint8Array): string => {
+  let binary = ""
+  for (let at = 0; at < body.length; at += 0x8000) binary += String.fromCharCode(...body.subarray(at, at + 0x8000))
+  return btoa(binary)
+}

@@ -1,0 +1,174 @@
+/** Runs sub-requests through the host application: resolves references, rebuilds headers, sends, keeps the reply. */
+import * as Result from "effect/Result"
+import { type Failure, failure } from "../domain/Failure.ts"
+import type { HeaderRules, Headers } from "../domain/HeaderRules.ts"
+import type { Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import * as Problem from "../domain/Problem.ts"
+import * as Reference from "../domain/Reference.ts"
+import { isJsonType, type Reply, type SubRequest } from "../domain/SubRequest.ts"
+import * as Target from "../domain/Target.ts"
+import type { BatchContext } from "../ports/BatchContext.ts"
+import type { CallContext, Dispatcher } from "../ports/Dispatcher.ts"
+
+/** A sub-request as the host application gets to see it. @category models @since 0.1.0 */
+export interface HostRequest {
+  readonly method: string
+  /** An absolute path with optional query, checked. */
+  readonly url: string
+  /** Inherited and own headers, by lower-case name; no `host` and no `content-length`. */
+  readonly headers: Headers
+  readonly body: string | undefined
+  /** The JSON value that `body` is the text of, where a host may be given it parsed; else undefined. */
+  readonly json: unknown
+}
+
+/**
+ * Sends a sub-request through the host's own routing, without a socket. Throws only if no reply can be had; aborting
+ * the call is what the client's going away would be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Send = (request: HostRequest, call: CallContext, batch: BatchContext) => PromiseLike<Reply>
+
+/** @category constructors @since 0.1.0 */
+export const make = (send: Send, rules: HeaderRules, batch: BatchContext): Dispatcher<SubRequest> => {
+  const inherited = rules.inherit(batch.headers)
+  return {
+    coalesces: () => false,
+    run: (operation, call) => {
+      const resolved = resolve(operation)
+      if (Result.isFailure(resolved)) return resolved.failure
+      return send(toHostRequest(resolved.success, inherited), call, batch).then(toResult)
+    },
+  }
+}
+
+const toResult = (reply: Reply): OperationResult => OperationResult.replied(reply.status, reply)
+
+interface Resolved {
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+  readonly body: unknown
+  readonly poisoned: boolean
+}
+
+const resolve = (operation: Operation<SubRequest>): Result.Result<Resolved, OperationResult> => {
+  const { input } = operation
+  if (input.urlTemplate === undefined && !input.bodyRefers) return Result.succeed(input)
+  const replies = new Replies(operation)
+  try {
+    const url = input.urlTemplate === undefined ? input.url : replies.fillUrl(input.urlTemplate)
+    const checked = Target.check(url)
+    if (Result.isFailure(checked)) {
+      return Result.fail(OperationResult.error(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
+    }
+    const body = input.bodyRefers ? replies.fillBody(input.body) : input.body
+    return Result.succeed({ ...input, url, body })
+  } catch (unresolved) {
+    if (unresolved instanceof Unresolved) return Result.fail(OperationResult.skipped(unresolved.failure))
+    throw unresolved
+  }
+}
+
+class Unresolved {
+  readonly failure: Failure
+  constructor(reference: Reference.Reference, why: string) {
+    this.failure = failure("UNRESOLVED_REFERENCE", `Not run: ${Reference.toText(reference)} ${why}`)
+  }
+}
+
+const jsonText = new TextDecoder("utf-8")
+
+/** The replies that the references of one operation may look into. */
+class Replies {
+  private readonly roots = new Map<string, unknown>()
+  private readonly names: Reference.Names
+  private readonly operations: ReadonlyMap<string, Operation>
+
+  constructor({ dependsOn }: Operation<SubRequest>) {
+    this.operations = new Map(dependsOn.map(({ operation }) => [operation.id!, operation]))
+    this.names = Reference.names(new Set(this.operations.keys()))
+  }
+
+  fillUrl(template: Reference.Template): string {
+    return template
+      .map((part) => (typeof part === "string" ? part : encodeForUrl(part, this.valueOf(part))))
+      .join("")
+  }
+
+  fillBody(value: unknown): unknown {
+    if (typeof value === "string") return this.fillText(value)
+    if (typeof value !== "object" || value === null) return value
+    if (Array.isArray(value)) return value.map((element) => this.fillBody(element))
+    // Own properties are defined, not assigned: a member named "__proto__" stays a member.
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, this.fillBody(member)]))
+  }
+
+  private fillText(text: string): unknown {
+    const template = Reference.parse(text, this.names)
+    if (template === undefined) return text
+    const [only] = template
+    if (template.length === 1 && only !== undefined && typeof only !== "string") return this.valueOf(only)
+    return template
+      .map((part) => {
+        if (typeof part === "string") return part
+        const value = this.valueOf(part)
+        return typeof value === "string" ? value : JSON.stringify(value)
+      })
+      .join("")
+  }
+
+  private valueOf(reference: Reference.Reference): unknown {
+    const found = Reference.follow(this.rootOf(reference.id), reference.path)
+    if (Result.isSuccess(found)) return found.success
+    throw new Unresolved(reference, `does not exist: there is no "${found.failure}"`)
+  }
+
+  private rootOf(id: string): unknown {
+    if (!this.roots.has(id)) this.roots.set(id, readRoot(this.operations.get(id)!))
+    return this.roots.get(id)
+  }
+}
+
+const readRoot = ({ result }: Operation): unknown => {
+  if (result!.failure !== undefined) {
+    return { status: result!.status, headers: {}, body: Problem.ofFailure(result!.failure) }
+  }
+  const { status, headers, body } = result!.value as Reply
+  return { status, headers, body: readBody(headers["content-type"], body) }
+}
+
+const readBody = (type: string | ReadonlyArray<string> | undefined, body: Uint8Array): unknown => {
+  const text = jsonText.decode(body)
+  if (typeof type !== "string" || !isJsonType(type)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const encodeForUrl = (reference: Reference.Reference, value: unknown): string => {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+    throw new Unresolved(reference, "is neither a string, a number nor a boolean, as a url needs it")
+  }
+  const text = String(value)
+  if (text === "" || text === "." || text === "..") {
+    throw new Unresolved(reference, `is ${JSON.stringify(text)}, which cannot stand in a url`)
+  }
+  if (!text.isWellFormed()) throw new Unresolved(reference, "is not well-formed Unicode, as a url needs it")
+  return encodeURIComponent(text)
+}
+
+const toHostRequest = ({ method, url, headers: own, body, poisoned }: Resolved, inherited: Headers): HostRequest => {
+  const headers = Object.assign(Object.create(null), inherited, own) as Record<string, string>
+  if (body === undefined) return { method, url, headers, body: undefined, json: undefined }
+  const type = own["content-type"]
+  if (type === undefined) headers["content-type"] = "application/json"
+  const asIs = typeof body === "string" && type !== undefined && !isJsonType(type)
+  if (asIs) return { method, url, headers, body, json: undefined }
+  return { method, url, headers, body: JSON.stringify(body), json: poisoned ? undefined : body }
+}

@@ -1,0 +1,32 @@
+/** One decoded request body: an ordered, non-empty list of operations and how they are to be run. */
+import type { Operation } from "./Operation.ts"
+import type { Strategy } from "./Strategy.ts"
+
+/** @category models @since 0.1.0 */
+export interface Batch<Input = unknown> {
+  readonly operations: ReadonlyArray<Operation<Input>>
+  readonly strategy: Strategy
+}
+
+/** How many operations ended how. The three add up to the number of operations. @category models @since 0.1.0 */
+export interface Tally {
+  readonly succeeded: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+/**
+ * Counts the outcomes of a batch that has run.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const tally = (batch: Batch): Tally => {
+  let succeeded = 0
+  let skipped = 0
+  for (const { result } of batch.operations) {
+    if (result?.outcome === "success") succeeded++
+    else if (result?.outcome === "skipped") skipped++
+  }
+  return { succeeded, failed: batch.operations.length - succeeded - skipped, skipped }
+}

@@ -1,0 +1,174 @@
+/** Why a whole batch was refused. Nothing of a refused batch was executed. One error, many reasons. */
+import * as Schema from "effect/Schema"
+
+/** Codes of batches that are wrong in themselves, answered 400. @category schemas @since 0.1.0 */
+export const InvalidCode = Schema.Literals([
+  "MALFORMED_JSON",
+  "INVALID_BATCH",
+  "EMPTY_BATCH",
+  "DUPLICATE_ID",
+  "INVALID_DEPENDENCY",
+  "TOO_DEEP",
+  "NESTED_BATCH",
+  "STRATEGY_NOT_OFFERED",
+])
+
+/** The envelope is wrong: its shape, an id, a dependency, a strategy. @category errors @since 0.1.0 */
+export class InvalidBatch extends Schema.TaggedError<InvalidBatch>("@multistatus/core/BatchError/InvalidBatch")(
+  "InvalidBatch",
+  {
+    code: InvalidCode,
+    detail: Schema.String,
+    /** JSON Pointer (RFC 6901) to what is wrong. */
+    pointer: Schema.UndefinedOr(Schema.String),
+    /** The largest value allowed, where a limit is meant. */
+    limit: Schema.UndefinedOr(Schema.Int),
+  },
+) {
+  readonly status = 400
+  override get message() {
+    return this.detail
+  }
+}
+
+/** The batch has too many operations or too many bytes. @category errors @since 0.1.0 */
+export class LimitExceeded extends Schema.TaggedError<LimitExceeded>("@multistatus/core/BatchError/LimitExceeded")(
+  "LimitExceeded",
+  {
+    code: Schema.Literals(["TOO_MANY_OPERATIONS", "PAYLOAD_TOO_LARGE"]),
+    limit: Schema.Int,
+    /** What was counted; a lower bound when reading stopped early. Absent when it is not known. */
+    actual: Schema.UndefinedOr(Schema.Int),
+  },
+) {
+  readonly status = 413
+  override get message() {
+    const counted = this.actual === undefined ? "more" : String(this.actual)
+    return this.code === "TOO_MANY_OPERATIONS"
+      ? `The batch has ${counted} operations, at most ${this.limit} are allowed: split it into smaller batches`
+      : `The body has ${counted} bytes, at most ${this.limit} are allowed: split it into smaller batches`
+  }
+}
+
+/** The body is not sent in a form that the endpoint reads. @category errors @since 0.1.0 */
+export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaType>(
+  "@multistatus/core/BatchError/UnsupportedMediaType",
+)("UnsupportedMediaType", { detail: Schema.String }) {
+  readonly code = "UNSUPPORTED_MEDIA_TYPE"
+  readonly status = 415
+  override get message() {
+    return this.detail
+  }
+}
+
+/** The body did not arrive in time. @category errors @since 0.1.0 */
+export class ReceiveTimeout extends Schema.TaggedError<ReceiveTimeout>("@multistatus/core/BatchError/ReceiveTimeout")(
+  "ReceiveTimeout",
+  { limit: Schema.Int },
+) {
+  readonly code = "TIMEOUT"
+  readonly status = 408
+  override get message() {
+    return `The body did not arrive within ${this.limit} ms`
+  }
+}
+
+/** The client went away before its body had arrived. Nobody reads the answer. @category errors @since 0.1.0 */
+export class ClientGone extends Schema.TaggedError<ClientGone>("@multistatus/core/BatchError/ClientGone")(
+  "ClientGone",
+  {},
+) {
+  readonly code = "CANCELLED"
+  readonly status = 499
+  override get message() {
+    return "The client went away before its body had arrived"
+  }
+}
+
+/** As many batches are running as the server allows. @category errors @since 0.1.0 */
+export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/core/BatchError/Overloaded")(
+  "Overloaded",
+  {
+    limit: Schema.Int,
+    /** Whole seconds after which a retry makes sense. */
+    retryAfter: Schema.Int,
+  },
+) {
+  readonly code = "OVERLOADED"
+  readonly status = 503
+  override get message() {
+    return `The server is running ${this.limit} batches, as many as it allows: try again in ${this.retryAfter} s`
+  }
+}
+
+/** A refusal that a custom policy makes up. @category errors @since 0.1.0 */
+export class PolicyRefusal extends Schema.TaggedError<PolicyRefusal>("@multistatus/core/BatchError/PolicyRefusal")(
+  "PolicyRefusal",
+  {
+    code: Schema.String,
+    status: Schema.Int.check(Schema.isBetween({ minimum: 400, maximum: 599 })),
+    detail: Schema.String,
+    retryAfter: Schema.UndefinedOr(Schema.Int),
+  },
+) {
+  override get message() {
+    return this.detail
+  }
+}
+
+/** Every reason a batch may be refused for. @category schemas @since 0.1.0 */
+export const Reason = Schema.Union([
+  InvalidBatch,
+  LimitExceeded,
+  UnsupportedMediaType,
+  ReceiveTimeout,
+  ClientGone,
+  Overloaded,
+  PolicyRefusal,
+])
+
+/**
+ * A batch was refused, for one `reason`; nothing of it was executed.
+ *
+ * **Details** Recover from one reason with `Effect.catchReason("BatchError", "LimitExceeded", …)`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BatchError extends Schema.TaggedError<BatchError>("@multistatus/core/BatchError")("BatchError", {
+  reason: Reason,
+}) {
+  override readonly cause = this.reason
+
+  override get message() {
+    return this.reason.message
+  }
+
+  /** HTTP status of the refusal. */
+  get status(): number {
+    return this.reason.status
+  }
+
+  /** Refuses a batch that is wrong in itself. */
+  static invalid(code: typeof InvalidCode.Type, detail: string, pointer?: string, limit?: number): BatchError {
+    return new BatchError({ reason: new InvalidBatch({ code, detail, pointer, limit }) })
+  }
+
+  /** Refuses a batch beyond a limit. */
+  static tooMany(code: LimitExceeded["code"], limit: number, actual: number | undefined): BatchError {
+    return new BatchError({ reason: new LimitExceeded({ code, limit, actual }) })
+  }
+
+  /** Refuses a body in a form that is not read here. */
+  static unsupported(detail: string): BatchError {
+    return new BatchError({ reason: new UnsupportedMediaType({ detail }) })
+  }
+
+  /** Refuses a strategy that the endpoint does not have. */
+  static strategyNotOffered(wanted: string, offered: ReadonlyArray<string>): BatchError {
+    return BatchError.invalid(
+      "STRATEGY_NOT_OFFERED",
+      `This endpoint does not offer the strategy "${wanted}"; it offers: ${offered.join(", ")}`,
+    )
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Why one operation did not succeed. A failure is a plain value, never an `Error`: a batch of a thousand
+ * failing operations captures no stack. A refused batch is a `BatchError`; a bug in a handler is a defect.
+ */
+
+const TypeId: unique symbol = Symbol.for("@multistatus/core/Failure") as never
+
+/** One of several things wrong with an operation's input. @category models @since 0.1.0 */
+export interface FieldError {
+  /** Path of the field, joined with dots: `address.city`, `tags.0`. Absent where the whole input is meant. */
+  readonly field?: string
+  readonly message: string
+}
+
+/** What a failure may carry beside its code and message. @category models @since 0.1.0 */
+export interface FailureDetails {
+  /** HTTP status. Default: the code's own, see `statusOf`; 422 for codes of the application's own. */
+  readonly status?: number | undefined
+  /** The field at fault, as a dotted path. */
+  readonly field?: string | undefined
+  /** Every field at fault, when there are several. */
+  readonly errors?: ReadonlyArray<FieldError> | undefined
+  /** Whether the same operation may succeed when tried again unchanged. */
+  readonly retryable?: boolean | undefined
+  /** Whole seconds after which a retry makes sense. */
+  readonly retryAfter?: number | undefined
+}
+
+/** The failure of one operation: a machine-readable code, a sentence, an HTTP status. @category models @since 0.1.0 */
+export interface Failure extends FailureDetails {
+  readonly [TypeId]: typeof TypeId
+  readonly code: string
+  readonly message: string
+  readonly status: number
+}
+
+const statuses: ReadonlyMap<string, number> = new Map([
+  ["VALIDATION_ERROR", 422],
+  ["NOT_FOUND", 404],
+  ["DUPLICATE", 409],
+  ["CONFLICT", 409],
+  ["UNAUTHORIZED", 401],
+  ["FORBIDDEN", 403],
+  ["UNKNOWN_ACTION", 400],
+  ["INVALID_REQUEST", 400],
+  ["NESTED_BATCH", 400],
+  ["RATE_LIMITED", 429],
+  ["TIMEOUT", 504],
+  ["DEADLINE_EXCEEDED", 504],
+  ["CANCELLED", 499],
+  ["FAILED_DEPENDENCY", 424],
+  ["UNRESOLVED_REFERENCE", 424],
+  ["SKIPPED", 424],
+  ["ROLLED_BACK", 424],
+  ["IDEMPOTENCY_KEY_REUSED", 422],
+  ["IDEMPOTENCY_IN_PROGRESS", 409],
+  ["OUTCOME_UNKNOWN", 409],
+  ["PAYLOAD_TOO_LARGE", 413],
+  ["RESPONSE_TOO_LARGE", 507],
+  ["WORKER_LOST", 500],
+  ["INTERNAL", 500],
+])
+
+/**
+ * The HTTP status of a failure code; 422 for codes that the application made up.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const statusOf = (code: string): number => statuses.get(code) ?? 422
+
+/**
+ * Makes a failure, to be returned or thrown by an action.
+ *
+ * **Example** (A missing user)
+ * ```ts
+ * run: async (patch, { id }) => (await users.update(id, patch)) ?? failure("NOT_FOUND", `User ${id} not found`)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failure = (code: string, message: string, details?: FailureDetails): Failure => ({
+  [TypeId]: TypeId,
+  code,
+  message,
+  ...details,
+  status: details?.status ?? statusOf(code),
+})
+
+/**
+ * Whether a value was made by `failure`. Works across copies of this package.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isFailure = (value: unknown): value is Failure =>
+  typeof value === "object" && value !== null && TypeId in value
+
+/**
+ * What a client is shown of an unexpected exception: nothing of the exception's own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const internalFailure = (): Failure => failure("INTERNAL", "The operation failed unexpectedly")

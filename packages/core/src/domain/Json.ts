@@ -1,0 +1,61 @@
+/** What has to be known of a JSON value before it is trusted: how deep it is, and what its member names may do. */
+
+/**
+ * - `sound`: nothing to say.
+ * - `deep`: deeper than allowed.
+ * - `poisoned`: has a member `__proto__`, or a `constructor` with a `prototype`, that a careless merge would turn
+ *   into a change of a prototype.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Finding = "sound" | "deep" | "poisoned"
+
+/**
+ * Inspects a parsed JSON value down to `depth` levels; a scalar has none.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const inspect = (value: unknown, depth: number): Finding => {
+  if (typeof value !== "object" || value === null) return "sound"
+  if (depth <= 0) return "deep"
+  let finding: Finding = "sound"
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      if (typeof element !== "object" || element === null) continue
+      const found = inspect(element, depth - 1)
+      if (found === "deep") return found
+      if (found === "poisoned") finding = found
+    }
+    return finding
+  }
+  for (const name in value) {
+    if (name === "__proto__" || (name === "constructor" && hasPrototype(value))) finding = "poisoned"
+    const member = (value as Record<string, unknown>)[name]
+    if (typeof member !== "object" || member === null) continue
+    const found = inspect(member, depth - 1)
+    if (found === "deep") return found
+    if (found === "poisoned") finding = found
+  }
+  return finding
+}
+
+const hasPrototype = (value: object): boolean => {
+  const member = (value as { readonly constructor?: unknown }).constructor
+  return typeof member === "object" && member !== null && Object.hasOwn(member, "prototype")
+}
+
+const encoder = new TextEncoder()
+
+/** How many bytes a text takes as UTF-8. @category getters @since 0.1.0 */
+export const utf8Length = (text: string): number => (isAscii(text) ? text.length : encoder.encode(text).length)
+
+/** How many bytes a value takes as JSON. @category getters @since 0.1.0 */
+export const byteLength = (value: unknown): number => utf8Length(JSON.stringify(value) ?? "")
+
+// A text of n characters below U+0080 takes n bytes: most do, and need not be encoded to be measured.
+const isAscii = (text: string): boolean => {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 127) return false
+  return true
+}

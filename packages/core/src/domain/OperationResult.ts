@@ -1,0 +1,47 @@
+/** What became of one operation: one instance per operation, success or not, in request order. */
+import type { Failure } from "./Failure.ts"
+
+/** `skipped` operations never began. @category models @since 0.1.0 */
+export type Outcome = "success" | "error" | "skipped"
+
+/**
+ * The result of one operation. Built through its statics, never by hand.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class OperationResult {
+  readonly outcome: Outcome
+  /** HTTP status of this operation alone. */
+  readonly status: number
+  /** What the action returned, or the reply of a sub-request (also of one that answered 4xx or 5xx). */
+  readonly value: unknown
+  readonly failure: Failure | undefined
+
+  private constructor(outcome: Outcome, status: number, value: unknown, failure: Failure | undefined) {
+    this.outcome = outcome
+    this.status = status
+    this.value = value
+    this.failure = failure
+  }
+
+  /** The operation did what it was asked. */
+  static success(value: unknown, status = 200): OperationResult {
+    return new OperationResult("success", status, value, undefined)
+  }
+
+  /** The operation began and failed, or was refused on its own before it could begin. */
+  static error(failure: Failure): OperationResult {
+    return new OperationResult("error", failure.status, undefined, failure)
+  }
+
+  /** The operation answered for itself, in HTTP: good below 400. */
+  static replied(status: number, reply: unknown): OperationResult {
+    return new OperationResult(status < 400 ? "success" : "error", status, reply, undefined)
+  }
+
+  /** The operation never began, because of something outside of it. */
+  static skipped(failure: Failure): OperationResult {
+    return new OperationResult("skipped", failure.status, undefined, failure)
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * In which order operations may run: which one waits for which, and one order in which every operation comes after
+ * all that it waits for. Pure; finds cycles before anything runs.
+ */
+import * as Result from "effect/Result"
+import { BatchError } from "./BatchError.ts"
+import type { Operation } from "./Operation.ts"
+
+/**
+ * `order` holds indexes of operations; `waits[i]` those of the operations that must end before operation `i` begins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Schedule {
+  readonly order: ReadonlyArray<number>
+  readonly waits: ReadonlyArray<ReadonlySet<number>>
+}
+
+type Waits = ReadonlyArray<ReadonlySet<number>>
+
+/**
+ * Schedules operations by what they depend on and by the targets they share.
+ *
+ * **Details** Operations on one target run in request order among themselves, except where a dependency says
+ * otherwise: a dependency binds, the order per target yields. A cycle of dependencies refuses the batch.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedule, BatchError> => {
+  const waits = operations.map((operation) => new Set(operation.dependsOn.map(({ operation }) => operation.index)))
+  const forward = operations.some(({ dependsOn, index }) => dependsOn.some(({ operation }) => operation.index >= index))
+  if (forward) {
+    const sorted = sort(waits)
+    if (sorted.length < operations.length) return Result.fail(cycleError(operations, waits, new Set(sorted)))
+  }
+  const latest = new Map<string, number>()
+  for (const { index, target } of operations) {
+    if (target === undefined) continue
+    const earlier = latest.get(target)
+    if (earlier !== undefined && !(forward && reaches(waits, earlier, index))) waits[index]!.add(earlier)
+    latest.set(target, index)
+  }
+  return Result.succeed({ order: forward ? sort(waits) : operations.map(({ index }) => index), waits })
+}
+
+// Kahn's algorithm. Of the operations that are free to begin the lowest index comes first; those on a cycle never do.
+const sort = (waits: Waits): Array<number> => {
+  const missing = waits.map((earlier) => earlier.size)
+  const dependants: Array<Array<number>> = waits.map(() => [])
+  waits.forEach((all, index) => all.forEach((earlier) => dependants[earlier]!.push(index)))
+  const free = missing.flatMap((count, index) => (count === 0 ? [index] : [])).reverse()
+  const order: Array<number> = []
+  while (free.length > 0) {
+    const next = free.pop()!
+    order.push(next)
+    for (const dependant of dependants[next]!) {
+      if (--missing[dependant]! === 0) insertDescending(free, dependant)
+    }
+  }
+  return order
+}
+
+const insertDescending = (sorted: Array<number>, value: number): void => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sorted[middle]! > value) low = middle + 1
+    else high = middle
+  }
+  sorted.splice(low, 0, value)
+}
+
+const reaches = (waits: Waits, from: number, to: number): boolean => {
+  const seen = new Set<number>()
+  const pending = [from]
+  while (pending.length > 0) {
+    const current = pending.pop()!
+    if (current === to) return true
+    if (seen.has(current)) continue
+    seen.add(current)
+    for (const earlier of waits[current]!) pending.push(earlier)
+  }
+  return false
+}
+
+// An operation that cannot be sorted waits for another such one: following them comes round to a cycle.
+const cycleError = (operations: ReadonlyArray<Operation>, waits: Waits, sorted: ReadonlySet<number>): BatchError => {
+  const place = new Map<number, number>()
+  let current = operations.findIndex(({ index }) => !sorted.has(index))
+  while (!place.has(current)) {
+    place.set(current, place.size)
+    current = [...waits[current]!].find((earlier) => !sorted.has(earlier))!
+  }
+  const cycle = [...place.keys()].slice(place.get(current))
+  const names = [...cycle, current].map((index) => `"${operations[index]!.id ?? index}"`)
+  return BatchError.invalid("INVALID_DEPENDENCY", `Dependencies form a cycle: ${names.join(" depends on ")}`)
+}

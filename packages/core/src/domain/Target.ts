@@ -1,0 +1,70 @@
+/**
+ * The target of a sub-request: an absolute path with an optional query, checked so that nothing in it can name
+ * another origin, another path than it shows, or a second header.
+ */
+import * as Result from "effect/Result"
+
+/**
+ * Checks the `url` of a sub-request; fails with what is wrong with it.
+ *
+ * **Details** Refused: anything that does not begin with `/`, a scheme, an authority (`//host`), a backslash, a
+ * control character or a space, a fragment, a character beyond ASCII, broken percent-encoding, and a `..` that leaves
+ * the root.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const check = (url: unknown): Result.Result<string, string> => {
+  if (typeof url !== "string") return Result.fail(`"url" must be a string`)
+  if (url === "") return Result.fail(`"url" must not be empty`)
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u0020\u007f]/.test(url)) return Result.fail(`"url" must not contain spaces or control characters`)
+  if (url.includes("\\")) return Result.fail(`"url" must not contain a backslash`)
+  if (/^[a-z][a-z0-9+.-]*:/i.test(url)) return Result.fail(`"url" must be a path without scheme and host`)
+  if (!url.startsWith("/")) return Result.fail(`"url" must be an absolute path: it must begin with "/"`)
+  if (url.startsWith("//")) return Result.fail(`"url" must be a path without host: it must not begin with "//"`)
+  if (url.includes("#")) return Result.fail(`"url" must not contain a fragment`)
+  if (/[^\u0021-\u007e]/.test(url)) return Result.fail(`"url" must be percent-encoded: it contains characters beyond ASCII`)
+  if (/%(?![0-9a-f]{2})/i.test(url)) return Result.fail(`"url" contains a "%" that is not followed by two hexadecimal digits`)
+  if (/%(0[0-9a-f]|1[0-9a-f]|7f|5c)/i.test(pathOf(url))) {
+    return Result.fail(`the path of "url" must not contain an encoded control character or backslash`)
+  }
+  if (leavesRoot(pathOf(url))) return Result.fail(`"url" must not leave the root with ".."`)
+  return Result.succeed(url)
+}
+
+/** The path of a checked url, without its query. @category getters @since 0.1.0 */
+export const pathOf = (url: string): string => {
+  const query = url.indexOf("?")
+  return query === -1 ? url : url.slice(0, query)
+}
+
+/**
+ * One spelling for all that mean the same path: percent-encoding of unreserved characters undone, dot segments and
+ * double and trailing slashes removed (RFC 3986, section 6.2.2), letter case folded, as routers commonly do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const normalise = (url: string): string => {
+  const decoded = pathOf(url).replace(/%([0-9a-f]{2})/gi, (escape, hex: string) => {
+    const character = String.fromCharCode(Number.parseInt(hex, 16))
+    return /[\w.~-]/.test(character) ? character : escape
+  })
+  const segments: Array<string> = []
+  for (const segment of decoded.split("/")) {
+    if (segment === "..") segments.pop()
+    else if (segment !== "" && segment !== ".") segments.push(segment)
+  }
+  return `/${segments.join("/")}`.toLowerCase()
+}
+
+const leavesRoot = (path: string): boolean => {
+  let depth = 0
+  for (const segment of path.replace(/%2e/gi, ".").split(/\/|%2f/i)) {
+    if (segment === "..") depth--
+    else if (segment !== "" && segment !== ".") depth++
+    if (depth < 0) return true
+  }
+  return false
+}

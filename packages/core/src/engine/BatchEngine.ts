@@ -1,0 +1,104 @@
+/** The pipeline that every batch goes through, and nothing else: prepare, plan, admit, execute. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { type Batch, tally } from "../domain/Batch.ts"
+import type { BatchError } from "../domain/BatchError.ts"
+import { type Failure, internalFailure, isFailure } from "../domain/Failure.ts"
+import type { Limits } from "../domain/Limits.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import type { Planner } from "../domain/Plan.ts"
+import type { BatchPolicy } from "../ports/BatchPolicy.ts"
+import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
+import { Executor } from "../policies/Executor.ts"
+import * as BatchMetrics from "./BatchMetrics.ts"
+
+/** How the batches of one endpoint are run. @category models @since 0.1.0 */
+export interface EngineOptions {
+  /** Name of the endpoint, for policies, spans and metrics. */
+  readonly endpoint: string
+  readonly limits: Limits
+  /** Commit groups at once: a whole number from 1, or `Infinity`. */
+  readonly concurrency: number
+  readonly planner: Planner
+  /** In the order in which they admit. */
+  readonly policies: ReadonlyArray<BatchPolicy>
+  /** Turns what a handler threw into a failure of the application's; undefined leaves it a defect. */
+  readonly mapError: ((error: unknown) => Failure | undefined) | undefined
+}
+
+/** One batch to run. @category models @since 0.1.0 */
+export interface EngineRequest<Input> {
+  readonly batch: Batch<Input>
+  readonly dispatcher: Dispatcher<Input>
+  readonly tenant: string | undefined
+  /** Fires when the client has gone away: what has not begun by then does not begin. */
+  readonly gone: AbortSignal | undefined
+}
+
+/**
+ * Runs batches: on success every operation of the batch has its result. A `BatchError` means that nothing ran.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class BatchEngine extends Context.Service<
+  BatchEngine,
+  {
+    readonly run: <Input>(request: EngineRequest<Input>, options: EngineOptions) => Effect.Effect<void, BatchError>
+  }
+>()("@multistatus/core/BatchEngine") {
+  static readonly layerNoDeps: Layer.Layer<BatchEngine, never, Executor> = Layer.effect(
+    BatchEngine,
+    Effect.gen(function* () {
+      const executor = yield* Executor
+
+      const run = Effect.fn("multistatus.batch")(function* <Input>(
+        { batch, dispatcher, tenant, gone }: EngineRequest<Input>,
+        { endpoint, limits, concurrency, planner, policies, mapError }: EngineOptions,
+      ) {
+        const startedAt = yield* Clock.currentTimeMillis
+        const onDefect = yield* reporter(mapError)
+        yield* Effect.annotateCurrentSpan({ endpoint, operations: batch.operations.length })
+        if (dispatcher.prepare !== undefined) {
+          yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect))
+        }
+        const plan = yield* Effect.fromResult(planner(batch, { concurrency, coalesces: dispatcher.coalesces }))
+        const admitAndExecute = Effect.gen(function* () {
+          for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
+          const deadlineMs = Math.max(0, limits.deadlineMs - (yield* Clock.currentTimeMillis) + startedAt)
+          const { operationTimeoutMs } = limits
+          yield* executor.execute(plan, dispatcher, { deadlineMs, operationTimeoutMs, gone, onDefect })
+        })
+        yield* Effect.scoped(admitAndExecute)
+        yield* BatchMetrics.record(endpoint, tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
+      })
+
+      return BatchEngine.of({ run })
+    }),
+  )
+
+  static readonly layer: Layer.Layer<BatchEngine> = Layer.provide(BatchEngine.layerNoDeps, Executor.layer)
+}
+
+// Failures that were thrown are failures; the rest is logged in full, and answered without a word of it.
+const reporter = Effect.fnUntraced(function* (mapError: EngineOptions["mapError"]) {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const report: OnDefect = (defect, { index, action }) => {
+    const known = isFailure(defect) ? defect : mapSafely(mapError, defect)
+    if (known !== undefined) return OperationResult.error(known)
+    fork(Effect.logError("An operation died", { index, action }, Cause.die(defect)))
+    return OperationResult.error(internalFailure())
+  }
+  return report
+})
+
+const mapSafely = (mapError: EngineOptions["mapError"], defect: unknown): Failure | undefined => {
+  try {
+    return mapError?.(defect)
+  } catch {
+    return undefined
+  }
+}

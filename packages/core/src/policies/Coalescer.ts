@@ -1,0 +1,66 @@
+/**
+ * Calls a many-at-once handler, and when it throws as a whole finds the offenders by calling it with ever fewer
+ * operations: the good ones still go in, each bad one gets an error of its own.
+ */
+import type { Operation } from "../domain/Operation.ts"
+import type { OperationResult } from "../domain/OperationResult.ts"
+
+/** Calls a handler; `hear` is told what it answered or threw, once. @category models @since 0.1.0 */
+export type Ask<Request, A> = (request: Request, hear: (outcome: Outcome<A>) => void) => void
+
+/** @category models @since 0.1.0 */
+export type Outcome<A> =
+  | { readonly _tag: "answer"; readonly value: A }
+  | { readonly _tag: "defect"; readonly defect: unknown }
+
+/** @category models @since 0.1.0 */
+export interface CoalesceOptions<Input> {
+  readonly many: Ask<ReadonlyArray<Operation<Input>>, ReadonlyArray<OperationResult>>
+  readonly one: Ask<Operation<Input>, OperationResult>
+  /** Whether the call was given up meanwhile, so that nothing more may begin. */
+  readonly isOver: () => boolean
+  /** What a defect of one operation is answered with. */
+  readonly onDefect: (defect: unknown, operation: Operation<Input>) => OperationResult
+}
+
+/**
+ * Runs coalesced operations, and tells their results in order.
+ *
+ * **Details** A call that throws must have changed nothing. k offenders among n operations take at most
+ * 2 k log2(n) further calls.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run = <Input>(
+  operations: ReadonlyArray<Operation<Input>>,
+  options: CoalesceOptions<Input>,
+  answered: (results: ReadonlyArray<OperationResult>) => void,
+): void => {
+  const [first] = operations
+  if (first !== undefined && operations.length === 1) {
+    return options.one(first, (outcome) =>
+      answered([outcome._tag === "answer" ? outcome.value : options.onDefect(outcome.defect, first)]),
+    )
+  }
+  options.many(operations, (outcome) => {
+    if (options.isOver()) return
+    if (outcome._tag === "answer") return answered(checkLength(outcome.value, operations, options))
+    const middle = operations.length >> 1
+    run(operations.slice(0, middle), options, (left) => {
+      if (options.isOver()) return
+      run(operations.slice(middle), options, (right) => answered([...left, ...right]))
+    })
+  })
+}
+
+// It ran, so it must not be called again to find an offender: all that can be said is that something is wrong.
+const checkLength = <Input>(
+  results: ReadonlyArray<OperationResult>,
+  operations: ReadonlyArray<Operation<Input>>,
+  { onDefect }: CoalesceOptions<Input>,
+): ReadonlyArray<OperationResult> => {
+  if (results.length === operations.length) return results
+  const defect = new TypeError(`runMany answered ${results.length} results for ${operations.length} operations`)
+  return operations.map((operation) => onDefect(defect, operation))
+}

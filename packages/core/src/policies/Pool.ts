@@ -1,0 +1,191 @@
+/**
+ * Runs the groups of one plan, so many at once, each after those it waits for.
+ *
+ * Hand-written on purpose: a fiber, a timer and an `AbortController` per operation would cost ten times as much as the
+ * operation. The executor suspends one fiber around a whole pool.
+ */
+import { type Failure, failure, internalFailure } from "../domain/Failure.ts"
+import { isFulfilled, type Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import type { Plan } from "../domain/Plan.ts"
+import { Call } from "./Call.ts"
+import { type TimeoutOptions, TimeoutQueue } from "./TimeoutQueue.ts"
+
+/** What a pool needs of its surroundings. @category models @since 0.1.0 */
+export interface PoolOptions<Input> {
+  /** Calls the handler of a group; `answered` is called once, with one result per operation given. Never throws. */
+  readonly call: (
+    operations: ReadonlyArray<Operation<Input>>,
+    call: Call<Input>,
+    answered: (results: ReadonlyArray<OperationResult>) => void,
+  ) => void
+  /** Milliseconds, steadily rising. */
+  readonly now: () => number
+  /** Runs a function after pending input and output were served. */
+  readonly soon: (run: () => void) => void
+  /** How long one call may take, and by which clock; undefined for no limit. */
+  readonly timeout: Omit<TimeoutOptions<Call<Input>>, "expire"> | undefined
+  /** Called once, when every operation has its result. */
+  readonly done: () => void
+}
+
+/** How long the pool may hold the event loop before it lets others have it. */
+const sliceMs = 5
+
+const deadlineExceeded = () => failure("DEADLINE_EXCEEDED", "The time for the batch was over", { retryable: true })
+const cancelled = () => failure("CANCELLED", "The client went away", { retryable: true })
+const stopped = () => failure("SKIPPED", "Not begun: earlier operations failed", { retryable: true })
+
+/** @category models @since 0.1.0 */
+export class Pool<Input> {
+  private readonly plan: Plan<Input>
+  private readonly options: PoolOptions<Input>
+  private readonly waiting: Int32Array
+  /** Groups that were passed over because they had to wait, and no longer have to. */
+  private readonly released: Array<number> = []
+  private releasedHead = 0
+  private cursor = 0
+  private readonly running = new Set<Call<Input>>()
+  private failures = 0
+  private halted = false
+  private finished = false
+  private yielding = false
+  private sliceStart: number
+  private readonly timeouts: TimeoutQueue<Call<Input>> | undefined = undefined
+
+  constructor(plan: Plan<Input>, options: PoolOptions<Input>) {
+    this.plan = plan
+    this.options = options
+    this.waiting = Int32Array.from(plan.groups, (group) => group.waitsFor)
+    this.sliceStart = options.now()
+    if (options.timeout === undefined) return
+    this.timeouts = new TimeoutQueue({ ...options.timeout, expire: (call) => this.expire(call) })
+  }
+
+  /** Begins as many groups as may run. */
+  pull(): void {
+    while (!this.yielding && !this.finished && this.running.size < this.plan.concurrency) {
+      const position = this.next()
+      if (position === undefined) break
+      this.begin(position)
+      if (this.options.now() - this.sliceStart > sliceMs) this.breathe()
+    }
+    if (!this.yielding && this.running.size === 0) this.finish()
+  }
+
+  /** The time of the batch is over: what runs is told to stop and not waited for, the rest does not begin. */
+  deadline(): void {
+    this.halt(deadlineExceeded)
+    for (const call of this.running) this.giveUp(call, deadlineExceeded())
+    this.finish()
+  }
+
+  /** The client went away: what runs may finish, the rest does not begin. */
+  cancel(): void {
+    this.halt(cancelled)
+    if (this.running.size === 0) this.finish()
+  }
+
+  private next(): number | undefined {
+    if (this.halted) return undefined
+    if (this.releasedHead < this.released.length) return this.released[this.releasedHead++]
+    while (this.cursor < this.plan.groups.length) {
+      if (this.waiting[this.cursor] === 0) return this.cursor++
+      if (this.plan.ordered) return undefined
+      this.cursor++
+    }
+    return undefined
+  }
+
+  private begin(position: number): void {
+    const group = this.plan.groups[position]!
+    for (const operation of group.operations) {
+      if (operation.result === undefined && !operation.dependsOn.every(isFulfilled)) {
+        operation.result = OperationResult.skipped(failedDependency(operation))
+      }
+    }
+    const due = group.operations.filter((operation) => operation.result === undefined)
+    if (due.length === 0) return this.release(position)
+    const call = new Call(group, position)
+    this.running.add(call)
+    this.timeouts?.add(call)
+    let sync = true
+    this.options.call(due, call, (results) => {
+      if (call.over) return
+      call.over = true
+      for (let index = 0; index < due.length; index++) due[index]!.result = results[index]!
+      this.end(call)
+      if (!sync) this.resume()
+    })
+    sync = false
+  }
+
+  private end(call: Call<Input>): void {
+    this.running.delete(call)
+    this.release(call.position)
+  }
+
+  private release(position: number): void {
+    const { operations, releases } = this.plan.groups[position]!
+    for (const later of releases) {
+      if (--this.waiting[later]! === 0 && later < this.cursor) this.released.push(later)
+    }
+    if (this.plan.stopAfter === undefined) return
+    for (const { result } of operations) if (result?.outcome === "error") this.failures++
+    if (this.failures >= this.plan.stopAfter) this.halt(stopped)
+  }
+
+  private expire(call: Call<Input>): void {
+    const limit = this.options.timeout?.milliseconds
+    this.giveUp(call, failure("TIMEOUT", `The operation took longer than ${limit} ms`, { retryable: true }))
+    this.resume()
+  }
+
+  private giveUp(call: Call<Input>, reason: Failure): void {
+    for (const operation of call.group.operations) operation.result ??= OperationResult.error(reason)
+    call.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
+    this.end(call)
+  }
+
+  private halt(reason: () => Failure): void {
+    if (this.halted || this.finished) return
+    this.halted = true
+    const begun = new Set<Operation<Input>>()
+    for (const call of this.running) for (const operation of call.group.operations) begun.add(operation)
+    for (const { operations } of this.plan.groups) {
+      for (const operation of operations) {
+        if (!begun.has(operation)) operation.result ??= OperationResult.skipped(reason())
+      }
+    }
+  }
+
+  private resume(): void {
+    if (!this.yielding && this.options.now() - this.sliceStart > sliceMs) this.breathe()
+    else this.pull()
+  }
+
+  private breathe(): void {
+    this.yielding = true
+    this.options.soon(() => {
+      this.yielding = false
+      this.sliceStart = this.options.now()
+      this.pull()
+    })
+  }
+
+  private finish(): void {
+    if (this.finished) return
+    this.finished = true
+    this.timeouts?.close()
+    for (const { operations } of this.plan.groups) {
+      // Only a planner that breaks its contract leaves an operation behind.
+      for (const operation of operations) operation.result ??= OperationResult.error(internalFailure())
+    }
+    this.options.done()
+  }
+}
+
+const failedDependency = ({ dependsOn }: Operation): Failure => {
+  const names = dependsOn.flatMap((dependency) => (isFulfilled(dependency) ? [] : [JSON.stringify(dependency.operation.id)]))
+  return failure("FAILED_DEPENDENCY", `Not run: ${names.join(", ")} did not succeed`)
+}

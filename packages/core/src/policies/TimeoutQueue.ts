@@ -1,0 +1,56 @@
+/** Timeouts of calls that all may take equally long: they end in the order they began in, so one timer serves all. */
+
+/** Calls `fire` after some milliseconds; the returned function calls that off. @category models @since 0.1.0 */
+export type Timer = (milliseconds: number, fire: () => void) => () => void
+
+/** @category models @since 0.1.0 */
+export interface TimeoutOptions<A> {
+  readonly milliseconds: number
+  readonly timer: Timer
+  /** Milliseconds, by the clock that `timer` goes by. */
+  readonly now: () => number
+  /** Called for an entry whose time is over, unless it is itself `over` by then. */
+  readonly expire: (entry: A) => void
+}
+
+/** @category models @since 0.1.0 */
+export class TimeoutQueue<A extends { readonly over: boolean }> {
+  private readonly options: TimeoutOptions<A>
+  private entries: Array<{ readonly entry: A; readonly endsAt: number }> = []
+  private head = 0
+  private cancel: (() => void) | undefined = undefined
+
+  constructor(options: TimeoutOptions<A>) {
+    this.options = options
+  }
+
+  /** Watches an entry that begins now. */
+  add(entry: A): void {
+    this.entries.push({ entry, endsAt: this.options.now() + this.options.milliseconds })
+    if (this.cancel === undefined) this.arm()
+  }
+
+  /** Stops watching. */
+  close(): void {
+    this.cancel?.()
+    this.entries = []
+    this.head = 0
+  }
+
+  private arm(): void {
+    while (this.entries[this.head]?.entry.over === true) this.head++
+    const next = this.entries[this.head]
+    if (next === undefined) this.cancel = undefined
+    else this.cancel = this.options.timer(Math.max(0, next.endsAt - this.options.now()), () => this.fire())
+  }
+
+  private fire(): void {
+    const now = this.options.now()
+    for (let next = this.entries[this.head]; next !== undefined; next = this.entries[this.head]) {
+      if (!next.entry.over && next.endsAt > now) break
+      this.head++
+      if (!next.entry.over) this.options.expire(next.entry)
+    }
+    this.arm()
+  }
+}

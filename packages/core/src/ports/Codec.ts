@@ -1,0 +1,64 @@
+/**
+ * How batches look on the wire: a body in, operations out; results in, a body out.
+ *
+ * To add a wire format, implement `Codec` and run `CodecContract` against it.
+ */
+import type * as Result from "effect/Result"
+import type { Batch } from "../domain/Batch.ts"
+import type { BatchError } from "../domain/BatchError.ts"
+import type { Limits } from "../domain/Limits.ts"
+import type { StrategyOffer } from "../domain/Strategy.ts"
+
+/** A request body that has been read and parsed. @category models @since 0.1.0 */
+export interface Envelope {
+  readonly value: unknown
+  /** The text that `value` was parsed from; undefined where the host parsed it. */
+  readonly text: string | undefined
+  /** Bytes of the body; undefined where they are not known. */
+  readonly bytes: number | undefined
+}
+
+/** What decoding has to keep to. @category models @since 0.1.0 */
+export interface DecodeOptions {
+  readonly limits: Limits
+  readonly strategy: StrategyOffer
+}
+
+/** Which results the answer lists. @category models @since 0.1.0 */
+export type Listing = "all" | "failed" | "failed+ids"
+
+/** What the client prefers (RFC 7240, section 4.2). @category models @since 0.1.0 */
+export type ReturnPreference = "minimal" | "representation"
+
+/** What encoding has to keep to. @category models @since 0.1.0 */
+export interface EncodeOptions {
+  readonly responseBytes: number | undefined
+  readonly prefer: ReturnPreference | undefined
+}
+
+/** An encoded answer. @category models @since 0.1.0 */
+export interface Encoded {
+  readonly status: number
+  /** JSON. */
+  readonly body: string
+  /** Whether the preference of the client made a difference to the answer. */
+  readonly honoured: boolean
+}
+
+/**
+ * A wire format.
+ *
+ * **Details** `decode` never throws, whatever the value is, and refuses what is wrong with the envelope; what is
+ * wrong with one operation becomes that operation's result, and it is not run. It counts before it looks at any
+ * operation. `encode` is given a batch whose operations all have a result, and keeps request order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec<Input> {
+  readonly kind: string
+  /** Member of the envelope that holds the operations; they are counted there while the body is read. */
+  readonly list: string
+  readonly decode: (envelope: Envelope, options: DecodeOptions) => Result.Result<Batch<Input>, BatchError>
+  readonly encode: (batch: Batch<Input>, options: EncodeOptions) => Encoded
+}
