@@ -1,0 +1,57 @@
+/**
+ * A JSON client over kept-alive connections, with as little on top of Node's own as can be: what it costs is counted
+ * in every comparison.
+ */
+import { Agent, request } from "node:http"
+import { once } from "node:events"
+import type { IncomingMessage } from "node:http"
+import { json } from "node:stream/consumers"
+
+/**
+ * An answer with its decoded body.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reply {
+  readonly status: number
+  readonly body: unknown
+}
+
+/**
+ * Sends JSON requests to one origin.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export interface Client extends Disposable {
+  readonly get: (path: string) => Promise<Reply>
+  readonly post: (path: string, body: unknown) => Promise<Reply>
+}
+
+/**
+ * Opens a client that keeps its connections until it is disposed of.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeClient = (origin: string): Client => {
+  const agent = new Agent({ keepAlive: true })
+  const send = async (method: string, path: string, payload?: Buffer): Promise<Reply> => {
+    const outgoing = request(origin + path, {
+      method,
+      agent,
+      ...(payload !== undefined && {
+        headers: { "content-type": "application/json", "content-length": payload.length },
+      }),
+    })
+    outgoing.end(payload)
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage]
+    return { status: response.statusCode ?? 0, body: await json(response) }
+  }
+  return {
+    get: (path) => send("GET", path),
+    post: (path, body) => send("POST", path, Buffer.from(JSON.stringify(body))),
+    [Symbol.dispose]: () => agent.destroy(),
+  }
+}

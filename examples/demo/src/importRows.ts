@@ -1,0 +1,106 @@
+/**
+ * Sends rows to the bulk endpoint and keeps account of every one.
+ */
+import type { Row } from "./cities.ts"
+import type { Client, Reply } from "./Client.ts"
+import type { Refusal, Report } from "./Report.ts"
+
+/**
+ * How rows are imported.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ImportOptions {
+  /** Rows in one request. Default 500. */
+  readonly batchSize?: number | undefined
+  /** Requests that are under way at once. Default 2. */
+  readonly inFlight?: number | undefined
+  /** Called after each batch with the number of rows that have been answered. */
+  readonly onProgress?: ((answered: number) => void) | undefined
+}
+
+/**
+ * Imports rows through `POST /api/v1/users/bulk-create`.
+ *
+ * **Details** Rejects when an answer is not one of the endpoint's two, or does not account for each row it was sent.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const importRows = async (
+  client: Client,
+  rows: Iterable<Row>,
+  { batchSize = 500, inFlight = 2, onProgress }: ImportOptions = {},
+): Promise<Report> => {
+  const refusals: Array<Refusal> = []
+  const batches = batchesOf(rows, batchSize)
+  let sent = 0
+  let created = 0
+  const work = async () => {
+    // All workers take from one iterator, so that each batch is sent once.
+    for (const { first, users } of batches) {
+      const outcome = readReply(await client.post("/api/v1/users/bulk-create", { users }), users.length)
+      created += outcome.created
+      for (const { index, ...reason } of outcome.refused) refusals.push({ row: first + index, ...reason })
+      sent += users.length
+      onProgress?.(sent)
+    }
+  }
+  const begun = performance.now()
+  await Promise.all(Array.from({ length: inFlight }, work))
+  const seconds = (performance.now() - begun) / 1000
+  return { sent, created, refusals: refusals.sort((a, b) => a.row - b.row), seconds }
+}
+
+interface Batch {
+  /** Number of the first row, from 1. */
+  readonly first: number
+  readonly users: ReadonlyArray<Row>
+}
+
+function* batchesOf(rows: Iterable<Row>, size: number): Generator<Batch, undefined> {
+  let users: Array<Row> = []
+  let first = 1
+  for (const row of rows) {
+    users.push(row)
+    if (users.length < size) continue
+    yield { first, users }
+    first += size
+    users = []
+  }
+  if (users.length > 0) yield { first, users }
+}
+
+interface Outcome {
+  readonly created: number
+  readonly refused: ReadonlyArray<{
+    readonly index: number
+    readonly code: string
+    readonly field: string
+    readonly message: string
+  }>
+}
+
+interface Envelope {
+  readonly created?: number
+  readonly succeeded?: number
+  readonly users?: ReadonlyArray<unknown>
+  readonly results?: ReadonlyArray<{
+    readonly index: number
+    readonly status: string
+    readonly error?: { readonly code: string; readonly field?: string; readonly message: string }
+  }>
+}
+
+const readReply = ({ status, body }: Reply, length: number): Outcome => {
+  const { created = 0, succeeded = created, users, results = [] } = body as Envelope
+  if (status === 201 && created === length && users?.length === length) return { created, refused: [] }
+  const refused = results.flatMap(({ index, status: outcome, error }) =>
+    outcome === "success"
+      ? []
+      : [{ index, code: error?.code ?? outcome, field: error?.field ?? "", message: error?.message ?? "" }],
+  )
+  if (status === 207 && succeeded === created && succeeded + refused.length === length) return { created, refused }
+  throw new Error(`A batch of ${length} rows was answered ${status} ${JSON.stringify(body).slice(0, 300)}`)
+}
