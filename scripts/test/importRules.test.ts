@@ -51,7 +51,7 @@ interface Rule {
   readonly forbidden: ReadonlyArray<string>
 }
 
-const layers = ["domain", "ports", "policies", "codecs", "engine", "edge", "testing"]
+const layers = ["domain", "ports", "policies", "codecs", "dispatchers", "engine", "edge", "testing"]
 const core = (layer: string, options: Omit<Rule, "from"> & { readonly layers: ReadonlyArray<string> }): Rule => ({
   from: `packages/core/src/${layer}/Noun.ts`,
   allowed: [
@@ -98,17 +98,34 @@ const rules: ReadonlyArray<Rule> = [
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners],
   }),
+  core("dispatchers", {
+    layers: ["dispatchers", "ports", "domain"],
+    allowed: [standardSchema],
+    forbidden: [...unstable, ...runners],
+  }),
   core("engine", {
     layers: ["engine", "policies", "ports", "domain"],
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners],
   }),
   core("edge", {
-    layers: ["edge", "engine", "codecs", "policies", "ports", "domain"],
+    layers: ["edge", "engine", "codecs", "dispatchers", "policies", "ports", "domain"],
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners, "effect/http/HttpRouter"],
   }),
   core("testing", { layers, allowed: [...runners, ...unstable, "effect/testing", standardSchema], forbidden: [] }),
+  {
+    from: "packages/core/src/newcomers/Noun.ts",
+    allowed: ["./Other.ts", "../domain/Batch.ts", "effect/Effect"],
+    forbidden: [
+      "../testing/index.ts",
+      "../index.ts",
+      "../../../node-exchange/src/index.ts",
+      "node:fs",
+      "express",
+      "effect",
+    ],
+  },
   {
     from: "packages/core/src/index.ts",
     allowed: ["./edge/createBatch.ts", "./ports/Codec.ts"],
