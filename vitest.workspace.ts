@@ -21,15 +21,15 @@ const packages = (): ReadonlyArray<string> =>
 
 const project = async (root: string, long: boolean) => {
   const config = join(import.meta.dirname, root, "vitest.config.ts")
-  const defaults = {
+  const own = existsSync(config) ? (await import(pathToFileURL(config).href)).default : {}
+  const merged = mergeConfig({ test: { testTimeout: 20_000, hookTimeout: 60_000 } }, own)
+  return mergeConfig(merged, {
     root: join(import.meta.dirname, root),
     test: {
       name: root.replace(/^packages\//, ""),
       include: [long ? "**/*.long.test.ts" : "**/*.test.ts"],
       exclude: ["**/node_modules/**", "**/dist/**", ...(long ? [] : ["**/*.long.test.ts"])],
-      testTimeout: long ? 300_000 : 20_000,
-      hookTimeout: 60_000,
+      ...(long && { testTimeout: 600_000 }),
     },
-  }
-  return existsSync(config) ? mergeConfig(defaults, (await import(pathToFileURL(config).href)).default) : defaults
+  })
 }

@@ -32,7 +32,7 @@ export const run = async (program: string, args: ReadonlyArray<string>, cwd: str
     return { succeeded: true, stdout, output: stdout + stderr }
   } catch (error) {
     if (!isFailure(error)) throw error
-    return { succeeded: false, stdout: error.stdout, output: `${error.stdout}${error.stderr}${error.message}` }
+    return { succeeded: false, stdout: error.stdout, output: error.stdout + error.stderr || error.message }
   }
 }
 
