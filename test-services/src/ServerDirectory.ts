@@ -6,6 +6,7 @@
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Guardian from "./Guardian.ts"
 import { sendSignal } from "./sendSignal.ts"
 import type { SystemUser } from "./SystemUser.ts"
 
@@ -21,6 +22,8 @@ export const make = (product: string, user: SystemUser | undefined): string => {
   removeStale()
   const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-${product}-`))
   if (user !== undefined) chownSync(directory, user.uid, user.gid)
+  // From the start: preparing a data directory takes long enough to be killed meanwhile.
+  Guardian.watch({ directory, pids: [], signal: "SIGKILL" })
   return directory
 }
 
