@@ -1,1 +1,3 @@
-export {}
+/** Multistatus for Fastify 5. */
+export { fastifyBatch } from "./fastifyBatch.ts"
+export type { FastifyBatch } from "./fastifyBatch.ts"

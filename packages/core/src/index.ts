@@ -1,1 +1,37 @@
-export {}
+/** Multistatus core: batch endpoints, neutral of frameworks and stores. */
+export { createBatch } from "./edge/createBatch.ts"
+export type {
+  AnswerOptions,
+  BatchEndpoints,
+  BulkOptions,
+  Endpoint,
+  OperationsOptions,
+  Platform,
+  RequestsOptions,
+} from "./edge/createBatch.ts"
+export type { BatchOptions, Concurrency } from "./edge/BatchOptions.ts"
+export type { HttpBody, HttpRequest, HttpResponse } from "./edge/HttpMessage.ts"
+export * as BatchEndpoint from "./edge/BatchEndpoint.ts"
+export { resource } from "./dispatchers/Resource.ts"
+export type { Action, ActionContext, ManyContext, ManyItem, Resource } from "./dispatchers/Resource.ts"
+export type { HostRequest, Send } from "./dispatchers/subRequests.ts"
+export { failure, isFailure, statusOf } from "./domain/Failure.ts"
+export type { Failure, FailureDetails, FieldError } from "./domain/Failure.ts"
+export { BatchError } from "./domain/BatchError.ts"
+export type { Batch, Tally } from "./domain/Batch.ts"
+export type { HeaderRulesOptions } from "./domain/HeaderRules.ts"
+export type { Limits, LimitsOptions } from "./domain/Limits.ts"
+export type { Dependency, Operation } from "./domain/Operation.ts"
+export { OperationResult } from "./domain/OperationResult.ts"
+export * as Plan from "./domain/Plan.ts"
+export type { Strategy, StrategyOffer } from "./domain/Strategy.ts"
+export type { Reply, SubRequest } from "./domain/SubRequest.ts"
+export { BatchEngine } from "./engine/BatchEngine.ts"
+export type { EngineOptions, EngineRequest } from "./engine/BatchEngine.ts"
+export * as BatchMetrics from "./engine/BatchMetrics.ts"
+export { Executor } from "./policies/Executor.ts"
+export { AsyncContext } from "./ports/AsyncContext.ts"
+export type { BatchContext } from "./ports/BatchContext.ts"
+export type { BatchPolicy, PlannedBatch } from "./ports/BatchPolicy.ts"
+export type { Codec, DecodeOptions, Encoded, EncodeOptions, Envelope, Listing } from "./ports/Codec.ts"
+export type { Answer, CallContext, Dispatcher } from "./ports/Dispatcher.ts"

@@ -24,7 +24,9 @@ export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Whether an item names an existing resource: an id, or an object with `id`. */
   readonly identified: boolean
   /** Items with the same key run in request order among themselves. Default: their `id`. */
-  readonly orderBy?: ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined) | undefined
+  readonly orderBy?:
+    | ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined)
+    | undefined
 }
 
 /**
@@ -37,13 +39,16 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
   kind: "bulk",
   list: options.list,
   decode: (envelope, decoding) =>
-    Result.flatMap(OperationList.read(envelope, options.list, decoding), ({ envelope: { atomic, stop_after }, items }) => {
-      const tooLarge = OperationList.sizeGuard(envelope, decoding)
-      return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
-        strategy,
-        operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), options)),
-      }))
-    }),
+    Result.flatMap(
+      OperationList.read(envelope, options.list, decoding),
+      ({ envelope: { atomic, stop_after }, items }) => {
+        const tooLarge = OperationList.sizeGuard(envelope, decoding)
+        return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
+          strategy,
+          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), options)),
+        }))
+      },
+    ),
   encode: (batch, encoding) => encodeAllGood(batch, options, encoding) ?? encodeMixed(batch, options, encoding),
 })
 
@@ -82,7 +87,11 @@ const encodeMixed = (batch: Batch, options: BulkOptions, encoding: EncodeOptions
   }))
 
 // Undefined where the short form does not fit: something failed, cannot be encoded, or is too large.
-const encodeAllGood = (batch: Batch, options: BulkOptions, { prefer, responseBytes }: EncodeOptions): Encoded | undefined => {
+const encodeAllGood = (
+  batch: Batch,
+  options: BulkOptions,
+  { prefer, responseBytes }: EncodeOptions,
+): Encoded | undefined => {
   const counted = tally(batch)
   if (MultiStatus.verdict(counted) !== "success") return undefined
   const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })

@@ -48,13 +48,19 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
         })
         return { strategy, operations }
       }),
-    encode: (batch, { responseBytes }) => ({ status: 200, body: encodeResponses(batch, responseBytes), honoured: false }),
+    encode: (batch, { responseBytes }) => ({
+      status: 200,
+      body: encodeResponses(batch, responseBytes),
+      honoured: false,
+    }),
   }
 }
 
 // A group that is not run as one would be a pretence, so the field is never passed over.
 const refuseGroups = (items: ReadonlyArray<unknown>): Result.Result<void, BatchError> => {
-  const index = items.findIndex((item) => typeof item === "object" && item !== null && Object.hasOwn(item, "atomicityGroup"))
+  const index = items.findIndex(
+    (item) => typeof item === "object" && item !== null && Object.hasOwn(item, "atomicityGroup"),
+  )
   return index === -1
     ? Result.succeed(undefined)
     : Result.fail(

@@ -136,7 +136,9 @@ const encodeOne = (operation: Operation, withData: boolean): string => {
     return JSON.stringify(encodeResult(operation, withData))
   } catch {
     const { index, id } = operation
-    const error = failure("INTERNAL", "The operation ran, but its result cannot be encoded as JSON", { retryable: false })
+    const error = failure("INTERNAL", "The operation ran, but its result cannot be encoded as JSON", {
+      retryable: false,
+    })
     return JSON.stringify({ index, status: "error", id, error: encodeFailure(error) })
   }
 }

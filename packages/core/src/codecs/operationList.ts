@@ -28,8 +28,10 @@ export const read = (
   }
   const items = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
   const pointer = `/${name}`
-  if (items === undefined) return Result.fail(BatchError.invalid("INVALID_BATCH", `The member "${name}" is missing`, pointer))
-  if (!Array.isArray(items)) return Result.fail(BatchError.invalid("INVALID_BATCH", `"${name}" must be an array`, pointer))
+  if (items === undefined)
+    return Result.fail(BatchError.invalid("INVALID_BATCH", `The member "${name}" is missing`, pointer))
+  if (!Array.isArray(items))
+    return Result.fail(BatchError.invalid("INVALID_BATCH", `"${name}" must be an array`, pointer))
   if (items.length === 0) {
     return Result.fail(BatchError.invalid("EMPTY_BATCH", `"${name}" is empty: send at least one operation`, pointer))
   }
@@ -53,10 +55,7 @@ export const tooDeep = (limit: number): BatchError =>
  * @category constructors
  * @since 0.1.0
  */
-export const sizeGuard = (
-  { bytes }: Envelope,
-  { limits }: DecodeOptions,
-): ((item: unknown) => Failure | undefined) => {
+export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((item: unknown) => Failure | undefined) => {
   const limit = limits.operationBytes
   if (bytes !== undefined && bytes <= limit) return () => undefined
   return (item) => {

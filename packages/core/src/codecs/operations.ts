@@ -10,9 +10,11 @@ import * as MultiStatus from "./multiStatus.ts"
 import * as OperationList from "./operationList.ts"
 
 /** What an operation works on beside its own target; undefined for nothing. @category models @since 0.1.0 */
-export type OrderBy = (operation: { readonly action: string; readonly id: string | undefined; readonly data: unknown }) =>
-  | string
-  | undefined
+export type OrderBy = (operation: {
+  readonly action: string
+  readonly id: string | undefined
+  readonly data: unknown
+}) => string | undefined
 
 /** @category models @since 0.1.0 */
 export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOptions> {
@@ -45,7 +47,8 @@ export const make = ({ orderBy = ({ id }) => id, ...options }: OperationsOptions
 }
 
 const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, orderBy: OrderBy): Operation => {
-  if (!Predicate.isObject(item)) return refused(index, "", undefined, failure("VALIDATION_ERROR", "An operation must be a JSON object"))
+  if (!Predicate.isObject(item))
+    return refused(index, "", undefined, failure("VALIDATION_ERROR", "An operation must be a JSON object"))
   const { action, id: givenId, data } = item as Readonly<Record<string, unknown>>
   const read = givenId === undefined ? undefined : OperationList.readTargetId(givenId)
   const id = read !== undefined && Result.isSuccess(read) ? read.success : undefined
@@ -53,7 +56,10 @@ const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, 
     const error = failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" })
     return refused(index, "", id, error)
   }
-  const wrong = tooLarge ?? (read !== undefined && Result.isFailure(read) ? read.failure : undefined) ?? OperationList.poisonGuard(item)
+  const wrong =
+    tooLarge ??
+    (read !== undefined && Result.isFailure(read) ? read.failure : undefined) ??
+    OperationList.poisonGuard(item)
   if (wrong !== undefined) return refused(index, action, id, wrong)
   const target = orderBy({ action, id, data })
   return { index, id, action, input: data, target, dependsOn: [], result: undefined }

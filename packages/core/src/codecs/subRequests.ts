@@ -86,12 +86,17 @@ const decodeOne = (item: Members, index: number, names: Reference.Names, options
   const id = item["id"] as string
   const read = readRequest(item, options)
   const refers = new Set<string>()
-  const refuse = (error: Failure): Decoded => ({ operation: { ...refused(index, id), result: OperationResult.error(error) }, refers })
+  const refuse = (error: Failure): Decoded => ({
+    operation: { ...refused(index, id), result: OperationResult.error(error) },
+    refers,
+  })
   if (Result.isFailure(read)) return refuse(read.failure)
   const request: Mutable<SubRequest> = read.success
   if (options.mayRefer) {
     if (effortOf(request, names) > referenceEffort) {
-      return refuse(failure("INVALID_REQUEST", `The request holds too many "@{" to look for references in: write them as "@@{"`))
+      return refuse(
+        failure("INVALID_REQUEST", `The request holds too many "@{" to look for references in: write them as "@@{"`),
+      )
     }
     request.urlTemplate = Reference.parse(request.url, names)
     collect(request.urlTemplate, refers)
@@ -124,7 +129,10 @@ const refused = (index: number, id: string): Operation<SubRequest> => ({
   result: undefined,
 })
 
-const readRequest = (item: Members, { headers: rules, tooLarge }: DecodeSubRequests): Result.Result<SubRequest, Failure> => {
+const readRequest = (
+  item: Members,
+  { headers: rules, tooLarge }: DecodeSubRequests,
+): Result.Result<SubRequest, Failure> => {
   const refuse = (message: string, field: string) => Result.fail(failure("INVALID_REQUEST", message, { field }))
   const large = tooLarge(item)
   if (large !== undefined) return Result.fail(large)
@@ -180,7 +188,8 @@ const readDependency = (entry: unknown): Named | undefined => {
   if (typeof entry === "string") return { id: entry, accept: [] }
   if (!Predicate.isObject(entry)) return undefined
   const { id, accept = [] } = entry as Members
-  const areStatuses = Array.isArray(accept) && accept.every((code) => Number.isInteger(code) && code >= 100 && code <= 599)
+  const areStatuses =
+    Array.isArray(accept) && accept.every((code) => Number.isInteger(code) && code >= 100 && code <= 599)
   return typeof id === "string" && areStatuses ? { id, accept } : undefined
 }
 

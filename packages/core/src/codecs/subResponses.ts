@@ -10,9 +10,6 @@ import { tooLarge } from "./multiStatus.ts"
 
 type Encoder = (batch: Batch<SubRequest>, responseBytes: number | undefined) => string
 
-const decoder = new TextDecoder("utf-8", { fatal: true })
-const lenient = new TextDecoder("utf-8")
-
 /** @category encoding @since 0.1.0 */
 export const encoder = ({ exposeHeaders = [], contentType = false }: JsonBatchOptions): Encoder => {
   const exposed = [...new Set(["location", "etag", "retry-after", ...exposeHeaders.map((name) => name.toLowerCase())])]
@@ -37,7 +34,12 @@ const encodeFailure = (id: string | undefined, failure: Failure, contentType: bo
   return `{"id":${JSON.stringify(id)},"status":${failure.status},${headers}"body":${JSON.stringify(Problem.ofFailure(failure))}}`
 }
 
-const encodeReply = (id: string | undefined, reply: Reply, exposed: ReadonlyArray<string>, contentType: boolean): string => {
+const encodeReply = (
+  id: string | undefined,
+  reply: Reply,
+  exposed: ReadonlyArray<string>,
+  contentType: boolean,
+): string => {
   const type = single(reply.headers["content-type"])
   const { text, named } = encodeBody(reply, type)
   const headers: Record<string, string> = {}
@@ -55,36 +57,33 @@ const single = (value: string | ReadonlyArray<string> | undefined): string | und
   value === undefined || typeof value === "string" ? value : value.join(", ")
 
 // `named`: the client cannot tell the type from the body alone.
-const encodeBody = ({ body }: Reply, type: string | undefined): { readonly text: string; readonly named: boolean } => {
-  if (body.length === 0) return { text: "null", named: false }
+const encodeBody = (reply: Reply, type: string | undefined): { readonly text: string; readonly named: boolean } => {
   if (type !== undefined && isJsonType(type)) {
-    const text = asJson(body)
-    if (text !== undefined) return { text, named: false }
+    if (reply.text === "") return { text: "null", named: false }
+    if (isJson(reply.text)) return { text: reply.text, named: false }
   }
-  if (type !== undefined && /^text\//i.test(type)) {
-    const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(type)?.[1]
-    return { text: JSON.stringify(decodeText(body, charset)), named: true }
-  }
-  return { text: JSON.stringify(base64(body)), named: true }
+  if (reply.body.length === 0) return { text: "null", named: false }
+  if (type !== undefined && /^text\//i.test(type)) return { text: JSON.stringify(decodeText(reply, type)), named: true }
+  return { text: JSON.stringify(base64(reply.body)), named: true }
 }
 
 // A reply that says JSON and is none would spoil the whole answer, so the text is parsed before it goes in.
-const asJson = (body: Uint8Array): string | undefined => {
+const isJson = (text: string): boolean => {
   try {
-    const text = decoder.decode(body)
     JSON.parse(text)
-    return text
+    return true
   } catch {
-    return undefined
+    return false
   }
 }
 
-const decodeText = (body: Uint8Array, charset: string | undefined): string => {
-  if (charset === undefined) return lenient.decode(body)
+const decodeText = ({ body, text }: Reply, type: string): string => {
+  const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(type)?.[1] ?? "utf-8"
+  if (/^utf-?8$/i.test(charset)) return text
   try {
     return new TextDecoder(charset).decode(body)
   } catch {
-    return lenient.decode(body)
+    return text
   }
 }
 

@@ -47,9 +47,7 @@ export interface Action<Input> {
    * Runs many operations with one statement. Answers one value or failure per item, in order. If it throws, it must
    * have changed nothing: it is then called again with fewer items, to find those that made it throw.
    */
-  readonly runMany?:
-    | ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown)
-    | undefined
+  readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
 }
 
 /** @category models @since 0.1.0 */
@@ -78,7 +76,7 @@ export const resource = <Inputs extends Record<string, unknown>>(
   name: string,
   actions: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> },
 ): Resource => {
-  if (typeof name !== "string" || name === "") throw new TypeError("A resource needs a name, such as \"users\"")
+  if (typeof name !== "string" || name === "") throw new TypeError('A resource needs a name, such as "users"')
   const byName = new Map<string, Action<unknown>>()
   for (const [action, definition] of Object.entries(actions) as unknown as Array<[string, Action<unknown>]>) {
     if (typeof definition.run !== "function" && typeof definition.runMany !== "function") {

@@ -82,11 +82,13 @@ const toResult = (value: unknown): OperationResult =>
   isFailure(value) ? OperationResult.error(value) : OperationResult.success(value)
 
 // An answer of the wrong length is passed on as it is: the coalescer knows it for a defect that must not be tried again.
-const toResults = (answer: unknown): ReadonlyArray<OperationResult> => (Array.isArray(answer) ? answer.map(toResult) : [])
+const toResults = (answer: unknown): ReadonlyArray<OperationResult> =>
+  Array.isArray(answer) ? answer.map(toResult) : []
 
 const onlyResult = (answer: unknown): OperationResult => {
   const [result, ...rest] = toResults(answer)
-  if (result === undefined || rest.length > 0) throw new TypeError("runMany must answer an array with one result per item")
+  if (result === undefined || rest.length > 0)
+    throw new TypeError("runMany must answer an array with one result per item")
   return result
 }
 
@@ -100,11 +102,7 @@ const unknownAction = ({ action }: Operation, known: ReadonlyArray<string>): Ope
 const missingId = (): OperationResult =>
   OperationResult.error(failure("VALIDATION_ERROR", `"id" must say which one is meant`, { field: "id" }))
 
-const validate = (
-  schema: StandardSchemaV1,
-  operation: Operation,
-  onDefect: OnDefect,
-): Promise<void> | undefined => {
+const validate = (schema: StandardSchemaV1, operation: Operation, onDefect: OnDefect): Promise<void> | undefined => {
   const apply = (outcome: StandardSchemaV1.Result<unknown>) => {
     if (outcome.issues === undefined) operation.input = outcome.value
     else operation.result = OperationResult.error(validationFailure(outcome.issues))

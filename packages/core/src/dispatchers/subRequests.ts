@@ -80,8 +80,6 @@ class Unresolved {
   }
 }
 
-const jsonText = new TextDecoder("utf-8")
-
 /** The replies that the references of one operation may look into. */
 class Replies {
   private readonly roots = new Map<string, unknown>()
@@ -94,9 +92,7 @@ class Replies {
   }
 
   fillUrl(template: Reference.Template): string {
-    return template
-      .map((part) => (typeof part === "string" ? part : encodeForUrl(part, this.valueOf(part))))
-      .join("")
+    return template.map((part) => (typeof part === "string" ? part : encodeForUrl(part, this.valueOf(part)))).join("")
   }
 
   fillBody(value: unknown): unknown {
@@ -137,12 +133,11 @@ const readRoot = ({ result }: Operation): unknown => {
   if (result!.failure !== undefined) {
     return { status: result!.status, headers: {}, body: Problem.ofFailure(result!.failure) }
   }
-  const { status, headers, body } = result!.value as Reply
-  return { status, headers, body: readBody(headers["content-type"], body) }
+  const { status, headers, text } = result!.value as Reply
+  return { status, headers, body: readBody(headers["content-type"], text) }
 }
 
-const readBody = (type: string | ReadonlyArray<string> | undefined, body: Uint8Array): unknown => {
-  const text = jsonText.decode(body)
+const readBody = (type: string | ReadonlyArray<string> | undefined, text: string): unknown => {
   if (typeof type !== "string" || !isJsonType(type)) return text
   try {
     return JSON.parse(text)
@@ -159,8 +154,11 @@ const encodeForUrl = (reference: Reference.Reference, value: unknown): string =>
   if (text === "" || text === "." || text === "..") {
     throw new Unresolved(reference, `is ${JSON.stringify(text)}, which cannot stand in a url`)
   }
-  if (!text.isWellFormed()) throw new Unresolved(reference, "is not well-formed Unicode, as a url needs it")
-  return encodeURIComponent(text)
+  try {
+    return encodeURIComponent(text)
+  } catch {
+    throw new Unresolved(reference, "is not well-formed Unicode, as a url needs it")
+  }
 }
 
 const toHostRequest = ({ method, url, headers: own, body, poisoned }: Resolved, inherited: Headers): HostRequest => {

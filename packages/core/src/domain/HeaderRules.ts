@@ -32,7 +32,13 @@ const addresses = new Set([
   "cf-connecting-ip",
   "fastly-client-ip",
 ])
-const overrides = new Set(["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"])
+const overrides = new Set([
+  "x-http-method-override",
+  "x-http-method",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
+])
 const ofTheConnection = new Set([
   "connection",
   "keep-alive",

@@ -54,10 +54,7 @@ export interface PlanOptions {
  * @category models
  * @since 0.1.0
  */
-export type Planner = <Input>(
-  batch: Batch<Input>,
-  options: PlanOptions,
-) => Result.Result<Plan<Input>, BatchError>
+export type Planner = <Input>(batch: Batch<Input>, options: PlanOptions) => Result.Result<Plan<Input>, BatchError>
 
 /**
  * Plans a batch: by dependencies, by request order per target, coalescing where that is allowed.

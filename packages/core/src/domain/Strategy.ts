@@ -54,7 +54,11 @@ export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Res
   }
   if (atomic === true && stopAfter !== undefined) {
     return Result.fail(
-      BatchError.invalid("INVALID_BATCH", `"atomic" and "stop_after" exclude each other: send one of them`, "/stop_after"),
+      BatchError.invalid(
+        "INVALID_BATCH",
+        `"atomic" and "stop_after" exclude each other: send one of them`,
+        "/stop_after",
+      ),
     )
   }
   if (atomic === true) return offered(offer, { _tag: "atomic" })

@@ -26,6 +26,8 @@ export interface Reply {
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly body: Uint8Array
+  /** `body`, decoded as UTF-8. */
+  readonly text: string
 }
 
 /** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). @category models @since 0.1.0 */

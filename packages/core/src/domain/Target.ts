@@ -24,8 +24,10 @@ export const check = (url: unknown): Result.Result<string, string> => {
   if (!url.startsWith("/")) return Result.fail(`"url" must be an absolute path: it must begin with "/"`)
   if (url.startsWith("//")) return Result.fail(`"url" must be a path without host: it must not begin with "//"`)
   if (url.includes("#")) return Result.fail(`"url" must not contain a fragment`)
-  if (/[^\u0021-\u007e]/.test(url)) return Result.fail(`"url" must be percent-encoded: it contains characters beyond ASCII`)
-  if (/%(?![0-9a-f]{2})/i.test(url)) return Result.fail(`"url" contains a "%" that is not followed by two hexadecimal digits`)
+  if (/[^\u0021-\u007e]/.test(url))
+    return Result.fail(`"url" must be percent-encoded: it contains characters beyond ASCII`)
+  if (/%(?![0-9a-f]{2})/i.test(url))
+    return Result.fail(`"url" contains a "%" that is not followed by two hexadecimal digits`)
   if (/%(0[0-9a-f]|1[0-9a-f]|7f|5c)/i.test(pathOf(url))) {
     return Result.fail(`the path of "url" must not contain an encoded control character or backslash`)
   }

@@ -27,7 +27,20 @@ export interface EngineOptions {
   readonly policies: ReadonlyArray<BatchPolicy>
   /** Turns what a handler threw into a failure of the application's; undefined leaves it a defect. */
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
+  /** Told of defects; undefined logs them. */
+  readonly onUnexpected: OnUnexpected | undefined
 }
+
+/** What is told of an operation that died. @category models @since 0.1.0 */
+export interface UnexpectedOrigin {
+  readonly endpoint: string
+  readonly index: number
+  readonly action: string
+  readonly id: string | undefined
+}
+
+/** @category models @since 0.1.0 */
+export type OnUnexpected = (error: unknown, origin: UnexpectedOrigin) => void
 
 /** One batch to run. @category models @since 0.1.0 */
 export interface EngineRequest<Input> {
@@ -57,10 +70,11 @@ export class BatchEngine extends Context.Service<
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
         { batch, dispatcher, tenant, gone }: EngineRequest<Input>,
-        { endpoint, limits, concurrency, planner, policies, mapError }: EngineOptions,
+        options: EngineOptions,
       ) {
+        const { endpoint, limits, concurrency, planner, policies } = options
         const startedAt = yield* Clock.currentTimeMillis
-        const onDefect = yield* reporter(mapError)
+        const onDefect = yield* reporter(options)
         yield* Effect.annotateCurrentSpan({ endpoint, operations: batch.operations.length })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect))
@@ -83,21 +97,24 @@ export class BatchEngine extends Context.Service<
   static readonly layer: Layer.Layer<BatchEngine> = Layer.provide(BatchEngine.layerNoDeps, Executor.layer)
 }
 
-// Failures that were thrown are failures; the rest is logged in full, and answered without a word of it.
-const reporter = Effect.fnUntraced(function* (mapError: EngineOptions["mapError"]) {
+// Failures that were thrown are failures; the rest is reported in full, and answered without a word of it.
+const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected }: EngineOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const report: OnDefect = (defect, { index, action }) => {
-    const known = isFailure(defect) ? defect : mapSafely(mapError, defect)
+  const log: OnUnexpected = (error, origin) => fork(Effect.logError("An operation died", origin, Cause.die(error)))
+  const report = onUnexpected ?? log
+  const onDefect: OnDefect = (defect, { index, action, id }) => {
+    const known = isFailure(defect) ? defect : attempt(() => mapError?.(defect))
     if (known !== undefined) return OperationResult.error(known)
-    fork(Effect.logError("An operation died", { index, action }, Cause.die(defect)))
+    attempt(() => report(defect, { endpoint, index, action, id }))
     return OperationResult.error(internalFailure())
   }
-  return report
+  return onDefect
 })
 
-const mapSafely = (mapError: EngineOptions["mapError"], defect: unknown): Failure | undefined => {
+// What the application does with an error must not become another one.
+const attempt = <A>(run: () => A): A | undefined => {
   try {
-    return mapError?.(defect)
+    return run()
   } catch {
     return undefined
   }

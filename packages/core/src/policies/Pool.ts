@@ -186,6 +186,8 @@ export class Pool<Input> {
 }
 
 const failedDependency = ({ dependsOn }: Operation): Failure => {
-  const names = dependsOn.flatMap((dependency) => (isFulfilled(dependency) ? [] : [JSON.stringify(dependency.operation.id)]))
+  const names = dependsOn.flatMap((dependency) =>
+    isFulfilled(dependency) ? [] : [JSON.stringify(dependency.operation.id)],
+  )
   return failure("FAILED_DEPENDENCY", `Not run: ${names.join(", ")} did not succeed`)
 }

@@ -1,0 +1,66 @@
+/**
+ * What the batch endpoints of both hosts share: the actions on users, and the options.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+
+import { type BatchOptions, failure, type HeaderRulesOptions, resource, type Resource } from "@multistatus/core"
+import * as z from "zod"
+
+import type { Configuration } from "./Configuration.ts"
+import { isUserFailure } from "./UserFailure.ts"
+import { NewUser, UserPatch } from "./userInput.ts"
+import type { Users } from "./Users.ts"
+
+/**
+ * The actions on users, and two to try things with: `sleep` waits for `data.ms`, `boom` throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const userResource = (users: Users): Resource =>
+  resource("users", {
+    create: {
+      input: NewUser,
+      run: (user) => users.create(user),
+      runMany: (items) => users.createMany(items.map(({ input }) => input)),
+    },
+    update: { input: UserPatch, run: (patch, { id }) => users.update(id, patch) },
+    delete: { run: (_, { id }) => users.remove(id) },
+    sleep: {
+      identified: false,
+      input: z.object({ ms: z.int().min(0).max(600_000) }),
+      run: ({ ms }, { signal }) => delay(ms, { slept: ms }, { signal }),
+    },
+    boom: {
+      identified: false,
+      run: () => {
+        throw new Error("boom")
+      },
+    },
+  })
+
+/**
+ * The options of every endpoint.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const batchOptions = (configuration: Configuration) =>
+  ({
+    limits: {
+      operations: configuration.maxOperations,
+      bodyBytes: configuration.maxBodyBytes,
+      deadlineMs: configuration.deadlineMs,
+    },
+    concurrency: configuration.concurrency,
+    mapError: (error) =>
+      isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
+  }) satisfies BatchOptions
+
+/**
+ * Who is calling is said by the outer request alone.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const headerRules: HeaderRulesOptions = { credentials: ["x-api-key"] }

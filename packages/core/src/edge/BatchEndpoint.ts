@@ -1,0 +1,123 @@
+/** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { BatchError } from "../domain/BatchError.ts"
+import { BatchError as BatchErrors } from "../domain/BatchError.ts"
+import * as Problem from "../domain/Problem.ts"
+import type { StrategyOffer } from "../domain/Strategy.ts"
+import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
+import * as BatchMetrics from "../engine/BatchMetrics.ts"
+import type { BatchContext } from "../ports/BatchContext.ts"
+import type { Codec } from "../ports/Codec.ts"
+import type { Dispatcher } from "../ports/Dispatcher.ts"
+import type { Admission } from "./Admission.ts"
+import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
+import * as Preference from "./Preference.ts"
+import { readEnvelope } from "./readEnvelope.ts"
+
+/** Tells who is calling. @category models @since 0.1.0 */
+export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
+
+/** @category models @since 0.1.0 */
+export interface BatchEndpointOptions<Input> extends EngineOptions {
+  readonly codec: Codec<Input>
+  /** Makes the dispatcher of one batch. */
+  readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
+  readonly strategy: StrategyOffer
+  readonly admission: Admission
+  readonly tenant: TenantOf | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface BatchEndpoint {
+  /** Answers a batch; never fails. A response with status 499 has nobody to read it. */
+  readonly handle: (request: HttpRequest) => Effect.Effect<HttpResponse>
+  /** Answers what the endpoint accepts. */
+  readonly describe: () => HttpResponse
+}
+
+/**
+ * Makes an endpoint on the engine in the context.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
+  const engine = yield* BatchEngine
+  const { codec, limits, strategy, endpoint } = options
+
+  const onDied = (error: unknown) =>
+    options.onUnexpected === undefined
+      ? Effect.logError("A batch died", Cause.die(error))
+      : Effect.sync(() => options.onUnexpected?.(error, { endpoint, index: -1, action: "", id: undefined }))
+
+  const run = Effect.fnUntraced(function* (request: HttpRequest) {
+    if (request.isSubRequest) return yield* Effect.fail(nested)
+    const envelope = yield* readEnvelope(request, limits)
+    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits, strategy }))
+    const tenant = yield* tenantOf(options.tenant, request)
+    const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
+    yield* options.admission.within(engine.run({ batch, dispatcher, tenant, gone: request.gone }, options))
+    const prefer = Preference.returnPreference(request.headers)
+    const { status, body, honoured } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+    const headers = honoured ? { "preference-applied": `return=${prefer}` } : {}
+    return respond(status, jsonType, body, headers)
+  })
+
+  const endpointOf: BatchEndpoint = {
+    handle: (request) =>
+      run(request).pipe(
+        Effect.catchTag("BatchError", (error) =>
+          Effect.as(BatchMetrics.recordRefusal(endpoint, error.reason.code), refuse(error)),
+        ),
+        Effect.catchCause((cause) => Effect.as(onDied(Cause.squash(cause)), died)),
+      ),
+    describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
+  }
+  return endpointOf
+})
+
+const nested = BatchErrors.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
+
+const tenantOf = (tenant: TenantOf | undefined, { native }: HttpRequest): Effect.Effect<string | undefined> =>
+  tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(native as never))
+
+const jsonType = "application/json; charset=utf-8"
+
+const respond = (
+  status: number,
+  type: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+  close = false,
+): HttpResponse => ({ status, headers: { "content-type": type, ...headers }, body, close })
+
+/** The answer to a batch that was refused. @category constructors @since 0.1.0 */
+export const refuse = (error: BatchError): HttpResponse => {
+  const { reason } = error
+  const headers: Record<string, string> =
+    "retryAfter" in reason && reason.retryAfter !== undefined ? { "retry-after": String(reason.retryAfter) } : {}
+  const unread = [408, 413, 415].includes(error.status) || reason.code === "TOO_DEEP"
+  return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, unread)
+}
+
+const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
+
+const describe = <Input>({ codec, limits, strategy, concurrency }: BatchEndpointOptions<Input>) => ({
+  kind: codec.kind,
+  list: codec.list,
+  limits: {
+    operations: limits.operations,
+    body_bytes: limits.bodyBytes,
+    operation_bytes: limits.operationBytes,
+    depth: limits.depth,
+    deadline_ms: limits.deadlineMs,
+    operation_timeout_ms: limits.operationTimeoutMs,
+    receive_ms: limits.receiveMs,
+    response_bytes: limits.responseBytes,
+    concurrent_batches: limits.concurrentBatches,
+  },
+  strategy: strategy.standard._tag,
+  strategies: [...new Set([strategy.standard._tag, ...strategy.choices])],
+  concurrency: Number.isFinite(concurrency) ? concurrency : "unbounded",
+})

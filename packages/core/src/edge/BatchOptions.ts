@@ -1,0 +1,113 @@
+/** What a developer configures: every option with its default, checked once, when the batch is made. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Failure } from "../domain/Failure.ts"
+import * as Limits from "../domain/Limits.ts"
+import * as Plan from "../domain/Plan.ts"
+import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
+import type { OnUnexpected } from "../engine/BatchEngine.ts"
+import type { BatchPolicy } from "../ports/BatchPolicy.ts"
+
+/** How many commit groups run at once. @category models @since 0.1.0 */
+export type Concurrency = "sequential" | "parallel" | number
+
+/** What endpoints do, unless they are told otherwise. @category models @since 0.1.0 */
+export interface BatchOptions<Request = unknown> {
+  /** Each limit has a default; see `Limits`. */
+  readonly limits?: Limits.LimitsOptions | undefined
+  /** `sequential`, `parallel` (all at once) or a number of operations at once. Default 10. */
+  readonly concurrency?: Concurrency | undefined
+  /** What happens when operations fail: `partial` (default), or `{ stopAfter: n }`. */
+  readonly strategy?: "partial" | "atomic" | { readonly stopAfter: number } | undefined
+  /** What clients may ask for instead: with `"stop_after": n` in the envelope. Default: nothing. */
+  readonly clientStrategies?: ReadonlyArray<"partial" | "atomic" | "stop-after"> | undefined
+  /** Who is calling: captured before the batch, given to every operation and policy. */
+  readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
+  /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
+  readonly mapError?: ((error: unknown) => Failure | undefined) | undefined
+  /** Told of unexpected errors of single operations. Default: `console.error`. */
+  readonly onUnexpected?: OnUnexpected | undefined
+  /** Steps between planning and executing, in order. */
+  readonly policies?: ReadonlyArray<BatchPolicy> | undefined
+  /** Another way to plan batches. */
+  readonly planner?: Plan.Planner | undefined
+}
+
+/** Options as they hold. @category models @since 0.1.0 */
+export interface Settings {
+  readonly limits: Limits.Limits
+  readonly concurrency: number
+  readonly strategy: StrategyOffer
+  readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
+  readonly mapError: ((error: unknown) => Failure | undefined) | undefined
+  readonly onUnexpected: OnUnexpected
+  readonly policies: ReadonlyArray<BatchPolicy>
+  readonly planner: Plan.Planner
+}
+
+const isFunction = Schema.declare(
+  (input: unknown): input is (...input: Array<never>) => unknown => typeof input === "function",
+  {
+    expected: "a function",
+  },
+)
+
+const strategies = ["partial", "atomic", "stop-after"] as const
+
+const Options = Schema.Struct({
+  limits: Schema.optional(Limits.LimitsOptions),
+  concurrency: Schema.optional(
+    Schema.Union([Schema.Literals(["sequential", "parallel"]), Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))]),
+  ),
+  strategy: Schema.optional(
+    Schema.Union([
+      Schema.Literals(["partial", "atomic"]),
+      Schema.Struct({ stopAfter: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)) }),
+    ]),
+  ),
+  clientStrategies: Schema.optional(Schema.Array(Schema.Literals(strategies))),
+  tenant: Schema.optional(isFunction),
+  mapError: Schema.optional(isFunction),
+  onUnexpected: Schema.optional(isFunction),
+  policies: Schema.optional(Schema.Array(Schema.Struct({ name: Schema.String, admit: isFunction }))),
+  planner: Schema.optional(isFunction),
+})
+
+const decode = Schema.decodeUnknownResult(Options, { onExcessProperty: "error", errors: "all" })
+
+/**
+ * Checks options and fills in defaults; throws a `TypeError` that names what is wrong, for the start-up to fail with.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const settle = <Request>(options: BatchOptions<Request>): Settings => {
+  const decoded = decode(options)
+  if (Result.isFailure(decoded)) throw new TypeError(`The batch options are not valid: ${String(decoded.failure)}`)
+  const standard = toStrategy(options.strategy ?? "partial")
+  const choices = options.clientStrategies ?? []
+  if (standard._tag === "atomic" || choices.includes("atomic")) {
+    throw new TypeError(`The strategy "atomic" needs a unit of work that can roll back, and none is configured`)
+  }
+  return {
+    limits: Limits.make(options.limits),
+    concurrency: toNumber(options.concurrency ?? 10),
+    strategy: { standard, choices },
+    tenant: options.tenant,
+    mapError: options.mapError,
+    onUnexpected: options.onUnexpected ?? logUnexpected,
+    policies: options.policies ?? [],
+    planner: options.planner ?? Plan.make,
+  }
+}
+
+const toStrategy = (strategy: NonNullable<BatchOptions["strategy"]>): Strategy =>
+  typeof strategy === "string" ? { _tag: strategy } : { _tag: "stop-after", failures: strategy.stopAfter }
+
+const toNumber = (concurrency: Concurrency): number => {
+  if (concurrency === "sequential") return 1
+  return concurrency === "parallel" ? Number.POSITIVE_INFINITY : concurrency
+}
+
+const logUnexpected: OnUnexpected = (error, { endpoint, index, action }) =>
+  console.error(`multistatus: operation ${index} (${action}) of a batch to "${endpoint}" failed unexpectedly:`, error)

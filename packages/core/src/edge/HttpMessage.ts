@@ -1,0 +1,35 @@
+/** HTTP as the edge sees it: what every adapter converts its framework's requests to, and responses from. */
+import type { HeadersInit } from "../domain/HeaderRules.ts"
+
+/** A body that is still to be read, or one that the host has parsed already. @category models @since 0.1.0 */
+export type HttpBody =
+  | {
+      readonly _tag: "Stream"
+      /** The bytes as they arrive. Ending the iteration early must leave the connection usable for the answer. */
+      readonly bytes: AsyncIterable<Uint8Array>
+    }
+  | { readonly _tag: "Parsed"; readonly value: unknown }
+
+/** @category models @since 0.1.0 */
+export interface HttpRequest {
+  readonly method: string
+  /** By lower-case name. */
+  readonly headers: HeadersInit
+  readonly body: HttpBody
+  /** Whether this request is itself a sub-request of a batch, by a mark that no header can set. */
+  readonly isSubRequest: boolean
+  /** Fires when the client has gone away. */
+  readonly gone: AbortSignal
+  /** The framework's own request: what tenant functions and actions are given. */
+  readonly native: unknown
+}
+
+/** @category models @since 0.1.0 */
+export interface HttpResponse {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** Whether part of the request's body was left unread: the connection cannot be used again. */
+  readonly close: boolean
+}

@@ -1,0 +1,153 @@
+/** The door for those who have never heard of Effect: plain objects in, promises out. */
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Bulk from "../codecs/bulk.ts"
+import * as JsonBatch from "../codecs/jsonBatch.ts"
+import type { Listing } from "../ports/Codec.ts"
+import type { StatusMode } from "../codecs/multiStatus.ts"
+import * as Operations from "../codecs/operations.ts"
+import * as Actions from "../dispatchers/actions.ts"
+import { isIdentified, type Resource } from "../dispatchers/Resource.ts"
+import * as SubRequests from "../dispatchers/subRequests.ts"
+import * as HeaderRules from "../domain/HeaderRules.ts"
+import { BatchEngine } from "../engine/BatchEngine.ts"
+import { AsyncContext, type RunInContext } from "../ports/AsyncContext.ts"
+import type { Codec } from "../ports/Codec.ts"
+import * as Admission from "./Admission.ts"
+import * as BatchEndpoint from "./BatchEndpoint.ts"
+import { type BatchOptions, settle } from "./BatchOptions.ts"
+import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
+
+/** An endpoint that answers with promises. @category models @since 0.1.0 */
+export interface Endpoint {
+  /** Answers a batch; never rejects. */
+  readonly handle: (request: HttpRequest) => Promise<HttpResponse>
+  /** Answers what the endpoint accepts: limits, strategies. */
+  readonly describe: () => HttpResponse
+}
+
+/** What the answers of bulk and operations endpoints look like. @category models @since 0.1.0 */
+export interface AnswerOptions {
+  /** Which results are listed: `all` (default), `failed`, or `failed+ids` with the ids of the others. */
+  readonly results?: Listing | undefined
+  /** Whether a success carries what the action returned, as `data`. Default false. */
+  readonly data?: boolean | undefined
+  /** `mixed` (default): 200 if every operation succeeded, else 207. Or always `200`, or always `207`. */
+  readonly status?: StatusMode | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
+  /** Member that holds the items. Default: the name of the resource. */
+  readonly list?: string | undefined
+  /** Member that counts what was done. Default: the past of the action, `created`, `updated`, `deleted`, … */
+  readonly count?: string | undefined
+  /** HTTP status when every item succeeded. Default: 201 for `create`, else 200. */
+  readonly good?: number | undefined
+  /** Items with the same key run in request order among themselves. Default: their `id`. */
+  readonly orderBy?:
+    | ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined)
+    | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface OperationsOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
+  /** Operations with the same key run in request order among themselves. Default: their `id`. */
+  readonly orderBy?: Operations.OrderBy | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface RequestsOptions<Request = unknown> extends BatchOptions<Request> {
+  /** Which headers sub-requests get. */
+  readonly headers?: HeaderRules.HeaderRulesOptions | undefined
+  /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
+  readonly exposeHeaders?: ReadonlyArray<string> | undefined
+  /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
+  readonly contentType?: boolean | undefined
+}
+
+/** Makes endpoints that share one engine and its limits. @category models @since 0.1.0 */
+export interface BatchEndpoints<Request = unknown> {
+  /** One action, many items. */
+  readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => Endpoint
+  /** Mixed actions on one resource. */
+  readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => Endpoint
+  /** Sub-requests to the host application, which `send` reaches. */
+  readonly requests: (send: SubRequests.Send, options?: RequestsOptions<Request>) => Endpoint
+  /** Stops what still runs. Endpoints must not be used afterwards. */
+  readonly close: () => Promise<void>
+}
+
+/** What an adapter adds to the options of its users. @category models @since 0.1.0 */
+export interface Platform {
+  /** Captures the asynchronous context of a request; on Node `AsyncLocalStorage.snapshot`. */
+  readonly captureContext?: (() => RunInContext) | undefined
+}
+
+/**
+ * Makes batch endpoints, neutral of frameworks: adapters convert requests and responses.
+ *
+ * **Details** Options are checked here: a wrong one throws a `TypeError` that names it. Options of an endpoint stand
+ * above those of the whole, member by member.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const createBatch = <Request = unknown>(
+  options: BatchOptions<Request> = {},
+  { captureContext }: Platform = {},
+): BatchEndpoints<Request> => {
+  const shared = settle(options)
+  const admission = Admission.make(shared.limits.concurrentBatches)
+  const context = captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext)
+  const runtime = ManagedRuntime.make(Layer.merge(BatchEngine.layer, context))
+
+  const endpoint = <Input>(
+    name: string,
+    codec: Codec<Input>,
+    dispatcher: BatchEndpoint.BatchEndpointOptions<Input>["dispatcher"],
+    own: BatchOptions<Request>,
+  ): Endpoint => {
+    const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } })
+    const made = runtime.runSync(BatchEndpoint.make({ ...settings, endpoint: name, codec, dispatcher, admission }))
+    return { handle: (request) => runtime.runPromise(made.handle(request)), describe: made.describe }
+  }
+
+  return {
+    bulk: (resource, action, { list, count, good, orderBy, results, data, status, ...own } = {}) => {
+      const definition = resource.actions.get(action)
+      if (definition === undefined) {
+        const known = [...resource.actions.keys()].join(", ")
+        throw new TypeError(`The resource "${resource.name}" has no action "${action}"; it has: ${known}`)
+      }
+      const codec = Bulk.make({
+        action,
+        list: list ?? resource.name,
+        count: count ?? past(action),
+        good: good ?? (action === "create" ? 201 : 200),
+        identified: isIdentified(action, definition),
+        orderBy,
+        ...answer({ results, data, status }),
+      })
+      return endpoint(`${resource.name}.${action}`, codec, (batch) => Actions.make(resource, batch), own)
+    },
+    operations: (resource, { orderBy, results, data, status, ...own } = {}) => {
+      const codec = Operations.make({ orderBy, ...answer({ results, data, status }) })
+      return endpoint(resource.name, codec, (batch) => Actions.make(resource, batch), own)
+    },
+    requests: (send, { headers, exposeHeaders, contentType, ...own } = {}) => {
+      const rules = HeaderRules.make(headers)
+      const codec = JsonBatch.make({ headers: rules, exposeHeaders, contentType })
+      return endpoint("requests", codec, (batch) => SubRequests.make(send, rules, batch), own)
+    },
+    close: () => runtime.dispose(),
+  }
+}
+
+const answer = ({ results, data, status }: AnswerOptions) => ({
+  ...(results !== undefined && { listing: results }),
+  ...(data !== undefined && { data }),
+  ...(status !== undefined && { status }),
+})
+
+const past = (action: string): string => (action.endsWith("e") ? `${action}d` : `${action}ed`)

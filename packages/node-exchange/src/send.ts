@@ -1,0 +1,46 @@
+/**
+ * Exchanges as promises.
+ *
+ * @since 0.1.0
+ */
+import type { IncomingMessage } from "node:http"
+import type { Exchange } from "./Exchange.ts"
+import type { ExchangeFailure } from "./ExchangeFailure.ts"
+import type { ExchangeReply } from "./ExchangeReply.ts"
+import type { ExchangeRequest } from "./ExchangeRequest.ts"
+
+/**
+ * An exchange that got no answer.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ExchangeError extends Error {
+  override readonly name = "ExchangeError"
+  readonly reason: ExchangeFailure["reason"]
+
+  constructor({ reason, message, error }: ExchangeFailure) {
+    super(message, { cause: error })
+    this.reason = reason
+  }
+}
+
+/**
+ * Sends a sub-request; `onAbort` is given what aborts it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const send = (
+  exchange: Exchange,
+  request: ExchangeRequest,
+  outer: IncomingMessage,
+  onAbort: (abort: () => void) => void,
+): Promise<ExchangeReply> =>
+  new Promise((resolve, reject) => {
+    const abort = exchange.dispatch(request, outer, (result) => {
+      if (result._tag === "ExchangeReply") resolve(result)
+      else reject(new ExchangeError(result))
+    })
+    onAbort(abort)
+  })

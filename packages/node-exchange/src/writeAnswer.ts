@@ -1,0 +1,54 @@
+/**
+ * The answer to a server's request, also to one whose body was not read to its end.
+ *
+ * @since 0.1.0
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+
+/**
+ * What is answered.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, number | string | ReadonlyArray<string> | undefined>>
+  readonly body: string
+  /** Whether part of the request's body was left unread: the connection ends with this answer. */
+  readonly close: boolean
+}
+
+/** How long a client may go on sending a body that nobody reads, before it is cut off, in milliseconds. */
+const drainMs = 500
+
+/**
+ * Writes an answer.
+ *
+ * **Details**
+ * A client that is still sending reads no answer when its connection ends under it, so what it sends is thrown away for
+ * half a second at most before the connection is closed. Nothing of it is kept.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const writeAnswer = (request: IncomingMessage, response: ServerResponse, answer: NodeAnswer): void => {
+  if (response.destroyed || response.headersSent) return
+  response.statusCode = answer.status
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined) response.setHeader(name, value)
+  }
+  if (!answer.close || request.complete) {
+    response.end(answer.body)
+    return
+  }
+  response.setHeader("connection", "close")
+  response.setHeader("content-length", Buffer.byteLength(answer.body))
+  response.write(answer.body)
+  const end = () => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(end, drainMs)
+  request.once("end", end).once("close", end).on("data", () => {}).resume()
+}
