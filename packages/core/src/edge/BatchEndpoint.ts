@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const onDied = (error: unknown) =>
     options.onUnexpected === undefined
       ? Effect.logError("A batch died", Cause.die(error))
-      : Effect.sync(() => options.onUnexpected?.(error, { endpoint, index: -1, action: "", id: undefined }))
+      : Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined }))
 
   const run = Effect.fnUntraced(function* (request: HttpRequest) {
     if (request.isSubRequest) return yield* Effect.fail(nested)

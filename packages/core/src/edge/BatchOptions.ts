@@ -25,7 +25,7 @@ export interface BatchOptions<Request = unknown> {
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
   /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
   readonly mapError?: ((error: unknown) => Failure | undefined) | undefined
-  /** Told of unexpected errors of single operations. Default: `console.error`. */
+  /** Told of unexpected errors, which the client is shown nothing of. Default: they are logged to standard error. */
   readonly onUnexpected?: OnUnexpected | undefined
   /** Steps between planning and executing, in order. */
   readonly policies?: ReadonlyArray<BatchPolicy> | undefined
@@ -40,7 +40,7 @@ export interface Settings {
   readonly strategy: StrategyOffer
   readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
-  readonly onUnexpected: OnUnexpected
+  readonly onUnexpected: OnUnexpected | undefined
   readonly policies: ReadonlyArray<BatchPolicy>
   readonly planner: Plan.Planner
 }
@@ -95,7 +95,7 @@ export const settle = <Request>(options: BatchOptions<Request>): Settings => {
     strategy: { standard, choices },
     tenant: options.tenant,
     mapError: options.mapError,
-    onUnexpected: options.onUnexpected ?? logUnexpected,
+    onUnexpected: options.onUnexpected,
     policies: options.policies ?? [],
     planner: options.planner ?? Plan.make,
   }
@@ -108,6 +108,3 @@ const toNumber = (concurrency: Concurrency): number => {
   if (concurrency === "sequential") return 1
   return concurrency === "parallel" ? Number.POSITIVE_INFINITY : concurrency
 }
-
-const logUnexpected: OnUnexpected = (error, { endpoint, index, action }) =>
-  console.error(`multistatus: operation ${index} (${action}) of a batch to "${endpoint}" failed unexpectedly:`, error)

@@ -1,5 +1,6 @@
 /** The door for those who have never heard of Effect: plain objects in, promises out. */
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Bulk from "../codecs/bulk.ts"
 import * as JsonBatch from "../codecs/jsonBatch.ts"
@@ -100,7 +101,7 @@ export const createBatch = <Request = unknown>(
   const shared = settle(options)
   const admission = Admission.make(shared.limits.concurrentBatches)
   const context = captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext)
-  const runtime = ManagedRuntime.make(Layer.merge(BatchEngine.layer, context))
+  const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, logToStandardError))
 
   const endpoint = <Input>(
     name: string,
@@ -143,6 +144,9 @@ export const createBatch = <Request = unknown>(
     close: () => runtime.dispose(),
   }
 }
+
+// Standard output is the host's own.
+const logToStandardError = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
 const answer = ({ results, data, status }: AnswerOptions) => ({
   ...(results !== undefined && { listing: results }),

@@ -8,6 +8,7 @@ import { type Batch, tally } from "../domain/Batch.ts"
 import type { BatchError } from "../domain/BatchError.ts"
 import { type Failure, internalFailure, isFailure } from "../domain/Failure.ts"
 import type { Limits } from "../domain/Limits.ts"
+import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
 import type { Planner } from "../domain/Plan.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
@@ -31,12 +32,10 @@ export interface EngineOptions {
   readonly onUnexpected: OnUnexpected | undefined
 }
 
-/** What is told of an operation that died. @category models @since 0.1.0 */
+/** Where an unexpected error happened: in an operation, or in the batch as a whole. @category models @since 0.1.0 */
 export interface UnexpectedOrigin {
   readonly endpoint: string
-  readonly index: number
-  readonly action: string
-  readonly id: string | undefined
+  readonly operation: Pick<Operation, "index" | "action" | "id"> | undefined
 }
 
 /** @category models @since 0.1.0 */
@@ -105,7 +104,7 @@ const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected
   const onDefect: OnDefect = (defect, { index, action, id }) => {
     const known = isFailure(defect) ? defect : attempt(() => mapError?.(defect))
     if (known !== undefined) return OperationResult.error(known)
-    attempt(() => report(defect, { endpoint, index, action, id }))
+    attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
     return OperationResult.error(internalFailure())
   }
   return onDefect
