@@ -52,7 +52,16 @@ const encoder = new TextEncoder()
 export const utf8Length = (text: string): number => (isAscii(text) ? text.length : encoder.encode(text).length)
 
 /** How many bytes a value takes as JSON. @category getters @since 0.1.0 */
-export const byteLength = (value: unknown): number => utf8Length(JSON.stringify(value) ?? "")
+export const byteLength = (value: unknown): number => {
+  try {
+    return utf8Length(JSON.stringify(value) ?? "")
+  } catch {
+    // A host's own parser may make big integers, which have no JSON but must not stop the batch.
+    return utf8Length(
+      JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? String(member) : member)),
+    )
+  }
+}
 
 // A text of n characters below U+0080 takes n bytes: most do, and need not be encoded to be measured.
 const isAscii = (text: string): boolean => {
