@@ -1,1 +1,1 @@
-export {}
+export * as CodecContract from "./CodecContract.ts"
