@@ -1,1 +1,14 @@
-export {}
+/**
+ * HTTP exchanges inside a process over Node's own request and response classes: no socket, no second HTTP stack.
+ *
+ * @since 0.1.0
+ */
+export type { ExchangeFailure } from "./ExchangeFailure.ts"
+export type { ExchangeReply } from "./ExchangeReply.ts"
+export type { ExchangeRequest } from "./ExchangeRequest.ts"
+export { type Exchange, type ExchangeOptions, makeExchange } from "./Exchange.ts"
+export { isSubRequest } from "./isSubRequest.ts"
+export { bytesOf } from "./bytesOf.ts"
+export { goneSignal } from "./goneSignal.ts"
+export { ExchangeError, send } from "./send.ts"
+export { type NodeAnswer, writeAnswer } from "./writeAnswer.ts"

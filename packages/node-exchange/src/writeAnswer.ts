@@ -50,5 +50,9 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
     response.end()
   }
   const timer = setTimeout(end, drainMs)
-  request.once("end", end).once("close", end).on("data", () => {}).resume()
+  request
+    .once("end", end)
+    .once("close", end)
+    .on("data", () => {})
+    .resume()
 }

@@ -1,0 +1,75 @@
+/**
+ * What the application answered to a sub-request.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * An answer as a client would have received it.
+ *
+ * **Details**
+ * Header names are in lower case; the record has no prototype. A header that was sent on several lines is an array, and
+ * `set-cookie` always is. `date`, `connection`, `keep-alive` and `transfer-encoding` are there only if the application
+ * set them: they belong to the connection that there is none of. `body` is empty where HTTP has none (HEAD, 204, 304).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExchangeReply {
+  readonly _tag: "ExchangeReply"
+  readonly status: number
+  readonly statusMessage: string
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly body: Uint8Array
+  /** `body` decoded as UTF-8; costs nothing when the application wrote strings. */
+  readonly text: string
+}
+
+/**
+ * @internal
+ */
+export class CapturedReply implements ExchangeReply {
+  readonly _tag = "ExchangeReply"
+  readonly status: number
+  readonly statusMessage: string
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
+  #chunks: ReadonlyArray<string | Buffer>
+  #body: Uint8Array | undefined
+  #text: string | undefined
+
+  constructor(
+    status: number,
+    statusMessage: string,
+    headers: Readonly<Record<string, string | ReadonlyArray<string>>>,
+    chunks: ReadonlyArray<string | Buffer>,
+  ) {
+    this.status = status
+    this.statusMessage = statusMessage
+    this.headers = headers
+    this.#chunks = chunks
+  }
+
+  get body(): Uint8Array {
+    return (this.#body ??= this.#join())
+  }
+
+  get text(): string {
+    return (this.#text ??= this.#decode())
+  }
+
+  #join(): Buffer {
+    const [first, second] = this.#chunks
+    if (second === undefined) return typeof first === "string" ? Buffer.from(first) : (first ?? Buffer.alloc(0))
+    return Buffer.concat(this.#chunks.map((chunk) => (typeof chunk === "string" ? Buffer.from(chunk) : chunk)))
+  }
+
+  #decode(): string {
+    // Each chunk goes over a wire by itself, so halves of a surrogate pair in two writes do not meet.
+    if (this.#chunks.every((chunk) => typeof chunk === "string")) {
+      return this.#chunks.length === 1
+        ? (this.#chunks[0] as string).toWellFormed()
+        : this.#chunks.map((chunk) => (chunk as string).toWellFormed()).join("")
+    }
+    return (this.body as Buffer).toString("utf8")
+  }
+}
