@@ -3,11 +3,11 @@
  * `{"responses":[{"id","status","headers","body"}]}` out, as clients of Microsoft Graph and OData 4.01 speak it.
  */
 import * as Result from "effect/Result"
-import { BatchError } from "../domain/BatchError.ts"
 import * as Strategy from "../domain/Strategy.ts"
 import type { HeaderRules } from "../domain/HeaderRules.ts"
 import type { SubRequest } from "../domain/SubRequest.ts"
 import type { Codec } from "../ports/Codec.ts"
+import * as AtomicityGroups from "./atomicityGroups.ts"
 import * as OperationList from "./operationList.ts"
 import * as SubRequests from "./subRequests.ts"
 import * as SubResponses from "./subResponses.ts"
@@ -40,8 +40,9 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
           atomic: members["atomic"],
           stopAfter: members["stop_after"],
         })
-        yield* refuseGroups(items)
+        const groups = yield* AtomicityGroups.read(items, decoding.strategy)
         const operations = yield* SubRequests.decode(items, {
+          groups,
           headers: options.headers,
           tooLarge: OperationList.sizeGuard(envelope, decoding),
           mayRefer: envelope.text === undefined || /@\{|\\u00/.test(envelope.text),
@@ -54,20 +55,4 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
       honoured: false,
     }),
   }
-}
-
-// A group that is not run as one would be a pretence, so the field is never passed over.
-const refuseGroups = (items: ReadonlyArray<unknown>): Result.Result<void, BatchError> => {
-  const index = items.findIndex(
-    (item) => typeof item === "object" && item !== null && Object.hasOwn(item, "atomicityGroup"),
-  )
-  return index === -1
-    ? Result.succeed(undefined)
-    : Result.fail(
-        BatchError.invalid(
-          "STRATEGY_NOT_OFFERED",
-          `This endpoint does not offer "atomicityGroup": send these requests without it`,
-          `/requests/${index}/atomicityGroup`,
-        ),
-      )
 }

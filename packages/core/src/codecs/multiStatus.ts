@@ -89,6 +89,7 @@ export const encode = (
   { prefer, responseBytes }: EncodeOptions,
   extra: (counted: Tally) => Readonly<Record<string, unknown>> = () => ({}),
 ): Encoded => {
+  if (batch.strategy._tag === "atomic" && batch.operations.some(isUnsuccessful)) return encodeRollback(batch)
   const listing = effectiveListing(options, prefer)
   const withData = prefer === "representation" || (options.data && prefer !== "minimal")
   const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
@@ -108,6 +109,27 @@ export const encode = (
     honoured: prefer !== undefined,
   }
 }
+
+// The operation that made it fail, not those that were undone with it; of several the first.
+const encodeRollback = ({ operations }: Batch): Encoded => {
+  const isCause = ({ result }: Operation) => isFailed(result) && result?.failure?.code !== "ROLLED_BACK"
+  const { index, result } = operations.find(isCause) ?? operations[0]!
+  const { code, message } = result!.failure!
+  const body = {
+    status: "failed",
+    error: `Operation ${index + 1} failed: ${uncapitalise(message)}`,
+    operations_applied: 0,
+    failed_index: index,
+    code,
+  }
+  return { status: result!.status, body: JSON.stringify(body), honoured: false }
+}
+
+const isFailed = (result: OperationResult | undefined): boolean => result?.failure !== undefined
+
+// It stands in the middle of a sentence: "User u_1 not found" begins small there, "URL is missing" does not.
+const uncapitalise = (message: string): string =>
+  /^\p{Lu}\p{Ll}/u.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message
 
 const isUnsuccessful = ({ result }: Operation): boolean => result!.outcome !== "success"
 

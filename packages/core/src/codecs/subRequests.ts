@@ -3,6 +3,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { BatchError } from "../domain/BatchError.ts"
 import { type Failure, failure } from "../domain/Failure.ts"
+import type { AtomicityGroups } from "./atomicityGroups.ts"
 import * as HeaderRules from "../domain/HeaderRules.ts"
 import * as Json from "../domain/Json.ts"
 import type { Dependency, Operation } from "../domain/Operation.ts"
@@ -14,6 +15,7 @@ import * as Target from "../domain/Target.ts"
 /** @category models @since 0.1.0 */
 export interface DecodeSubRequests {
   readonly headers: HeaderRules.HeaderRules
+  readonly groups: AtomicityGroups
   readonly tooLarge: (item: unknown) => Failure | undefined
   /** Whether the body as a whole may hold a reference; false saves looking through every string. */
   readonly mayRefer: boolean
@@ -45,7 +47,7 @@ export const decode = (
     for (let index = 0; index < items.length; index++) {
       const { operation, refers } = decoded[index]!
       const byId = (id: string) => decoded[ids.get(id)!]!.operation
-      const named = yield* readDependsOn((items[index] as Members)["dependsOn"], index, ids)
+      const named = yield* readDependsOn((items[index] as Members)["dependsOn"], index, ids, options.groups)
       const explicit = named.map(({ id, accept }): Dependency => ({ operation: byId(id), accept }))
       const implied = [...refers].filter((id) => !named.some((dependency) => dependency.id === id))
       operation.dependsOn = [...explicit, ...implied.map((id): Dependency => ({ operation: byId(id), accept: [] }))]
@@ -87,7 +89,7 @@ const decodeOne = (item: Members, index: number, names: Reference.Names, options
   const read = readRequest(item, options)
   const refers = new Set<string>()
   const refuse = (error: Failure): Decoded => ({
-    operation: { ...refused(index, id), result: OperationResult.error(error) },
+    operation: { ...refused(index, id, options.groups.groupOf(index)), result: OperationResult.error(error) },
     refers,
   })
   if (Result.isFailure(read)) return refuse(read.failure)
@@ -107,11 +109,20 @@ const decodeOne = (item: Members, index: number, names: Reference.Names, options
     if (Result.isFailure(checked)) return refuse(failure("INVALID_REQUEST", checked.failure, { field: "url" }))
   }
   const target = safeMethods.has(request.method) ? undefined : Target.normalise(request.url)
-  const operation = { index, id, action: request.method, input: request, target, dependsOn: [], result: undefined }
+  const operation = {
+    index,
+    id,
+    action: request.method,
+    input: request,
+    target,
+    dependsOn: [],
+    group: options.groups.groupOf(index),
+    result: undefined,
+  }
   return { operation, refers }
 }
 
-const refused = (index: number, id: string): Operation<SubRequest> => ({
+const refused = (index: number, id: string, group: string | undefined): Operation<SubRequest> => ({
   index,
   id,
   action: "",
@@ -126,6 +137,7 @@ const refused = (index: number, id: string): Operation<SubRequest> => ({
   },
   target: undefined,
   dependsOn: [],
+  group,
   result: undefined,
 })
 
@@ -167,6 +179,7 @@ const readDependsOn = (
   given: unknown,
   index: number,
   ids: ReadonlyMap<string, number>,
+  groups: AtomicityGroups,
 ): Result.Result<ReadonlyArray<Named>, BatchError> => {
   if (given === undefined || given === null) return Result.succeed([])
   const pointer = `/requests/${index}/dependsOn`
@@ -177,6 +190,13 @@ const readDependsOn = (
     const dependency = readDependency(entry)
     if (dependency === undefined) return refuse(`"dependsOn" holds ids, or {"id": …, "accept": [statuses]}`)
     const position = ids.get(dependency.id)
+    const members = position === undefined ? groups.members.get(dependency.id) : undefined
+    if (members?.has(index) === true)
+      return refuse(`The request depends on its own group ${JSON.stringify(dependency.id)}`)
+    if (members !== undefined) {
+      for (const [id, at] of ids) if (members.has(at)) named.push({ ...dependency, id })
+      continue
+    }
     if (position === undefined) return refuse(`No request of this batch has the id ${JSON.stringify(dependency.id)}`)
     if (position === index) return refuse(`The request ${JSON.stringify(dependency.id)} depends on itself`)
     named.push(dependency)

@@ -1,6 +1,24 @@
 /** A resource and the actions that batches may ask for: what an application writes to get its endpoints. */
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 
+/**
+ * Where an application says once what its actions get as `tx`.
+ *
+ * **Example** (Kysely)
+ * ```ts
+ * declare module "@multistatus/core" {
+ *   interface Register { readonly tx: Kysely<Tables> }
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Register {}
+
+/** What actions get as `tx`; `unknown` unless it was registered. @category models @since 0.1.0 */
+export type Tx = Register extends { readonly tx: infer Registered } ? Registered : unknown
+
 /** What an action is told beside its input. @category models @since 0.1.0 */
 export interface ActionContext {
   /** The id that the operation names; the empty string for actions that are not `identified`. */
@@ -9,6 +27,8 @@ export interface ActionContext {
   readonly index: number
   /** Who is calling, as the configured `tenant` function says. */
   readonly tenant: string | undefined
+  /** The transaction of an atomic batch, or else the database; undefined without a unit of work. */
+  readonly tx: Tx
   /** The framework's own request that the batch came in. */
   readonly request: unknown
   /** Fires when the time of the operation or of the batch is over. Made on first use. */

@@ -6,7 +6,7 @@ import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
 import type { BatchContext } from "../ports/BatchContext.ts"
 import type { Answer, CallContext, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
-import { type ActionContext, isIdentified, type ManyContext, type Resource } from "./Resource.ts"
+import { type ActionContext, isIdentified, type ManyContext, type Resource, type Tx } from "./Resource.ts"
 
 /**
  * The dispatcher of one batch to a resource. `prepare` refuses unknown actions, missing ids and invalid inputs, each
@@ -60,6 +60,10 @@ class Context implements ActionContext {
     this.tenant = tenant
     this.request = request
     this.call = call
+  }
+
+  get tx(): Tx {
+    return this.call.tx as Tx
   }
 
   get signal(): AbortSignal {

@@ -32,18 +32,38 @@ export interface HostRequest {
  */
 export type Send = (request: HostRequest, call: CallContext, batch: BatchContext) => PromiseLike<Reply>
 
+/** @category models @since 0.1.0 */
+export interface SubRequestsOptions {
+  readonly send: Send
+  readonly rules: HeaderRules
+  /** Whether a route is known to write through the transaction it is run in; routes that are not are refused in groups. */
+  readonly requireTransaction?: ((request: { readonly method: string; readonly url: string }) => boolean) | undefined
+}
+
 /** @category constructors @since 0.1.0 */
-export const make = (send: Send, rules: HeaderRules, batch: BatchContext): Dispatcher<SubRequest> => {
+export const make = (
+  { send, rules, requireTransaction }: SubRequestsOptions,
+  batch: BatchContext,
+): Dispatcher<SubRequest> => {
   const inherited = rules.inherit(batch.headers)
   return {
     coalesces: () => false,
     run: (operation, call) => {
       const resolved = resolve(operation)
       if (Result.isFailure(resolved)) return resolved.failure
+      if (call.atomic && requireTransaction?.(resolved.success) === false) return notJoining(resolved.success)
       return send(toHostRequest(resolved.success, inherited), call, batch).then(toResult)
     },
   }
 }
+
+const notJoining = ({ method, url }: Resolved): OperationResult =>
+  OperationResult.error(
+    failure(
+      "INVALID_REQUEST",
+      `${method} ${Target.pathOf(url)} does not take part in transactions: send it outside of a group`,
+    ),
+  )
 
 const toResult = (reply: Reply): OperationResult => OperationResult.replied(reply.status, reply)
 

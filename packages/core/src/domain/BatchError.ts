@@ -101,6 +101,18 @@ export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/cor
   }
 }
 
+/** The reply to the commit of an atomic batch was lost, and what became of it cannot be read. @category errors @since 0.1.0 */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@multistatus/core/BatchError/OutcomeUnknown")(
+  "OutcomeUnknown",
+  {},
+) {
+  readonly code = "OUTCOME_UNKNOWN"
+  readonly status = 503
+  override get message() {
+    return "The connection to the database was lost while the batch was being committed: look what is there before trying again"
+  }
+}
+
 /** A refusal that a custom policy makes up. @category errors @since 0.1.0 */
 export class PolicyRefusal extends Schema.TaggedError<PolicyRefusal>("@multistatus/core/BatchError/PolicyRefusal")(
   "PolicyRefusal",
@@ -124,6 +136,7 @@ export const Reason = Schema.Union([
   ReceiveTimeout,
   ClientGone,
   Overloaded,
+  OutcomeUnknown,
   PolicyRefusal,
 ])
 

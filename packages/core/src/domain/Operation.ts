@@ -26,6 +26,8 @@ export interface Operation<Input = unknown> {
   /** Operations that share a target run in request order among themselves. */
   readonly target: string | undefined
   readonly dependsOn: ReadonlyArray<Dependency>
+  /** The atomicity group: operations of one group happen all together or not at all. */
+  readonly group?: string | undefined
   result: OperationResult | undefined
 }
 

@@ -6,18 +6,27 @@
 import * as Result from "effect/Result"
 import type { Batch } from "./Batch.ts"
 import type { BatchError } from "./BatchError.ts"
+import * as Grouping from "./Grouping.ts"
 import type { Operation } from "./Operation.ts"
 import * as Schedule from "./Schedule.ts"
 
 /**
- * Operations that are run by one call and settle together. A group of several is coalesced: one action, distinct
- * targets.
+ * Operations that settle together. Each of its `calls` is one call of a handler; a call of several operations is
+ * coalesced: one action, distinct targets.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CommitGroup<Input = unknown> {
   readonly operations: ReadonlyArray<Operation<Input>>
+  /** The operations, as they are handed to handlers, one call after the other. */
+  readonly calls: ReadonlyArray<ReadonlyArray<Operation<Input>>>
+  /**
+   * - `none`: one call, outside of any transaction.
+   * - `shared`: the calls share a transaction, each undone alone if it fails.
+   * - `atomic`: all of the calls or none.
+   */
+  readonly transaction: "none" | "shared" | "atomic"
   /** How many groups must end before this one begins. */
   readonly waitsFor: number
   /** Positions, in `Plan.groups`, of the groups that wait for this one. */
@@ -46,6 +55,8 @@ export interface PlanOptions {
   readonly concurrency: number
   /** Whether an operation may share one call with others of its action. */
   readonly coalesces: (operation: Operation) => boolean
+  /** How many calls share a transaction where operations stand alone; undefined for none. */
+  readonly transactionSize?: number | undefined
 }
 
 /**
@@ -61,62 +72,25 @@ export type Planner = <Input>(batch: Batch<Input>, options: PlanOptions) => Resu
  *
  * **Details** Adjacent operations of one action on distinct targets are coalesced. Where several groups may run at
  * once no order is promised between distinct targets, so operations further apart are coalesced too. An operation
- * that has its result already, that has dependencies, or that counts towards stop-after-n stands alone.
+ * that has its result already, that has dependencies, or that counts towards stop-after-n stands alone. An atomic
+ * batch is one group, in request order; so is each atomicity group.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make: Planner = (batch, options) =>
-  Result.map(Schedule.make(batch.operations), (schedule) => {
-    const stopAfter = batch.strategy._tag === "stop-after" ? batch.strategy.failures : undefined
-    const coalesces = stopAfter === undefined ? options.coalesces : () => false
-    const groups = cut(batch.operations, schedule, coalesces, options.concurrency === 1)
-    return {
-      groups: link(groups, batch.operations.length, schedule),
-      concurrency: options.concurrency,
-      ordered: options.concurrency === 1 || stopAfter !== undefined,
-      stopAfter,
-    }
+export const make: Planner = <Input>(
+  { operations, strategy }: Batch<Input>,
+  { concurrency, coalesces, transactionSize }: PlanOptions,
+) =>
+  Result.gen(function* () {
+    const schedule = yield* Schedule.make(operations)
+    const stopAfter = strategy._tag === "stop-after" ? strategy.failures : undefined
+    const cut = Grouping.cut(operations, schedule, {
+      atomic: strategy._tag === "atomic",
+      coalesces: stopAfter === undefined ? coalesces : () => false,
+      adjacentOnly: concurrency === 1,
+      transactionSize: stopAfter === undefined ? transactionSize : undefined,
+    })
+    const groups: ReadonlyArray<CommitGroup<Input>> = yield* Grouping.link(cut, schedule)
+    return { groups, concurrency, ordered: concurrency === 1 || stopAfter !== undefined, stopAfter }
   })
-
-const cut = <Input>(
-  operations: ReadonlyArray<Operation<Input>>,
-  { order }: Schedule.Schedule,
-  coalesces: (operation: Operation) => boolean,
-  adjacentOnly: boolean,
-): Array<Array<Operation<Input>>> => {
-  const groups: Array<Array<Operation<Input>>> = []
-  const open = new Map<string, number>()
-  const latestOfTarget = new Map<string, number>()
-  for (const index of order) {
-    const operation = operations[index]!
-    const { action, target } = operation
-    const alone = operation.result !== undefined || operation.dependsOn.length > 0 || !coalesces(operation)
-    const candidate = alone ? undefined : open.get(action)
-    const earlier = target === undefined ? -1 : (latestOfTarget.get(target) ?? -1)
-    const joins = candidate !== undefined && earlier < candidate && (!adjacentOnly || candidate === groups.length - 1)
-    const position = joins ? candidate : groups.length
-    if (joins) groups[position]!.push(operation)
-    else groups.push([operation])
-    if (!alone) open.set(action, position)
-    if (target !== undefined) latestOfTarget.set(target, position)
-  }
-  return groups
-}
-
-const link = <Input>(
-  groups: ReadonlyArray<ReadonlyArray<Operation<Input>>>,
-  count: number,
-  { waits }: Schedule.Schedule,
-): Array<CommitGroup<Input>> => {
-  const groupOf = new Int32Array(count)
-  groups.forEach((operations, position) => operations.forEach(({ index }) => (groupOf[index] = position)))
-  const linked = groups.map((operations) => ({ operations, waitsFor: 0, releases: [] as Array<number> }))
-  linked.forEach((group, position) => {
-    const awaited = new Set<number>()
-    for (const { index } of group.operations) for (const earlier of waits[index]!) awaited.add(groupOf[earlier]!)
-    group.waitsFor = awaited.size
-    for (const earlier of awaited) linked[earlier]!.releases.push(position)
-  })
-  return linked
-}

@@ -17,7 +17,8 @@ export interface Schedule {
   readonly waits: ReadonlyArray<ReadonlySet<number>>
 }
 
-type Waits = ReadonlyArray<ReadonlySet<number>>
+/** Which numbers each number waits for. @category models @since 0.1.0 */
+export type Waits = ReadonlyArray<ReadonlySet<number>>
 
 /**
  * Schedules operations by what they depend on and by the targets they share.
@@ -45,8 +46,14 @@ export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedu
   return Result.succeed({ order: forward ? sort(waits) : operations.map(({ index }) => index), waits })
 }
 
-// Kahn's algorithm. Of the operations that are free to begin the lowest index comes first; those on a cycle never do.
-const sort = (waits: Waits): Array<number> => {
+/**
+ * Kahn's algorithm: of all that are free to begin the lowest number comes first. What is on a cycle, or waits for
+ * one, is left out.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sort = (waits: Waits): Array<number> => {
   const missing = waits.map((earlier) => earlier.size)
   const dependants: Array<Array<number>> = waits.map(() => [])
   waits.forEach((all, index) => all.forEach((earlier) => dependants[earlier]!.push(index)))

@@ -1,8 +1,8 @@
 /** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { BatchError } from "../domain/BatchError.ts"
-import { BatchError as BatchErrors } from "../domain/BatchError.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
 import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
@@ -58,6 +58,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const tenant = yield* tenantOf(options.tenant, request)
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     yield* options.admission.within(engine.run({ batch, dispatcher, tenant, gone: request.gone }, options))
+    if (codec.kind !== "requests" && isOutcomeUnknown(batch)) return yield* Effect.fail(outcomeUnknown)
     const prefer = Preference.returnPreference(request.headers)
     const { status, body, honoured } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     const headers = honoured ? { "preference-applied": `return=${prefer}` } : {}
@@ -77,7 +78,13 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   return endpointOf
 })
 
-const nested = BatchErrors.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
+const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
+
+// An atomic batch answers for all of its operations at once, so it must not guess.
+const isOutcomeUnknown = ({ operations, strategy }: Batch): boolean =>
+  strategy._tag === "atomic" && operations.some(({ result }) => result?.failure?.code === "OUTCOME_UNKNOWN")
+
+const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
 const tenantOf = (tenant: TenantOf | undefined, { native }: HttpRequest): Effect.Effect<string | undefined> =>
   tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(native as never))

@@ -7,6 +7,7 @@ import * as Plan from "../domain/Plan.ts"
 import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
+import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 
 /** How many commit groups run at once. @category models @since 0.1.0 */
 export type Concurrency = "sequential" | "parallel" | number
@@ -17,10 +18,17 @@ export interface BatchOptions<Request = unknown> {
   readonly limits?: Limits.LimitsOptions | undefined
   /** `sequential`, `parallel` (all at once) or a number of operations at once. Default 10. */
   readonly concurrency?: Concurrency | undefined
-  /** What happens when operations fail: `partial` (default), or `{ stopAfter: n }`. */
+  /** What happens when operations fail: `partial` (default), `atomic`, or `{ stopAfter: n }`. */
   readonly strategy?: "partial" | "atomic" | { readonly stopAfter: number } | undefined
-  /** What clients may ask for instead: with `"stop_after": n` in the envelope. Default: nothing. */
+  /** What clients may ask for instead: with `"atomic": true` or `"stop_after": n` in the envelope. Default: nothing. */
   readonly clientStrategies?: ReadonlyArray<"partial" | "atomic" | "stop-after"> | undefined
+  /** What can do several operations or none of them: needed by everything atomic. Its handle is what actions get as `tx`. */
+  readonly unitOfWork?: UnitOfWork | undefined
+  /**
+   * Whether operations that stand alone run in transactions too: each is undone as a whole if it fails, and so many
+   * share one transaction. Default: they do not.
+   */
+  readonly transactionSize?: number | undefined
   /** Who is calling: captured before the batch, given to every operation and policy. */
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
   /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
@@ -38,6 +46,8 @@ export interface Settings {
   readonly limits: Limits.Limits
   readonly concurrency: number
   readonly strategy: StrategyOffer
+  readonly unitOfWork: UnitOfWork | undefined
+  readonly transactionSize: number | undefined
   readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
   readonly onUnexpected: OnUnexpected | undefined
@@ -66,6 +76,8 @@ const Options = Schema.Struct({
     ]),
   ),
   clientStrategies: Schema.optional(Schema.Array(Schema.Literals(strategies))),
+  unitOfWork: Schema.optional(Schema.Struct({ handle: Schema.Unknown, isTransient: isFunction, run: isFunction })),
+  transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
   tenant: Schema.optional(isFunction),
   mapError: Schema.optional(isFunction),
   onUnexpected: Schema.optional(isFunction),
@@ -86,13 +98,20 @@ export const settle = <Request>(options: BatchOptions<Request>): Settings => {
   if (Result.isFailure(decoded)) throw new TypeError(`The batch options are not valid: ${String(decoded.failure)}`)
   const standard = toStrategy(options.strategy ?? "partial")
   const choices = options.clientStrategies ?? []
-  if (standard._tag === "atomic" || choices.includes("atomic")) {
-    throw new TypeError(`The strategy "atomic" needs a unit of work that can roll back, and none is configured`)
+  const { unitOfWork, transactionSize } = options
+  if (unitOfWork === undefined) {
+    if (standard._tag === "atomic" || choices.includes("atomic")) {
+      throw new TypeError(`The strategy "atomic" needs a unit of work that can roll back: configure "unitOfWork"`)
+    }
+    if (transactionSize !== undefined)
+      throw new TypeError(`"transactionSize" needs transactions: configure "unitOfWork"`)
   }
   return {
     limits: Limits.make(options.limits),
     concurrency: toNumber(options.concurrency ?? 10),
     strategy: { standard, choices },
+    unitOfWork,
+    transactionSize,
     tenant: options.tenant,
     mapError: options.mapError,
     onUnexpected: options.onUnexpected,

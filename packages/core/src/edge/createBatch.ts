@@ -63,6 +63,11 @@ export interface RequestsOptions<Request = unknown> extends BatchOptions<Request
   readonly headers?: HeaderRules.HeaderRulesOptions | undefined
   /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
   readonly exposeHeaders?: ReadonlyArray<string> | undefined
+  /**
+   * Tells of a route whether it writes through the transaction it is run in. Those that do not cannot be rolled back,
+   * and are refused within atomic batches and groups. Default: all routes are trusted to.
+   */
+  readonly requireTransaction?: SubRequests.SubRequestsOptions["requireTransaction"]
   /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
   readonly contentType?: boolean | undefined
 }
@@ -136,10 +141,10 @@ export const createBatch = <Request = unknown>(
       const codec = Operations.make({ orderBy, ...answer({ results, data, status }) })
       return endpoint(resource.name, codec, (batch) => Actions.make(resource, batch), own)
     },
-    requests: (send, { headers, exposeHeaders, contentType, ...own } = {}) => {
+    requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       const rules = HeaderRules.make(headers)
       const codec = JsonBatch.make({ headers: rules, exposeHeaders, contentType })
-      return endpoint("requests", codec, (batch) => SubRequests.make(send, rules, batch), own)
+      return endpoint("requests", codec, (batch) => SubRequests.make({ send, rules, requireTransaction }, batch), own)
     },
     close: () => runtime.dispose(),
   }

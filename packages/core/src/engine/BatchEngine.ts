@@ -13,6 +13,7 @@ import { OperationResult } from "../domain/OperationResult.ts"
 import type { Planner } from "../domain/Plan.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
+import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 import { Executor } from "../policies/Executor.ts"
 import * as BatchMetrics from "./BatchMetrics.ts"
 
@@ -26,6 +27,10 @@ export interface EngineOptions {
   readonly planner: Planner
   /** In the order in which they admit. */
   readonly policies: ReadonlyArray<BatchPolicy>
+  /** What transactions are run by; undefined where there are none. */
+  readonly unitOfWork: UnitOfWork | undefined
+  /** How many calls share a transaction where operations stand alone; undefined for none. */
+  readonly transactionSize: number | undefined
   /** Turns what a handler threw into a failure of the application's; undefined leaves it a defect. */
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
   /** Told of defects; undefined logs them. */
@@ -71,19 +76,21 @@ export class BatchEngine extends Context.Service<
         { batch, dispatcher, tenant, gone }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
-        const { endpoint, limits, concurrency, planner, policies } = options
+        const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork } = options
         const startedAt = yield* Clock.currentTimeMillis
         const onDefect = yield* reporter(options)
         yield* Effect.annotateCurrentSpan({ endpoint, operations: batch.operations.length })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect))
         }
-        const plan = yield* Effect.fromResult(planner(batch, { concurrency, coalesces: dispatcher.coalesces }))
+        const plan = yield* Effect.fromResult(
+          planner(batch, { concurrency, coalesces: dispatcher.coalesces, transactionSize }),
+        )
         const admitAndExecute = Effect.gen(function* () {
           for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
           const deadlineMs = Math.max(0, limits.deadlineMs - (yield* Clock.currentTimeMillis) + startedAt)
           const { operationTimeoutMs } = limits
-          yield* executor.execute(plan, dispatcher, { deadlineMs, operationTimeoutMs, gone, onDefect })
+          yield* executor.execute(plan, dispatcher, { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork })
         })
         yield* Effect.scoped(admitAndExecute)
         yield* BatchMetrics.record(endpoint, tally(batch), (yield* Clock.currentTimeMillis) - startedAt)

@@ -1,10 +1,13 @@
-/** One running call of a handler: whether it is over, and how it is told to stop. */
+/** One commit group that runs: whether it is over, and how its handlers are told to stop. */
+import type { Failure } from "../domain/Failure.ts"
+import type { Operation } from "../domain/Operation.ts"
+import type { OperationResult } from "../domain/OperationResult.ts"
 import type { CommitGroup } from "../domain/Plan.ts"
 import type { CallContext } from "../ports/Dispatcher.ts"
 
 /**
- * The running call of a commit group. `over` turns true once, when the call has answered or was given up; what it
- * answers later is not heard.
+ * A running commit group. `over` turns true once, when it has ended or was given up; what its handlers answer later is
+ * not heard.
  *
  * @category models
  * @since 0.1.0
@@ -13,13 +16,24 @@ export class Call<Input> implements CallContext {
   readonly group: CommitGroup<Input>
   readonly position: number
   over = false
+  /** What handlers are given as `tx`. */
+  tx: unknown
+  /** Decides the results of a group that is given up, in place of `settle`; false if it cannot be given up any more. */
+  onGiveUp: ((reason: Failure) => boolean) | undefined = undefined
+  /** Ends the group because a call of its transaction took too long. */
+  expire: () => void = () => {}
   private aborted: unknown = undefined
   private controller: AbortController | undefined = undefined
   private listeners: Array<() => void> | undefined = undefined
 
-  constructor(group: CommitGroup<Input>, position: number) {
+  constructor(group: CommitGroup<Input>, position: number, tx: unknown) {
     this.group = group
     this.position = position
+    this.tx = tx
+  }
+
+  get atomic(): boolean {
+    return this.group.transaction === "atomic"
   }
 
   // An AbortController costs as much as running a trivial operation does, so it is made for those who look at it.
@@ -34,7 +48,12 @@ export class Call<Input> implements CallContext {
     else (this.listeners ??= []).push(listener)
   }
 
-  /** Ends the call and tells the handler. `reason` becomes the reason of the signal. */
+  /** Gives an operation its result, unless the call is over. */
+  settle(operation: Operation<Input>, result: OperationResult): void {
+    if (!this.over) operation.result = result
+  }
+
+  /** Ends the call and tells its handlers. `reason` becomes the reason of the signal. */
   abort(reason: unknown): void {
     this.over = true
     this.aborted = reason

@@ -17,6 +17,7 @@ export type Outcome<A> =
 export interface CoalesceOptions<Input> {
   readonly many: Ask<ReadonlyArray<Operation<Input>>, ReadonlyArray<OperationResult>>
   readonly one: Ask<Operation<Input>, OperationResult>
+  readonly settle: (operation: Operation<Input>, result: OperationResult) => void
   /** Whether the call was given up meanwhile, so that nothing more may begin. */
   readonly isOver: () => boolean
   /** What a defect of one operation is answered with. */
@@ -24,7 +25,7 @@ export interface CoalesceOptions<Input> {
 }
 
 /**
- * Runs coalesced operations, and tells their results in order.
+ * Runs coalesced operations and settles each as soon as it is known what became of it.
  *
  * **Details** A call that throws must have changed nothing. k offenders among n operations take at most
  * 2 k log2(n) further calls.
@@ -35,32 +36,38 @@ export interface CoalesceOptions<Input> {
 export const run = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
   options: CoalesceOptions<Input>,
-  answered: (results: ReadonlyArray<OperationResult>) => void,
+  finished: () => void,
 ): void => {
   const [first] = operations
   if (first !== undefined && operations.length === 1) {
-    return options.one(first, (outcome) =>
-      answered([outcome._tag === "answer" ? outcome.value : options.onDefect(outcome.defect, first)]),
-    )
+    return options.one(first, (outcome) => {
+      options.settle(first, outcome._tag === "answer" ? outcome.value : options.onDefect(outcome.defect, first))
+      finished()
+    })
   }
   options.many(operations, (outcome) => {
-    if (options.isOver()) return
-    if (outcome._tag === "answer") return answered(checkLength(outcome.value, operations, options))
+    if (options.isOver()) return finished()
+    if (outcome._tag === "answer") {
+      settleAll(outcome.value, operations, options)
+      return finished()
+    }
     const middle = operations.length >> 1
-    run(operations.slice(0, middle), options, (left) => {
-      if (options.isOver()) return
-      run(operations.slice(middle), options, (right) => answered([...left, ...right]))
+    run(operations.slice(0, middle), options, () => {
+      if (options.isOver()) finished()
+      else run(operations.slice(middle), options, finished)
     })
   })
 }
 
 // It ran, so it must not be called again to find an offender: all that can be said is that something is wrong.
-const checkLength = <Input>(
+const settleAll = <Input>(
   results: ReadonlyArray<OperationResult>,
   operations: ReadonlyArray<Operation<Input>>,
-  { onDefect }: CoalesceOptions<Input>,
-): ReadonlyArray<OperationResult> => {
-  if (results.length === operations.length) return results
+  { settle, onDefect }: CoalesceOptions<Input>,
+): void => {
+  if (results.length === operations.length) {
+    return operations.forEach((operation, index) => settle(operation, results[index]!))
+  }
   const defect = new TypeError(`runMany answered ${results.length} results for ${operations.length} operations`)
-  return operations.map((operation) => onDefect(defect, operation))
+  for (const operation of operations) settle(operation, onDefect(defect, operation))
 }

@@ -1,17 +1,12 @@
 /** Executes plans: one suspended fiber per batch around a pool, under one deadline. */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type { Plan } from "../domain/Plan.ts"
-import { AsyncContext } from "../ports/AsyncContext.ts"
-import type { Answer, CallContext, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
-import * as Coalescer from "./Coalescer.ts"
+import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
+import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import { Handlers } from "./Handlers.ts"
 import { Pool } from "./Pool.ts"
-import * as Telemetry from "./Telemetry.ts"
 
 /** @category models @since 0.1.0 */
 export interface ExecuteOptions {
@@ -23,6 +18,8 @@ export interface ExecuteOptions {
   readonly gone: AbortSignal | undefined
   /** What an operation that died is answered with. */
   readonly onDefect: OnDefect
+  /** What runs groups that have a transaction. */
+  readonly unitOfWork: UnitOfWork | undefined
 }
 
 /**
@@ -50,14 +47,14 @@ export class Executor extends Context.Service<
 const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      const { timer } = surroundings(fiber)
-      const pool = makePool(plan, dispatcher, options, fiber, () => {
+      const handlers = new Handlers(dispatcher, options, fiber)
+      const pool = makePool(plan, handlers, options, () => {
         stopWaiting()
         options.gone?.removeEventListener("abort", onGone)
         resume(Effect.void)
       })
       const onGone = () => pool.cancel()
-      const stopWaiting = timer(options.deadlineMs, () => pool.deadline())
+      const stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
       options.gone?.addEventListener("abort", onGone)
       if (options.gone?.aborted === true) pool.cancel()
       else pool.pull()
@@ -65,68 +62,39 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
     }),
   )
 
-const surroundings = (fiber: Fiber.Fiber<unknown, unknown>) => {
-  const fork = Effect.runForkWith(fiber.context)
-  const timer = (milliseconds: number, fire: () => void) => {
-    const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
-    return () => sleeping.interruptUnsafe()
-  }
-  return { fork, timer }
-}
-
 const makePool = <Input>(
   plan: Plan<Input>,
-  dispatcher: Dispatcher<Input>,
-  { operationTimeoutMs, onDefect }: ExecuteOptions,
-  fiber: Fiber.Fiber<unknown, unknown>,
+  handlers: Handlers<Input>,
+  { deadlineMs, operationTimeoutMs, unitOfWork }: ExecuteOptions,
   done: () => void,
 ): Pool<Input> => {
-  const { fork, timer } = surroundings(fiber)
-  const runInContext = Context.get(fiber.context, AsyncContext)()
-  const clock = Context.get(fiber.context, Clock.Clock)
-  const trace = Telemetry.ofBatch(fiber.context)
-  const settle = <A>(ask: () => Answer<A>, call: CallContext, hear: (outcome: Coalescer.Outcome<A>) => void): void => {
-    const answered = (value: A) => hear({ _tag: "answer", value })
-    const died = (defect: unknown) => hear({ _tag: "defect", defect })
-    let answer: Answer<A>
-    try {
-      answer = runInContext(ask)
-    } catch (defect) {
-      return died(defect)
-    }
-    if (isPromiseLike<A>(answer)) return void answer.then(answered, died)
-    if (!Effect.isEffect(answer)) return answered(answer as A)
-    const running = fork(answer as Effect.Effect<A>)
-    call.onAbort(() => running.interruptUnsafe())
-    running.addObserver((exit) => (Exit.isSuccess(exit) ? answered(exit.value) : died(Cause.squash(exit.cause))))
-  }
+  const endsAt = performance.now() + deadlineMs
   return new Pool<Input>(plan, {
-    call: (operations, call, answered) =>
-      Coalescer.run(
-        operations,
-        {
-          many: (operations, hear) => settle(() => dispatcher.runMany!(operations, call), call, hear),
-          one: (operation, hear) => settle(() => dispatcher.run(operation, call), call, hear),
-          isOver: () => call.over,
-          onDefect,
-        },
-        trace === undefined ? answered : trace(operations, answered),
-      ),
+    call: (call, due, finished) => {
+      const end = handlers.traced(due, call, finished)
+      if (call.group.transaction === "none") handlers.run(call, due, end)
+      else if (unitOfWork !== undefined) {
+        const remainingMs = Math.max(1, Math.ceil(endsAt - performance.now()))
+        const watch =
+          operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
+        void handlers.transact(call, { unitOfWork, remainingMs, watch }).then(end)
+      } else throw new TypeError("The plan has transactions, but there is no unit of work to run them in")
+    },
+    handle: unitOfWork?.handle,
     now: () => performance.now(),
     soon,
     timeout:
       operationTimeoutMs === undefined
         ? undefined
-        : { milliseconds: operationTimeoutMs, timer, now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6 },
+        : { milliseconds: operationTimeoutMs, timer: handlers.timer, now: handlers.now },
     done,
   })
 }
+
+const notAtAll = () => () => {}
 
 declare const setImmediate: ((run: () => void) => unknown) | undefined
 
 // Loops that only settle promises starve everything else, so a turn of the event loop is waited for, not a microtask.
 const soon: (run: () => void) => void =
   typeof setImmediate === "function" ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0)
-
-const isPromiseLike = <A>(value: unknown): value is PromiseLike<A> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

@@ -5,20 +5,19 @@
  * operation. The executor suspends one fiber around a whole pool.
  */
 import { type Failure, failure, internalFailure } from "../domain/Failure.ts"
-import { isFulfilled, type Operation } from "../domain/Operation.ts"
+import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
 import type { Plan } from "../domain/Plan.ts"
 import { Call } from "./Call.ts"
+import { dueOperations } from "./dueOperations.ts"
 import { type TimeoutOptions, TimeoutQueue } from "./TimeoutQueue.ts"
 
 /** What a pool needs of its surroundings. @category models @since 0.1.0 */
 export interface PoolOptions<Input> {
-  /** Calls the handler of a group; `answered` is called once, with one result per operation given. Never throws. */
-  readonly call: (
-    operations: ReadonlyArray<Operation<Input>>,
-    call: Call<Input>,
-    answered: (results: ReadonlyArray<OperationResult>) => void,
-  ) => void
+  /** Calls the handlers of a group, settles its operations, and then tells that it has finished. Never throws. */
+  readonly call: (call: Call<Input>, due: ReadonlyArray<Operation<Input>>, finished: () => void) => void
+  /** What handlers are given as `tx` outside of a transaction. */
+  readonly handle: unknown
   /** Milliseconds, steadily rising. */
   readonly now: () => number
   /** Runs a function after pending input and output were served. */
@@ -77,12 +76,13 @@ export class Pool<Input> {
   deadline(): void {
     this.halt(deadlineExceeded)
     for (const call of this.running) this.giveUp(call, deadlineExceeded())
-    this.finish()
+    if (this.running.size === 0) this.finish()
   }
 
-  /** The client went away: what runs may finish, the rest does not begin. */
+  /** The client went away: what runs may finish, except what is all or nothing; the rest does not begin. */
   cancel(): void {
     this.halt(cancelled)
+    for (const call of this.running) if (call.group.transaction === "atomic") this.giveUp(call, cancelled())
     if (this.running.size === 0) this.finish()
   }
 
@@ -99,21 +99,17 @@ export class Pool<Input> {
 
   private begin(position: number): void {
     const group = this.plan.groups[position]!
-    for (const operation of group.operations) {
-      if (operation.result === undefined && !operation.dependsOn.every(isFulfilled)) {
-        operation.result = OperationResult.skipped(failedDependency(operation))
-      }
-    }
-    const due = group.operations.filter((operation) => operation.result === undefined)
-    if (due.length === 0) return this.release(position)
-    const call = new Call(group, position)
+    const due = group.transaction === "none" ? dueOperations(group.operations) : group.operations
+    if (due.every(({ result }) => result !== undefined)) return this.release(position)
+    const call = new Call(group, position, this.options.handle)
     this.running.add(call)
-    this.timeouts?.add(call)
+    // The calls of a transaction come one after another, each with its own time: they are watched where they begin.
+    if (group.transaction === "none") this.timeouts?.add(call)
+    else call.expire = () => this.expire(call)
     let sync = true
-    this.options.call(due, call, (results) => {
+    this.options.call(call, due, () => {
       if (call.over) return
       call.over = true
-      for (let index = 0; index < due.length; index++) due[index]!.result = results[index]!
       this.end(call)
       if (!sync) this.resume()
     })
@@ -142,7 +138,9 @@ export class Pool<Input> {
   }
 
   private giveUp(call: Call<Input>, reason: Failure): void {
-    for (const operation of call.group.operations) operation.result ??= OperationResult.error(reason)
+    if (call.onGiveUp !== undefined) {
+      if (!call.onGiveUp(reason)) return
+    } else for (const operation of call.group.operations) operation.result ??= OperationResult.error(reason)
     call.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
     this.end(call)
   }
@@ -183,11 +181,4 @@ export class Pool<Input> {
     }
     this.options.done()
   }
-}
-
-const failedDependency = ({ dependsOn }: Operation): Failure => {
-  const names = dependsOn.flatMap((dependency) =>
-    isFulfilled(dependency) ? [] : [JSON.stringify(dependency.operation.id)],
-  )
-  return failure("FAILED_DEPENDENCY", `Not run: ${names.join(", ")} did not succeed`)
 }

@@ -5,24 +5,22 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { Operation } from "../domain/Operation.ts"
-import type { OperationResult } from "../domain/OperationResult.ts"
 
-type Answered = (results: ReadonlyArray<OperationResult>) => void
+/** Opens spans; what it returns ends them, once every operation has its result. @category models @since 0.1.0 */
+export type Trace = (operations: ReadonlyArray<Operation>) => () => void
 
 /**
- * Opens a span per operation of a call, and ends it with the outcome; undefined where no tracer is installed.
+ * Gives every operation a span; undefined where no tracer is installed.
  *
  * @category tracing
  * @since 0.1.0
  */
-export const ofBatch = (
-  context: Context.Context<never>,
-): ((operations: ReadonlyArray<Operation>, answered: Answered) => Answered) | undefined => {
+export const ofBatch = (context: Context.Context<never>): Trace | undefined => {
   const tracer = Context.get(context, Tracer.Tracer)
   if (tracer === Tracer.nativeTracer) return undefined
   const clock = Context.get(context, Clock.Clock)
   const parent = Context.getOption(context, Tracer.ParentSpan)
-  return (operations, answered) => {
+  return (operations) => {
     const spans = operations.map(({ index, action, id }) => {
       const span = tracer.span({
         name: "multistatus.operation",
@@ -39,13 +37,13 @@ export const ofBatch = (
       if (id !== undefined) span.attribute("multistatus.id", id)
       return span
     })
-    return (results) => {
-      results.forEach((result, index) => {
-        spans[index]!.attribute("multistatus.outcome", result.outcome)
-        spans[index]!.attribute("multistatus.status", result.status)
-        spans[index]!.end(clock.currentTimeNanosUnsafe(), Exit.void)
+    return () => {
+      const now = clock.currentTimeNanosUnsafe()
+      operations.forEach(({ result }, position) => {
+        spans[position]!.attribute("multistatus.outcome", result?.outcome)
+        spans[position]!.attribute("multistatus.status", result?.status)
+        spans[position]!.end(now, Exit.void)
       })
-      answered(results)
     }
   }
 }

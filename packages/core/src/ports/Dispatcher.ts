@@ -10,6 +10,10 @@ export type Answer<A> = A | PromiseLike<A> | Effect.Effect<A>
 export interface CallContext {
   /** Fires when the deadline of the batch or the time of the operation is over. Made on first use. */
   readonly signal: AbortSignal
+  /** The transaction that the call runs in, or the database outside of one; undefined without a unit of work. */
+  readonly tx: unknown
+  /** Whether the call is part of something that happens as a whole or not at all. */
+  readonly atomic: boolean
   /** Like listening on `signal`, without making one. */
   readonly onAbort: (listener: () => void) => void
 }

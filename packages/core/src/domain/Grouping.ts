@@ -1,0 +1,128 @@
+/** Cuts scheduled operations into commit groups, and tells which group waits for which. Part of planning. */
+import * as Result from "effect/Result"
+import { BatchError } from "./BatchError.ts"
+import type { Operation } from "./Operation.ts"
+import type { CommitGroup } from "./Plan.ts"
+import * as Schedule from "./Schedule.ts"
+
+/** @category models @since 0.1.0 */
+export interface CutOptions {
+  /** Whether all operations make one group. */
+  readonly atomic: boolean
+  readonly coalesces: (operation: Operation) => boolean
+  /** Whether only operations that follow each other are coalesced. */
+  readonly adjacentOnly: boolean
+  /** How many calls share a transaction where operations stand alone; undefined for none. */
+  readonly transactionSize: number | undefined
+}
+
+type Call<Input> = Array<Operation<Input>>
+
+/** A group before it is known what it waits for. @category models @since 0.1.0 */
+export interface Cut<Input> {
+  readonly calls: ReadonlyArray<ReadonlyArray<Operation<Input>>>
+  readonly transaction: CommitGroup["transaction"]
+}
+
+/** Cuts operations into groups. @category constructors @since 0.1.0 */
+export const cut = <Input>(
+  operations: ReadonlyArray<Operation<Input>>,
+  { order }: Schedule.Schedule,
+  { atomic, coalesces, adjacentOnly, transactionSize }: CutOptions,
+): ReadonlyArray<Cut<Input>> => {
+  const ordered = order.map((index) => operations[index]!)
+  if (atomic) return [{ calls: cutCalls(ordered, coalesces, true), transaction: "atomic" }]
+  const groups: Array<Cut<Input>> = []
+  const named = new Map<string, Array<Call<Input>>>()
+  for (const operation of ordered) {
+    if (operation.group === undefined) continue
+    const members = named.get(operation.group)
+    if (members === undefined) named.set(operation.group, [[operation]])
+    else members.push([operation])
+  }
+  for (const calls of named.values()) groups.push({ calls, transaction: "atomic" })
+  const rest = named.size === 0 ? ordered : ordered.filter(({ group }) => group === undefined)
+  const calls = cutCalls(rest, coalesces, adjacentOnly || transactionSize !== undefined)
+  if (transactionSize === undefined) for (const call of calls) groups.push({ calls: [call], transaction: "none" })
+  else groups.push(...share(calls, transactionSize))
+  return groups
+}
+
+const cutCalls = <Input>(
+  ordered: ReadonlyArray<Operation<Input>>,
+  coalesces: (operation: Operation) => boolean,
+  adjacentOnly: boolean,
+): ReadonlyArray<Call<Input>> => {
+  const calls: Array<Call<Input>> = []
+  const open = new Map<string, number>()
+  const latestOfTarget = new Map<string, number>()
+  for (const operation of ordered) {
+    const { action, target } = operation
+    const alone = operation.result !== undefined || operation.dependsOn.length > 0 || !coalesces(operation)
+    const candidate = alone ? undefined : open.get(action)
+    const earlier = target === undefined ? -1 : (latestOfTarget.get(target) ?? -1)
+    const joins = candidate !== undefined && earlier < candidate && (!adjacentOnly || candidate === calls.length - 1)
+    const position = joins ? candidate : calls.length
+    if (joins) calls[position]!.push(operation)
+    else calls.push([operation])
+    if (!alone) open.set(action, position)
+    if (target !== undefined) latestOfTarget.set(target, position)
+  }
+  return calls
+}
+
+// Calls that follow each other share a transaction; one that is coalesced is large enough to have its own.
+const share = <Input>(calls: ReadonlyArray<Call<Input>>, size: number): ReadonlyArray<Cut<Input>> => {
+  const groups: Array<Array<Call<Input>>> = []
+  let current: Array<Call<Input>> | undefined
+  for (const call of calls) {
+    if (call.length > 1) {
+      groups.push([call])
+      current = undefined
+    } else if (current === undefined || current.length >= size) groups.push((current = [call]))
+    else current.push(call)
+  }
+  return groups.map((calls) => ({ calls, transaction: "shared" }))
+}
+
+/**
+ * Tells which group waits for which, and puts each after all that it waits for.
+ *
+ * **Details** Groups that wait for each other, because dependencies lead out of an atomicity group and back into it,
+ * refuse the batch.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const link = <Input>(
+  groups: ReadonlyArray<Cut<Input>>,
+  { waits }: Schedule.Schedule,
+): Result.Result<ReadonlyArray<CommitGroup<Input>>, BatchError> => {
+  const members = groups.map(({ calls }) => (calls.length === 1 ? calls[0]! : calls.flat()))
+  const groupOf = new Int32Array(waits.length)
+  members.forEach((operations, position) => operations.forEach(({ index }) => (groupOf[index] = position)))
+  const awaited = members.map((operations, position) => {
+    const earlier = new Set<number>()
+    for (const { index } of operations) for (const other of waits[index]!) earlier.add(groupOf[other]!)
+    earlier.delete(position)
+    return earlier
+  })
+  const inOrder = awaited.every((earlier, position) => [...earlier].every((other) => other < position))
+  const order = inOrder ? groups.map((_, position) => position) : Schedule.sort(awaited)
+  if (order.length < groups.length) {
+    const detail = "Dependencies lead out of an atomicity group and back into it: it could never run as one"
+    return Result.fail(BatchError.invalid("INVALID_DEPENDENCY", detail))
+  }
+  const placeOf = new Int32Array(groups.length)
+  order.forEach((position, place) => (placeOf[position] = place))
+  const releases: Array<Array<number>> = groups.map(() => [])
+  awaited.forEach((earlier, position) => earlier.forEach((other) => releases[other]!.push(placeOf[position]!)))
+  return Result.succeed(
+    order.map((position) => ({
+      ...groups[position]!,
+      operations: members[position]!,
+      waitsFor: awaited[position]!.size,
+      releases: releases[position]!,
+    })),
+  )
+}

@@ -1,0 +1,131 @@
+/** Calls the handlers of one batch: values, promises and effects alike, in the context that the batch came in. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Operation } from "../domain/Operation.ts"
+import { AsyncContext, type RunInContext } from "../ports/AsyncContext.ts"
+import type { Answer, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
+import { CurrentTransaction, type Transaction } from "../ports/UnitOfWork.ts"
+import type { Call } from "./Call.ts"
+import * as Coalescer from "./Coalescer.ts"
+import * as Telemetry from "./Telemetry.ts"
+import type { Timer } from "./TimeoutQueue.ts"
+import * as TransactionRunner from "./TransactionRunner.ts"
+
+type Hear<A> = (outcome: Coalescer.Outcome<A>) => void
+
+/** @category models @since 0.1.0 */
+export class Handlers<Input> {
+  /** Waits by the clock of the batch's fiber. */
+  readonly timer: Timer
+  /** Milliseconds by that clock. */
+  readonly now: () => number
+  private readonly dispatcher: Dispatcher<Input>
+  private readonly onDefect: OnDefect
+  private readonly context: Context.Context<never>
+  private readonly runInContext: RunInContext
+  private readonly trace: Telemetry.Trace | undefined
+
+  constructor(
+    dispatcher: Dispatcher<Input>,
+    { onDefect }: { readonly onDefect: OnDefect },
+    { context }: Fiber.Fiber<unknown, unknown>,
+  ) {
+    const fork = Effect.runForkWith(context)
+    const clock = Context.get(context, Clock.Clock)
+    this.dispatcher = dispatcher
+    this.onDefect = onDefect
+    this.context = context
+    this.runInContext = Context.get(context, AsyncContext)()
+    this.trace = Telemetry.ofBatch(context)
+    this.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    this.timer = (milliseconds, fire) => {
+      const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
+      return () => sleeping.interruptUnsafe()
+    }
+  }
+
+  /** Opens the spans of operations; what it returns ends them and goes on with `finished`. */
+  traced(operations: ReadonlyArray<Operation<Input>>, call: Call<Input>, finished: () => void): () => void {
+    if (this.trace === undefined) return finished
+    let end: (() => void) | undefined = this.trace(operations)
+    const endOnce = () => {
+      end?.()
+      end = undefined
+    }
+    call.onAbort(endOnce)
+    return () => {
+      endOnce()
+      finished()
+    }
+  }
+
+  /** Runs the one call of a group that has no transaction. */
+  run(call: Call<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
+    const { dispatcher, onDefect } = this
+    Coalescer.run(
+      operations,
+      {
+        many: (operations, hear) => this.ask(() => dispatcher.runMany!(operations, call), call, undefined, hear),
+        one: (operation, hear) => this.ask(() => dispatcher.run(operation, call), call, undefined, hear),
+        settle: (operation, result) => call.settle(operation, result),
+        isOver: () => call.over,
+        onDefect,
+      },
+      finished,
+    )
+  }
+
+  /** Runs a group inside a transaction. */
+  transact(
+    call: Call<Input>,
+    options: Pick<TransactionRunner.TransactionOptions<Input>, "unitOfWork" | "remainingMs" | "watch">,
+  ): Promise<void> {
+    const { dispatcher, onDefect } = this
+    const promise = <A>(run: () => Answer<A>, transaction: Transaction): Promise<A> =>
+      new Promise((resolve, reject) =>
+        this.ask(run, call, transaction, (outcome) =>
+          outcome._tag === "answer" ? resolve(outcome.value) : reject(outcome.defect),
+        ),
+      )
+    return TransactionRunner.run(call, {
+      ...options,
+      one: (operation, transaction) => promise(() => dispatcher.run(operation, call), transaction),
+      many: (operations, transaction) => promise(() => dispatcher.runMany!(operations, call), transaction),
+      onDefect,
+    })
+  }
+
+  private ask<A>(run: () => Answer<A>, call: Call<Input>, transaction: Transaction | undefined, hear: Hear<A>): void {
+    let answer: Answer<A>
+    try {
+      answer = this.runInContext(transaction === undefined ? run : () => transaction.enter(run))
+    } catch (defect) {
+      return hear({ _tag: "defect", defect })
+    }
+    if (isPromiseLike<A>(answer)) {
+      answer.then(
+        (value) => hear({ _tag: "answer", value }),
+        (defect: unknown) => hear({ _tag: "defect", defect }),
+      )
+    } else if (Effect.isEffect(answer)) {
+      const running = Effect.runForkWith(Context.add(this.context, CurrentTransaction, call.tx))(
+        answer as Effect.Effect<A>,
+      )
+      call.onAbort(() => running.interruptUnsafe())
+      running.addObserver((exit) =>
+        hear(
+          Exit.isSuccess(exit)
+            ? { _tag: "answer", value: exit.value }
+            : { _tag: "defect", defect: Cause.squash(exit.cause) },
+        ),
+      )
+    } else hear({ _tag: "answer", value: answer as A })
+  }
+}
+
+const isPromiseLike = <A>(value: unknown): value is PromiseLike<A> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

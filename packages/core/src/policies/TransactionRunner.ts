@@ -1,0 +1,193 @@
+/** Runs a commit group inside one transaction: all of its operations, or each undone alone if it fails. */
+import { type Failure, failure } from "../domain/Failure.ts"
+import type { Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+import type { Transaction, TransactionOutcome, UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { Call } from "./Call.ts"
+import * as Coalescer from "./Coalescer.ts"
+import { dueOperations } from "./dueOperations.ts"
+
+/** How handlers are called within a transaction. @category models @since 0.1.0 */
+export interface TransactionOptions<Input> {
+  readonly unitOfWork: UnitOfWork
+  /** Milliseconds that are left to the batch. */
+  readonly remainingMs: number
+  /** Calls a function when the time of one call is over, unless what it returns is called before. */
+  readonly watch: (expire: () => void) => () => void
+  readonly one: (operation: Operation<Input>, transaction: Transaction) => PromiseLike<OperationResult>
+  readonly many: (
+    operations: ReadonlyArray<Operation<Input>>,
+    transaction: Transaction,
+  ) => PromiseLike<ReadonlyArray<OperationResult>>
+  readonly onDefect: (defect: unknown, operation: Operation<Input>) => OperationResult
+}
+
+const rolledBack = () =>
+  OperationResult.error(failure("ROLLED_BACK", "Undone: another operation of its group failed", { retryable: true }))
+
+const conflict = () =>
+  failure("CONFLICT", "Other changes got in the way, as often as it was tried", { retryable: true })
+
+const unknown = () =>
+  failure("OUTCOME_UNKNOWN", "Whether the transaction was committed could not be found out", { retryable: false })
+
+/**
+ * Runs the group of `call`; settles its operations when it is known what became of the transaction, never before.
+ *
+ * **Details** Until then results are provisional: a group that is given up meanwhile, or tried again after a conflict,
+ * has done nothing. Once the commit is on its way the group cannot be given up.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run = async <Input>(call: Call<Input>, options: TransactionOptions<Input>): Promise<void> => {
+  const { group } = call
+  const attempted = group.operations.filter(({ result }) => result === undefined)
+  let committing = false
+  const forget = () => {
+    committing = false
+    for (const operation of attempted) operation.result = undefined
+  }
+  const atomic = group.transaction === "atomic"
+  if (atomic && group.calls[0]?.some(({ result }) => result !== undefined && result.outcome !== "success") === true) {
+    return conclude(call, attempted, "rolled-back")
+  }
+  call.onGiveUp = (reason) => {
+    if (committing) return false
+    giveUp(call, attempted, reason)
+    return true
+  }
+  try {
+    const outcome = await options.unitOfWork.run(
+      async (transaction) => {
+        forget()
+        const ending = await runCalls(call, transaction, options)
+        committing = ending === "commit"
+        return ending
+      },
+      { remainingMs: options.remainingMs },
+    )
+    if (!call.over) conclude(call, attempted, outcome)
+  } catch (defect) {
+    if (call.over) return
+    forget()
+    for (const operation of attempted) {
+      const first = operation === attempted[0]
+      if (atomic && !first) operation.result = rolledBack()
+      else operation.result = options.onDefect(defect, operation)
+    }
+  }
+}
+
+const runCalls = async <Input>(
+  call: Call<Input>,
+  transaction: Transaction,
+  options: TransactionOptions<Input>,
+): Promise<"commit" | "rollback"> => {
+  const atomic = call.group.transaction === "atomic"
+  call.tx = transaction.handle
+  for (const operations of call.group.calls) {
+    const due = dueOperations(operations)
+    if (due.length > 0) await runCall(due, call, transaction, options)
+    if (call.over || (atomic && operations.some(isUnsuccessful))) return "rollback"
+  }
+  return "commit"
+}
+
+const isUnsuccessful = ({ result }: Operation): boolean => result?.outcome !== "success"
+
+// A transient error concerns the transaction, not the operation it happened in: it ends the attempt.
+const runCall = <Input>(
+  operations: ReadonlyArray<Operation<Input>>,
+  call: Call<Input>,
+  transaction: Transaction,
+  { unitOfWork, watch, one, many, onDefect }: TransactionOptions<Input>,
+): Promise<void> =>
+  new Promise<void>((resolve, reject) => {
+    const stopWatching = watch(call.expire)
+    const finished = () => {
+      stopWatching()
+      resolve()
+    }
+    call.onAbort(finished)
+    const atomic = call.group.transaction === "atomic"
+    const alone = operations.length === 1
+    const ask = <A>(
+      run: () => PromiseLike<A>,
+      isGood: (answer: A) => boolean,
+      hear: (outcome: Coalescer.Outcome<A>) => void,
+    ) => {
+      within(transaction, atomic && alone, run, isGood).then(
+        (value) => hear({ _tag: "answer", value }),
+        (defect: unknown) => {
+          if (unitOfWork.isTransient(defect)) {
+            stopWatching()
+            reject(defect)
+          } else hear({ _tag: "defect", defect })
+        },
+      )
+    }
+    Coalescer.run<Input>(
+      operations,
+      {
+        one: (operation, hear) =>
+          ask(
+            () => one(operation, transaction),
+            ({ outcome }) => outcome === "success",
+            hear,
+          ),
+        many: (operations, hear) =>
+          ask(
+            () => many(operations, transaction),
+            () => true,
+            hear,
+          ),
+        settle: (operation, result) => call.settle(operation, result),
+        // The offender with the lowest index is the one that is told of: what comes after it need not be looked for.
+        isOver: () => call.over || (atomic && operations.some(({ result }) => result?.outcome === "error")),
+        onDefect,
+      },
+      finished,
+    )
+  })
+
+// A lone operation of an atomic group needs no savepoint: if it fails, everything is undone.
+const within = async <A>(
+  transaction: Transaction,
+  bare: boolean,
+  run: () => PromiseLike<A>,
+  isGood: (answer: A) => boolean,
+): Promise<A> => {
+  if (bare) return run()
+  let answer: A | undefined
+  await transaction.savepoint(async () => {
+    answer = await run()
+    return isGood(answer) ? "keep" : "undo"
+  })
+  return answer as A
+}
+
+const giveUp = <Input>({ group }: Call<Input>, attempted: ReadonlyArray<Operation<Input>>, reason: Failure): void => {
+  const running = attempted.find(({ result }) => result === undefined) ?? attempted[0]
+  for (const operation of attempted) {
+    const undone = operation !== running && (group.transaction === "atomic" || reason.code === "TIMEOUT")
+    operation.result = undone ? rolledBack() : OperationResult.error(reason)
+  }
+}
+
+const conclude = <Input>(
+  { group }: Call<Input>,
+  attempted: ReadonlyArray<Operation<Input>>,
+  outcome: TransactionOutcome,
+): void => {
+  if (outcome === "committed") return
+  if (outcome === "unknown")
+    return attempted.forEach((operation) => (operation.result = OperationResult.error(unknown())))
+  const atomic = group.transaction === "atomic"
+  for (const operation of attempted) {
+    if (outcome === "conflict") {
+      const told = !atomic || operation === attempted[0]
+      operation.result = told ? OperationResult.error(conflict()) : rolledBack()
+    } else if (operation.result === undefined || operation.result.outcome === "success") operation.result = rolledBack()
+  }
+}

@@ -1,0 +1,27 @@
+/** Which operations may be handed to a handler now. */
+import { type Failure, failure } from "../domain/Failure.ts"
+import { isFulfilled, type Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
+
+/**
+ * The operations that have no result yet. One whose dependencies did not succeed gets the result that says so.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>): ReadonlyArray<Operation<Input>> => {
+  for (const operation of operations) {
+    if (operation.result === undefined && !operation.dependsOn.every(isFulfilled)) {
+      operation.result = OperationResult.skipped(failedDependency(operation))
+    }
+  }
+  return operations.every(({ result }) => result === undefined)
+    ? operations
+    : operations.filter(({ result }) => result === undefined)
+}
+
+const failedDependency = ({ dependsOn }: Operation): Failure => {
+  const unmet = dependsOn.filter((dependency) => !isFulfilled(dependency))
+  const names = unmet.map(({ operation }) => JSON.stringify(operation.id))
+  return failure("FAILED_DEPENDENCY", `Not run: ${names.join(", ")} did not succeed`)
+}
