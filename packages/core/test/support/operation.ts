@@ -1,0 +1,15 @@
+import type { Operation } from "../../src/domain/Operation.ts"
+
+/** An operation on nothing in particular, but for what is given. */
+export const operation = <Input = undefined>(
+  given: Partial<Operation<Input>> & { readonly input?: Input } = {},
+): Operation<Input> => ({
+  index: 0,
+  id: undefined,
+  action: "create",
+  input: undefined as Input,
+  target: undefined,
+  dependsOn: [],
+  result: undefined,
+  ...given,
+})
