@@ -3,7 +3,7 @@
  */
 import { randomUUID } from "node:crypto"
 
-import type { DatabaseDialect } from "@multistatus/store-sql"
+import { type DatabaseDialect, joinTransactions } from "@multistatus/store-sql"
 import type { Kysely, Selectable } from "kysely"
 
 import type { Tables } from "./Tables.ts"
@@ -31,7 +31,7 @@ const rowsPerStatement = 6500
 /**
  * The users of one database, or of one transaction on it.
  *
- * **Details** What cannot be done rejects with a `UserFailure`. Each method is one transaction; on a transaction's
+ * **Details** Its statements join the transaction of an atomic batch where they are called in one. What cannot be done rejects with a `UserFailure`. Each method is one transaction; on a transaction's
  * handle (see `within`) it takes part in that one.
  *
  * @category services
@@ -42,7 +42,7 @@ export class Users {
   readonly dialect: DatabaseDialect
 
   constructor({ db, dialect }: { readonly db: Kysely<Tables>; readonly dialect: DatabaseDialect }) {
-    this.db = db
+    this.db = joinTransactions(db)
     this.dialect = dialect
   }
 

@@ -8,15 +8,15 @@ import type { Users } from "./Users.ts"
 
 /** Mounts the batch endpoints on the Express application. @category constructors @since 0.1.0 */
 export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<void> => {
-  const batch = expressBatch({ ...batchOptions(configuration), tenant: ({ headers }) => tenantOf(headers) })
+  const batch = expressBatch({ ...batchOptions(users, configuration), tenant: ({ headers }) => tenantOf(headers) })
   const resource = userResource(users)
   const endpoints = {
     "/api/v1/users/bulk-create": batch.bulk(resource, "create"),
     "/api/v1/users/bulk-update": batch.bulk(resource, "update"),
     "/api/v1/users/bulk-delete": batch.bulk(resource, "delete"),
-    "/api/v1/users/batch": batch.operations(resource, { clientStrategies: ["stop-after"] }),
-    "/api/v1/batch": batch.requests(app, { headers: headerRules }),
-    "/api/v1/$batch": batch.requests(app, { headers: headerRules, contentType: true }),
+    "/api/v1/users/batch": batch.operations(resource, { clientStrategies: ["atomic", "stop-after"] }),
+    "/api/v1/batch": batch.requests(app, { clientStrategies: ["atomic"], headers: headerRules }),
+    "/api/v1/$batch": batch.requests(app, { clientStrategies: ["atomic"], headers: headerRules, contentType: true }),
   }
   for (const [path, endpoint] of Object.entries(endpoints)) {
     const route = path.replace("$", "\\$")

@@ -7,17 +7,16 @@ import { batchOptions, headerRules, userResource } from "./userBatches.ts"
 import type { Users } from "./Users.ts"
 
 /** Mounts the batch endpoints on the Fastify application. @category constructors @since 0.1.0 */
-export const mountBatches = async (
-  app: FastifyInstance,
-  users: Users,
-  configuration: Configuration,
-): Promise<void> => {
-  await app.register(fastifyBatch, { ...batchOptions(configuration), tenant: ({ headers }) => tenantOf(headers) })
+export const mountBatches = async (app: FastifyInstance, users: Users, configuration: Configuration): Promise<void> => {
+  await app.register(fastifyBatch, {
+    ...batchOptions(users, configuration),
+    tenant: ({ headers }) => tenantOf(headers),
+  })
   const resource = userResource(users)
   app.batch.bulk("/api/v1/users/bulk-create", resource, "create")
   app.batch.bulk("/api/v1/users/bulk-update", resource, "update")
   app.batch.bulk("/api/v1/users/bulk-delete", resource, "delete")
-  app.batch.operations("/api/v1/users/batch", resource, { clientStrategies: ["stop-after"] })
-  app.batch.requests("/api/v1/batch", { headers: headerRules })
-  app.batch.requests("/api/v1/$batch", { headers: headerRules, contentType: true })
+  app.batch.operations("/api/v1/users/batch", resource, { clientStrategies: ["atomic", "stop-after"] })
+  app.batch.requests("/api/v1/batch", { clientStrategies: ["atomic"], headers: headerRules })
+  app.batch.requests("/api/v1/$batch", { clientStrategies: ["atomic"], headers: headerRules, contentType: true })
 }

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 
 import { type BatchOptions, failure, type HeaderRulesOptions, resource, type Resource } from "@multistatus/core"
+import { sqlUnitOfWork } from "@multistatus/store-sql"
 import * as z from "zod"
 
 import type { Configuration } from "./Configuration.ts"
@@ -45,7 +46,7 @@ export const userResource = (users: Users): Resource =>
  * @category getters
  * @since 0.1.0
  */
-export const batchOptions = (configuration: Configuration) =>
+export const batchOptions = (users: Users, configuration: Configuration) =>
   ({
     limits: {
       operations: configuration.maxOperations,
@@ -53,6 +54,7 @@ export const batchOptions = (configuration: Configuration) =>
       deadlineMs: configuration.deadlineMs,
     },
     concurrency: configuration.concurrency,
+    unitOfWork: sqlUnitOfWork(users.db),
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
   }) satisfies BatchOptions

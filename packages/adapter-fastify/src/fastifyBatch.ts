@@ -60,7 +60,10 @@ declare module "fastify" {
  */
 export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Object.assign(
   async (app: FastifyInstance, options: BatchOptions<FastifyRequest>) => {
-    const batch = createBatch({ onUnexpected: logTo(app), ...withoutPluginOptions(options) }, { captureContext: () => AsyncLocalStorage.snapshot() })
+    const batch = createBatch(
+      { onUnexpected: logTo(app), ...withoutPluginOptions(options) },
+      { captureContext: () => AsyncLocalStorage.snapshot() },
+    )
     const exchange = fastifyExchange(app)
     const sendThrough: Parameters<BatchEndpoints["requests"]>[0] = (request, call, { request: outer }) =>
       send(exchange, request, (outer as FastifyRequest).raw, (abort) => call.onAbort(abort))
@@ -83,7 +86,7 @@ export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Ob
 const logTo =
   (app: FastifyInstance): NonNullable<BatchOptions["onUnexpected"]> =>
   (error, origin) =>
-    app.log.error({ err: error, ...origin }, "An operation of a batch failed unexpectedly")
+    app.log.error({ err: error, ...origin }, "A batch, or an operation of it, failed unexpectedly")
 
 // Fastify hands its own option `prefix` on to the plugin.
 const withoutPluginOptions = ({
@@ -101,7 +104,9 @@ const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null))
-    scope.post(url, async (request, reply) => answer(request, reply, await endpoint.handle(toHttpRequest(request, reply))))
+    scope.post(url, async (request, reply) =>
+      answer(request, reply, await endpoint.handle(toHttpRequest(request, reply))),
+    )
     scope.get(`${url}/describe`, async (request, reply) => answer(request, reply, endpoint.describe()))
   })
 }
@@ -115,7 +120,11 @@ const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpReques
   native: request,
 })
 
-const answer = (request: FastifyRequest, reply: FastifyReply, response: ReturnType<Endpoint["describe"]>): FastifyReply => {
+const answer = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  response: ReturnType<Endpoint["describe"]>,
+): FastifyReply => {
   if (response.close || reply.raw.destroyed) {
     reply.hijack()
     writeAnswer(request.raw, reply.raw, { ...response, headers: { ...reply.getHeaders(), ...response.headers } })

@@ -1,2 +1,8 @@
 export { acceptedDatabaseUrls, type DatabaseDialect, redactDatabaseUrl } from "./DatabaseUrl.ts"
 export { openDatabase, type OpenDatabaseOptions, type OpenedDatabase } from "./openDatabase.ts"
+export { currentTransaction } from "./AmbientTransaction.ts"
+export { guardDialect } from "./guardDialect.ts"
+export { joinTransactions } from "./joinTransactions.ts"
+export { OutsideTransactionError } from "./OutsideTransactionError.ts"
+export { sqlUnitOfWork, type SqlUnitOfWorkOptions } from "./SqlUnitOfWork.ts"
+export { isTransient } from "./transientErrors.ts"

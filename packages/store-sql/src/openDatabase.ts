@@ -1,6 +1,7 @@
 import { Kysely, MysqlDialect, PGliteDialect, PostgresDialect, sql, SqliteDialect, type Dialect } from "kysely"
 
 import { type DatabaseDialect, type DatabaseUrl, parseDatabaseUrl, redactDatabaseUrl } from "./DatabaseUrl.ts"
+import { guardDialect } from "./guardDialect.ts"
 import { loadDriver } from "./loadDriver.ts"
 
 /**
@@ -48,7 +49,7 @@ export interface OpenDatabaseOptions {
  */
 export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions = {}): Promise<OpenedDatabase<DB>> => {
   const parsed = parseDatabaseUrl(url)
-  const dialect = await dialects[parsed.dialect](parsed, options)
+  const dialect = guardDialect(await dialects[parsed.dialect](parsed, options))
   const db = new Kysely<DB>({ dialect })
   try {
     await sql`select 1`.execute(db)
@@ -79,6 +80,8 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     })
     // The pool has dropped a connection that broke while idle; without a listener the event would end the process.
     pool.on("error", () => undefined)
+    // The same for one that breaks in the middle of a transaction, between two statements: the next one fails.
+    pool.on("connect", (client) => client.on("error", () => undefined))
     return new PostgresDialect({ pool })
   },
   mysql: async ({ target }, { maxConnections = 10, connectTimeoutMs = 5000 }) => {

@@ -120,6 +120,8 @@ const runCall = <Input>(
       within(transaction, atomic && alone, run, isGood).then(
         (value) => hear({ _tag: "answer", value }),
         (defect: unknown) => {
+          // Its transaction is gone, which is what it will complain about.
+          if (call.over) return
           if (unitOfWork.isTransient(defect)) {
             stopWatching()
             reject(defect)
