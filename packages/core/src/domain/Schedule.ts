@@ -23,8 +23,8 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
 /**
  * Schedules operations by what they depend on and by the targets they share.
  *
- * **Details** Operations on one target run in request order among themselves, except where a dependency says
- * otherwise: a dependency binds, the order per target yields. A cycle of dependencies refuses the batch.
+ * **Details** Operations on one target run one after another, in request order, except where dependencies make that
+ * impossible: a dependency binds, the order per target yields. A cycle of dependencies refuses the batch.
  *
  * @category constructors
  * @since 0.1.0
@@ -32,18 +32,53 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
 export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedule, BatchError> => {
   const waits = operations.map((operation) => new Set(operation.dependsOn.map(({ operation }) => operation.index)))
   const forward = operations.some(({ dependsOn, index }) => dependsOn.some(({ operation }) => operation.index >= index))
+  const chains = chainsOf(operations)
   if (forward) {
     const sorted = sort(waits)
     if (sorted.length < operations.length) return Result.fail(cycleError(operations, waits, new Set(sorted)))
+    untangle(chains, waits, sorted)
   }
-  const latest = new Map<string, number>()
+  link(chains, waits)
+  return Result.succeed({ order: forward ? sort(waits) : operations.map(({ index }) => index), waits })
+}
+
+// The indexes of the operations on each target, in the order they are to run in: to begin with, the request order.
+const chainsOf = (operations: ReadonlyArray<Operation>): ReadonlyArray<Array<number>> => {
+  const chains = new Map<string, Array<number>>()
   for (const { index, target } of operations) {
     if (target === undefined) continue
-    const earlier = latest.get(target)
-    if (earlier !== undefined && !(forward && reaches(waits, earlier, index))) waits[index]!.add(earlier)
-    latest.set(target, index)
+    const chain = chains.get(target)
+    if (chain === undefined) chains.set(target, [index])
+    else chain.push(index)
   }
-  return Result.succeed({ order: forward ? sort(waits) : operations.map(({ index }) => index), waits })
+  return [...chains.values()]
+}
+
+const link = (chains: ReadonlyArray<ReadonlyArray<number>>, waits: ReadonlyArray<Set<number>>): void => {
+  for (const chain of chains) {
+    for (let at = 1; at < chain.length; at++) waits[chain[at]!]!.add(chain[at - 1]!)
+  }
+}
+
+// What lies on a cycle of dependencies and request order, or between two, runs by `sorted`, which keeps dependencies.
+// Whatever lies between two such operations is itself such a one, so that they stand next to each other in a chain.
+const untangle = (chains: ReadonlyArray<Array<number>>, waits: Waits, sorted: ReadonlyArray<number>): void => {
+  const wished = waits.map((earlier) => new Set(earlier))
+  link(chains, wished)
+  const free = new Set([...sort(wished), ...sort(reverse(wished))])
+  if (free.size === waits.length) return
+  const place = new Map(sorted.map((index, at) => [index, at]))
+  for (const chain of chains) {
+    const from = chain.findIndex((index) => !free.has(index))
+    const tangled = chain.filter((index) => !free.has(index)).sort((a, b) => place.get(a)! - place.get(b)!)
+    tangled.forEach((index, at) => (chain[from + at] = index))
+  }
+}
+
+const reverse = (waits: Waits): Waits => {
+  const reversed: ReadonlyArray<Set<number>> = waits.map(() => new Set())
+  waits.forEach((all, index) => all.forEach((earlier) => reversed[earlier]!.add(index)))
+  return reversed
 }
 
 /**
@@ -78,19 +113,6 @@ const insertDescending = (sorted: Array<number>, value: number): void => {
     else high = middle
   }
   sorted.splice(low, 0, value)
-}
-
-const reaches = (waits: Waits, from: number, to: number): boolean => {
-  const seen = new Set<number>()
-  const pending = [from]
-  while (pending.length > 0) {
-    const current = pending.pop()!
-    if (current === to) return true
-    if (seen.has(current)) continue
-    seen.add(current)
-    for (const earlier of waits[current]!) pending.push(earlier)
-  }
-  return false
 }
 
 // An operation that cannot be sorted waits for another such one: following them comes round to a cycle.
