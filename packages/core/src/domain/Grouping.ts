@@ -32,7 +32,18 @@ export const cut = <Input>(
 ): ReadonlyArray<Cut<Input>> => {
   const ordered = order.map((index) => operations[index]!)
   if (atomic) return [{ calls: cutCalls(ordered, coalesces, true), transaction: "atomic" }]
-  const groups: Array<Cut<Input>> = []
+  const named = namedGroups(ordered)
+  const groups = Array.from(named.values(), (calls): Cut<Input> => ({ calls, transaction: "atomic" }))
+  const rest = named.size === 0 ? ordered : ordered.filter(({ group }) => group === undefined)
+  const calls = cutCalls(rest, coalesces, adjacentOnly || transactionSize !== undefined)
+  if (transactionSize === undefined) for (const call of calls) groups.push({ calls: [call], transaction: "none" })
+  else groups.push(...share(calls, transactionSize))
+  return groups
+}
+
+const namedGroups = <Input>(
+  ordered: ReadonlyArray<Operation<Input>>,
+): ReadonlyMap<string, ReadonlyArray<Call<Input>>> => {
   const named = new Map<string, Array<Call<Input>>>()
   for (const operation of ordered) {
     if (operation.group === undefined) continue
@@ -40,12 +51,7 @@ export const cut = <Input>(
     if (members === undefined) named.set(operation.group, [[operation]])
     else members.push([operation])
   }
-  for (const calls of named.values()) groups.push({ calls, transaction: "atomic" })
-  const rest = named.size === 0 ? ordered : ordered.filter(({ group }) => group === undefined)
-  const calls = cutCalls(rest, coalesces, adjacentOnly || transactionSize !== undefined)
-  if (transactionSize === undefined) for (const call of calls) groups.push({ calls: [call], transaction: "none" })
-  else groups.push(...share(calls, transactionSize))
-  return groups
+  return named
 }
 
 const cutCalls = <Input>(
@@ -99,30 +105,51 @@ export const link = <Input>(
   { waits }: Schedule.Schedule,
 ): Result.Result<ReadonlyArray<CommitGroup<Input>>, BatchError> => {
   const members = groups.map(({ calls }) => (calls.length === 1 ? calls[0]! : calls.flat()))
-  const groupOf = new Int32Array(waits.length)
-  members.forEach((operations, position) => operations.forEach(({ index }) => (groupOf[index] = position)))
-  const awaited = members.map((operations, position) => {
-    const earlier = new Set<number>()
-    for (const { index } of operations) for (const other of waits[index]!) earlier.add(groupOf[other]!)
-    earlier.delete(position)
-    return earlier
-  })
-  const inOrder = awaited.every((earlier, position) => [...earlier].every((other) => other < position))
-  const order = inOrder ? groups.map((_, position) => position) : Schedule.sort(awaited)
-  if (order.length < groups.length) {
+  const awaited = awaitedGroups(members, waits)
+  const inOrder = awaited.every(
+    (earlier, position) => earlier === nothing || [...earlier].every((other) => other < position),
+  )
+  const order = inOrder ? undefined : Schedule.sort(awaited)
+  if (order !== undefined && order.length < groups.length) {
     const detail = "Dependencies lead out of an atomicity group and back into it: it could never run as one"
     return Result.fail(BatchError.invalid("INVALID_DEPENDENCY", detail))
   }
-  const placeOf = new Int32Array(groups.length)
-  order.forEach((position, place) => (placeOf[position] = place))
-  const releases: Array<Array<number>> = groups.map(() => [])
-  awaited.forEach((earlier, position) => earlier.forEach((other) => releases[other]!.push(placeOf[position]!)))
-  return Result.succeed(
-    order.map((position) => ({
-      ...groups[position]!,
-      operations: members[position]!,
-      waitsFor: awaited[position]!.size,
-      releases: releases[position]!,
-    })),
-  )
+  const releases = releasedGroups(awaited, order)
+  const linked = groups.map(({ calls, transaction }, position): CommitGroup<Input> => ({
+    operations: members[position]!,
+    calls,
+    transaction,
+    waitsFor: awaited[position]!.size,
+    releases: releases[position]!,
+  }))
+  return Result.succeed(order === undefined ? linked : order.map((position) => linked[position]!))
+}
+
+// Most groups wait for nothing and release nothing, and share these.
+const nothing: ReadonlySet<number> = new Set()
+const none: ReadonlyArray<number> = []
+
+const awaitedGroups = (members: ReadonlyArray<ReadonlyArray<Operation>>, waits: Schedule.Waits): Schedule.Waits => {
+  if (waits.every(({ size }) => size === 0)) return members.map(() => nothing)
+  const groupOf = new Int32Array(waits.length)
+  members.forEach((operations, position) => operations.forEach(({ index }) => (groupOf[index] = position)))
+  return members.map((operations, position) => {
+    const earlier = new Set<number>()
+    for (const { index } of operations) for (const other of waits[index]!) earlier.add(groupOf[other]!)
+    earlier.delete(position)
+    return earlier.size === 0 ? nothing : earlier
+  })
+}
+
+const releasedGroups = (
+  awaited: Schedule.Waits,
+  order: ReadonlyArray<number> | undefined,
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const places = order === undefined ? undefined : new Int32Array(awaited.length)
+  order?.forEach((position, place) => (places![position] = place))
+  const releases: Array<Array<number> | undefined> = awaited.map(() => undefined)
+  awaited.forEach((earlier, position) => {
+    for (const other of earlier) (releases[other] ??= []).push(places?.[position] ?? position)
+  })
+  return releases.map((released) => released ?? none)
 }

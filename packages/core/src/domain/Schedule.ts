@@ -30,7 +30,9 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
  * @since 0.1.0
  */
 export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedule, BatchError> => {
-  const waits = operations.map((operation) => new Set(operation.dependsOn.map(({ operation }) => operation.index)))
+  const waits = operations.map(({ dependsOn }): ReadonlySet<number> =>
+    dependsOn.length === 0 ? nothing : new Set(dependsOn.map(({ operation }) => operation.index)),
+  )
   const forward = operations.some(({ dependsOn, index }) => dependsOn.some(({ operation }) => operation.index >= index))
   const chains = chainsOf(operations)
   if (forward) {
@@ -42,28 +44,41 @@ export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedu
   return Result.succeed({ order: forward ? sort(waits) : operations.map(({ index }) => index), waits })
 }
 
-// The indexes of the operations on each target, in the order they are to run in: to begin with, the request order.
+// Most operations wait for nothing, and share this.
+const nothing: ReadonlySet<number> = new Set()
+
+// The indexes of the operations on each target that has several, in the order they are to run in: to begin with, the
+// request order.
 const chainsOf = (operations: ReadonlyArray<Operation>): ReadonlyArray<Array<number>> => {
-  const chains = new Map<string, Array<number>>()
+  const firsts = new Map<string, number | Array<number>>()
+  const chains: Array<Array<number>> = []
   for (const { index, target } of operations) {
     if (target === undefined) continue
-    const chain = chains.get(target)
-    if (chain === undefined) chains.set(target, [index])
-    else chain.push(index)
+    const earlier = firsts.get(target)
+    if (earlier === undefined) firsts.set(target, index)
+    else if (typeof earlier === "object") earlier.push(index)
+    else {
+      const chain = [earlier, index]
+      firsts.set(target, chain)
+      chains.push(chain)
+    }
   }
-  return [...chains.values()]
+  return chains
 }
 
-const link = (chains: ReadonlyArray<ReadonlyArray<number>>, waits: ReadonlyArray<Set<number>>): void => {
+const link = (chains: ReadonlyArray<ReadonlyArray<number>>, waits: Array<ReadonlySet<number>>): void => {
   for (const chain of chains) {
-    for (let at = 1; at < chain.length; at++) waits[chain[at]!]!.add(chain[at - 1]!)
+    for (let at = 1; at < chain.length; at++) {
+      const index = chain[at]!
+      waits[index] = new Set(waits[index]).add(chain[at - 1]!)
+    }
   }
 }
 
 // What lies on a cycle of dependencies and request order, or between two, runs by `sorted`, which keeps dependencies.
 // Whatever lies between two such operations is itself such a one, so that they stand next to each other in a chain.
 const untangle = (chains: ReadonlyArray<Array<number>>, waits: Waits, sorted: ReadonlyArray<number>): void => {
-  const wished = waits.map((earlier) => new Set(earlier))
+  const wished = [...waits]
   link(chains, wished)
   const free = new Set([...sort(wished), ...sort(reverse(wished))])
   if (free.size === waits.length) return

@@ -6,7 +6,6 @@ import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
 import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
-import * as BatchMetrics from "../engine/BatchMetrics.ts"
 import type { BatchContext } from "../ports/BatchContext.ts"
 import type { Codec } from "../ports/Codec.ts"
 import type { Dispatcher } from "../ports/Dispatcher.ts"
@@ -68,9 +67,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const endpointOf: BatchEndpoint = {
     handle: (request) =>
       run(request).pipe(
-        Effect.catchTag("BatchError", (error) =>
-          Effect.as(BatchMetrics.recordRefusal(endpoint, error.reason.code), refuse(error)),
-        ),
+        Effect.catchTag("BatchError", (error) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))),
         Effect.catchCause((cause) => Effect.as(onDied(Cause.squash(cause)), died)),
       ),
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),

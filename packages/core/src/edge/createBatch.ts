@@ -12,6 +12,7 @@ import { isIdentified, type Resource } from "../dispatchers/Resource.ts"
 import * as SubRequests from "../dispatchers/subRequests.ts"
 import * as HeaderRules from "../domain/HeaderRules.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
+import * as BatchMetrics from "../engine/BatchMetrics.ts"
 import { AsyncContext, type RunInContext } from "../ports/AsyncContext.ts"
 import type { Codec } from "../ports/Codec.ts"
 import * as Admission from "./Admission.ts"
@@ -115,7 +116,16 @@ export const createBatch = <Request = unknown>(
     own: BatchOptions<Request>,
   ): Endpoint => {
     const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } })
-    const made = runtime.runSync(BatchEndpoint.make({ ...settings, endpoint: name, codec, dispatcher, admission }))
+    const made = runtime.runSync(
+      BatchEndpoint.make({
+        ...settings,
+        endpoint: name,
+        metrics: BatchMetrics.recorder(name),
+        codec,
+        dispatcher,
+        admission,
+      }),
+    )
     return { handle: (request) => runtime.runPromise(made.handle(request)), describe: made.describe }
   }
 

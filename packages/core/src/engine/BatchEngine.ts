@@ -15,12 +15,14 @@ import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 import { Executor } from "../policies/Executor.ts"
-import * as BatchMetrics from "./BatchMetrics.ts"
+import type * as BatchMetrics from "./BatchMetrics.ts"
 
 /** How the batches of one endpoint are run. @category models @since 0.1.0 */
 export interface EngineOptions {
   /** Name of the endpoint, for policies, spans and metrics. */
   readonly endpoint: string
+  /** What the endpoint's batches are counted by: `BatchMetrics.recorder(endpoint)`. */
+  readonly metrics: BatchMetrics.BatchRecorder
   readonly limits: Limits
   /** Commit groups at once: a whole number from 1, or `Infinity`. */
   readonly concurrency: number
@@ -93,7 +95,7 @@ export class BatchEngine extends Context.Service<
           yield* executor.execute(plan, dispatcher, { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork })
         })
         yield* Effect.scoped(admitAndExecute)
-        yield* BatchMetrics.record(endpoint, tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
+        yield* options.metrics.ran(tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
       })
 
       return BatchEngine.of({ run })

@@ -1,4 +1,5 @@
 /** What is counted and measured of batches, under names that an OpenTelemetry layer exports as they are. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Tally } from "../domain/Batch.ts"
@@ -24,22 +25,34 @@ export const duration = Metric.histogram("multistatus.batch.duration", {
   boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000],
 })
 
-/** Records a batch that ran. @category metrics @since 0.1.0 */
-export const record = (endpoint: string, counted: Tally, milliseconds: number): Effect.Effect<void> => {
-  const outcome = (outcome: string, count: number) =>
-    count === 0 ? Effect.void : Metric.update(Metric.withAttributes(operations, { endpoint, outcome }), count)
-  return Effect.all(
-    [
-      Metric.update(Metric.withAttributes(batches, { endpoint }), 1),
-      outcome("success", counted.succeeded),
-      outcome("error", counted.failed),
-      outcome("skipped", counted.skipped),
-      Metric.update(Metric.withAttributes(duration, { endpoint }), milliseconds),
-    ],
-    { discard: true },
-  )
+/** What records the batches of one endpoint. @category models @since 0.1.0 */
+export interface BatchRecorder {
+  /** Records a batch that ran, and the milliseconds it took. */
+  readonly ran: (counted: Tally, milliseconds: number) => Effect.Effect<void>
+  /** Records a batch that was refused. */
+  readonly refused: (code: string) => Effect.Effect<void>
 }
 
-/** Records a batch that was refused. @category metrics @since 0.1.0 */
-export const recordRefusal = (endpoint: string, code: string): Effect.Effect<void> =>
-  Metric.update(Metric.withAttributes(refusals, { endpoint, code }), 1)
+/** Makes the recorder of an endpoint; once, since naming attributes costs more than counting. @category constructors @since 0.1.0 */
+export const recorder = (endpoint: string): BatchRecorder => {
+  const ran = Metric.withAttributes(batches, { endpoint })
+  const took = Metric.withAttributes(duration, { endpoint })
+  const outcomes = {
+    succeeded: Metric.withAttributes(operations, { endpoint, outcome: "success" }),
+    failed: Metric.withAttributes(operations, { endpoint, outcome: "error" }),
+    skipped: Metric.withAttributes(operations, { endpoint, outcome: "skipped" }),
+  }
+  return {
+    ran: (counted, milliseconds) =>
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() => {
+          ran.updateUnsafe(1, context)
+          took.updateUnsafe(milliseconds, context)
+          for (const outcome of ["succeeded", "failed", "skipped"] as const) {
+            if (counted[outcome] > 0) outcomes[outcome].updateUnsafe(counted[outcome], context)
+          }
+        }),
+      ),
+    refused: (code) => Metric.update(Metric.withAttributes(refusals, { endpoint, code }), 1),
+  }
+}

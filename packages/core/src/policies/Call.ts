@@ -15,6 +15,10 @@ import type { CallContext } from "../ports/Dispatcher.ts"
 export class Call<Input> implements CallContext {
   readonly group: CommitGroup<Input>
   readonly position: number
+  /** Place among the calls that run; the pool's own. */
+  slot = 0
+  /** When the time of the call is over; the timeout queue's own. */
+  endsAt = 0
   over = false
   /** What handlers are given as `tx`. */
   tx: unknown

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Operation } from "../domain/Operation.ts"
+import { OperationResult } from "../domain/OperationResult.ts"
 import { AsyncContext, type RunInContext } from "../ports/AsyncContext.ts"
 import type { Answer, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "../ports/UnitOfWork.ts"
@@ -41,7 +42,9 @@ export class Handlers<Input> {
     this.context = context
     this.runInContext = Context.get(context, AsyncContext)()
     this.trace = Telemetry.ofBatch(context)
-    this.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    // The same time without a big integer per operation. Another clock, such as a test's, is asked itself.
+    this.now =
+      clock.constructor === liveClock ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     this.timer = (milliseconds, fire) => {
       const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
       return () => sleeping.interruptUnsafe()
@@ -66,6 +69,8 @@ export class Handlers<Input> {
   /** Runs the one call of a group that has no transaction. */
   run(call: Call<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
     const { dispatcher, onDefect } = this
+    const [first] = operations
+    if (first !== undefined && operations.length === 1) return this.runOne(first, call, finished)
     Coalescer.run(
       operations,
       {
@@ -77,6 +82,27 @@ export class Handlers<Input> {
       },
       finished,
     )
+  }
+
+  // What most operations are, and all sub-requests: worth its own few lines.
+  private runOne(operation: Operation<Input>, call: Call<Input>, finished: () => void): void {
+    let answer: Answer<OperationResult>
+    const settled = (result: OperationResult) => {
+      call.settle(operation, result)
+      finished()
+    }
+    const died = (defect: unknown) => {
+      if (!call.over) settled(this.onDefect(defect, operation))
+    }
+    try {
+      answer = this.runInContext(() => this.dispatcher.run(operation, call))
+    } catch (defect) {
+      return died(defect)
+    }
+    if (answer instanceof OperationResult) settled(answer)
+    else if (isPromiseLike<OperationResult>(answer)) answer.then(settled, died)
+    else
+      this.fork(answer, call, (outcome) => (outcome._tag === "answer" ? settled(outcome.value) : died(outcome.defect)))
   }
 
   /** Runs a group inside a transaction. */
@@ -112,20 +138,22 @@ export class Handlers<Input> {
         (defect: unknown) => hear({ _tag: "defect", defect }),
       )
     } else if (Effect.isEffect(answer)) {
-      const running = Effect.runForkWith(Context.add(this.context, CurrentTransaction, call.tx))(
-        answer as Effect.Effect<A>,
-      )
-      call.onAbort(() => running.interruptUnsafe())
-      running.addObserver((exit) =>
-        hear(
-          Exit.isSuccess(exit)
-            ? { _tag: "answer", value: exit.value }
-            : { _tag: "defect", defect: Cause.squash(exit.cause) },
-        ),
-      )
+      this.fork(answer as Effect.Effect<A>, call, hear)
     } else hear({ _tag: "answer", value: answer as A })
   }
+
+  private fork<A>(effect: Effect.Effect<A>, call: Call<Input>, hear: Hear<A>): void {
+    const context = call.tx === undefined ? this.context : Context.add(this.context, CurrentTransaction, call.tx)
+    const running = Effect.runForkWith(context)(effect)
+    call.onAbort(() => running.interruptUnsafe())
+    running.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) hear({ _tag: "answer", value: exit.value })
+      else hear({ _tag: "defect", defect: Cause.squash(exit.cause) })
+    })
+  }
 }
+
+const liveClock = Clock.Clock.defaultValue().constructor
 
 const isPromiseLike = <A>(value: unknown): value is PromiseLike<A> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

@@ -44,7 +44,8 @@ export class Pool<Input> {
   private readonly released: Array<number> = []
   private releasedHead = 0
   private cursor = 0
-  private readonly running = new Set<Call<Input>>()
+  /** What runs, in no order; each call knows its place in it. */
+  private readonly running: Array<Call<Input>> = []
   private failures = 0
   private halted = false
   private finished = false
@@ -63,27 +64,26 @@ export class Pool<Input> {
 
   /** Begins as many groups as may run. */
   pull(): void {
-    while (!this.yielding && !this.finished && this.running.size < this.plan.concurrency) {
+    while (!this.yielding && !this.finished && this.running.length < this.plan.concurrency) {
       const position = this.next()
       if (position === undefined) break
       this.begin(position)
-      if (this.options.now() - this.sliceStart > sliceMs) this.breathe()
     }
-    if (!this.yielding && this.running.size === 0) this.finish()
+    if (!this.yielding && this.running.length === 0) this.finish()
   }
 
   /** The time of the batch is over: what runs is told to stop and not waited for, the rest does not begin. */
   deadline(): void {
     this.halt(deadlineExceeded)
-    for (const call of this.running) this.giveUp(call, deadlineExceeded())
-    if (this.running.size === 0) this.finish()
+    for (const call of this.running.slice()) this.giveUp(call, deadlineExceeded())
+    if (this.running.length === 0) this.finish()
   }
 
   /** The client went away: what runs may finish, except what is all or nothing; the rest does not begin. */
   cancel(): void {
     this.halt(cancelled)
-    for (const call of this.running) if (call.group.transaction === "atomic") this.giveUp(call, cancelled())
-    if (this.running.size === 0) this.finish()
+    for (const call of this.running.filter(({ atomic }) => atomic)) this.giveUp(call, cancelled())
+    if (this.running.length === 0) this.finish()
   }
 
   private next(): number | undefined {
@@ -99,10 +99,10 @@ export class Pool<Input> {
 
   private begin(position: number): void {
     const group = this.plan.groups[position]!
-    const due = group.transaction === "none" ? dueOperations(group.operations) : group.operations
-    if (due.every(({ result }) => result !== undefined)) return this.release(position)
+    const due = group.transaction === "none" ? dueOperations(group.operations) : group.operations.filter(isDue)
+    if (due.length === 0) return this.release(position)
     const call = new Call(group, position, this.options.handle)
-    this.running.add(call)
+    call.slot = this.running.push(call) - 1
     // The calls of a transaction come one after another, each with its own time: they are watched where they begin.
     if (group.transaction === "none") this.timeouts?.add(call)
     else call.expire = () => this.expire(call)
@@ -114,10 +114,16 @@ export class Pool<Input> {
       if (!sync) this.resume()
     })
     sync = false
+    // Handlers that answer at once never leave this loop by themselves.
+    if (call.over && this.options.now() - this.sliceStart > sliceMs) this.breathe()
   }
 
   private end(call: Call<Input>): void {
-    this.running.delete(call)
+    const last = this.running.pop()!
+    if (last !== call) {
+      this.running[call.slot] = last
+      last.slot = call.slot
+    }
     this.release(call.position)
   }
 
@@ -182,3 +188,5 @@ export class Pool<Input> {
     this.options.done()
   }
 }
+
+const isDue = ({ result }: Operation): boolean => result === undefined

@@ -14,9 +14,9 @@ export interface TimeoutOptions<A> {
 }
 
 /** @category models @since 0.1.0 */
-export class TimeoutQueue<A extends { readonly over: boolean }> {
+export class TimeoutQueue<A extends { readonly over: boolean; endsAt: number }> {
   private readonly options: TimeoutOptions<A>
-  private entries: Array<{ readonly entry: A; readonly endsAt: number }> = []
+  private entries: Array<A> = []
   private head = 0
   private cancel: (() => void) | undefined = undefined
 
@@ -24,9 +24,10 @@ export class TimeoutQueue<A extends { readonly over: boolean }> {
     this.options = options
   }
 
-  /** Watches an entry that begins now. */
+  /** Watches an entry that begins now, and sets when it ends. */
   add(entry: A): void {
-    this.entries.push({ entry, endsAt: this.options.now() + this.options.milliseconds })
+    entry.endsAt = this.options.now() + this.options.milliseconds
+    this.entries.push(entry)
     if (this.cancel === undefined) this.arm()
   }
 
@@ -38,7 +39,7 @@ export class TimeoutQueue<A extends { readonly over: boolean }> {
   }
 
   private arm(): void {
-    while (this.entries[this.head]?.entry.over === true) this.head++
+    while (this.entries[this.head]?.over === true) this.head++
     const next = this.entries[this.head]
     if (next === undefined) this.cancel = undefined
     else this.cancel = this.options.timer(Math.max(0, next.endsAt - this.options.now()), () => this.fire())
@@ -47,9 +48,9 @@ export class TimeoutQueue<A extends { readonly over: boolean }> {
   private fire(): void {
     const now = this.options.now()
     for (let next = this.entries[this.head]; next !== undefined; next = this.entries[this.head]) {
-      if (!next.entry.over && next.endsAt > now) break
+      if (!next.over && next.endsAt > now) break
       this.head++
-      if (!next.entry.over) this.options.expire(next.entry)
+      if (!next.over) this.options.expire(next)
     }
     this.arm()
   }

@@ -10,14 +10,15 @@ import { OperationResult } from "../domain/OperationResult.ts"
  * @since 0.1.0
  */
 export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>): ReadonlyArray<Operation<Input>> => {
+  let settled = 0
   for (const operation of operations) {
-    if (operation.result === undefined && !operation.dependsOn.every(isFulfilled)) {
+    const { dependsOn } = operation
+    if (operation.result === undefined && dependsOn.length > 0 && !dependsOn.every(isFulfilled)) {
       operation.result = OperationResult.skipped(failedDependency(operation))
     }
+    if (operation.result !== undefined) settled++
   }
-  return operations.every(({ result }) => result === undefined)
-    ? operations
-    : operations.filter(({ result }) => result === undefined)
+  return settled === 0 ? operations : operations.filter(({ result }) => result === undefined)
 }
 
 const failedDependency = ({ dependsOn }: Operation): Failure => {
