@@ -1,0 +1,57 @@
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { internalFailure } from "../../src/domain/Failure.ts"
+import type { Operation } from "../../src/domain/Operation.ts"
+import { OperationResult } from "../../src/domain/OperationResult.ts"
+import * as Plan from "../../src/domain/Plan.ts"
+import { partial, type Strategy } from "../../src/domain/Strategy.ts"
+import { type ExecuteOptions, Executor } from "../../src/policies/Executor.ts"
+import type { Dispatcher } from "../../src/ports/Dispatcher.ts"
+
+export interface Execution extends Partial<ExecuteOptions> {
+  readonly concurrency?: number
+  readonly strategy?: Strategy
+}
+
+/** Plans and executes operations, as the engine does. What is not given is without limit. */
+export const execute = <Input>(
+  operations: ReadonlyArray<Operation<Input>>,
+  dispatcher: Partial<Dispatcher<Input>>,
+  { concurrency = 10, strategy = partial, ...options }: Execution = {},
+): Effect.Effect<void> => {
+  const whole: Dispatcher<Input> = {
+    coalesces: () => dispatcher.runMany !== undefined,
+    run: () => OperationResult.success(undefined),
+    ...dispatcher,
+  }
+  const plan = Result.getOrThrow(Plan.make({ operations, strategy }, { concurrency, coalesces: whole.coalesces }))
+  const running = Executor.use((executor) =>
+    executor.execute(plan, whole, {
+      deadlineMs: 60_000,
+      operationTimeoutMs: undefined,
+      gone: undefined,
+      onDefect: () => OperationResult.error(internalFailure()),
+      unitOfWork: undefined,
+      ...options,
+    }),
+  )
+  return Effect.provide(running, Executor.layer)
+}
+
+/** Operations that differ in their index alone. */
+export const operations = (count: number): ReadonlyArray<Operation<undefined>> =>
+  Array.from({ length: count }, (_, index) => ({
+    index,
+    id: `op-${index}`,
+    action: "create",
+    input: undefined,
+    target: undefined,
+    dependsOn: [],
+    result: undefined,
+  }))
+
+/** What became of each operation: `success`, or the code of its failure. */
+export const endings = (operations: ReadonlyArray<Operation>): ReadonlyArray<string | undefined> =>
+  operations.map(({ result }) =>
+    result?.failure === undefined ? result?.outcome : `${result.outcome} ${result.failure.code}`,
+  )
