@@ -45,3 +45,14 @@ export type { Codec, DecodeOptions, Encoded, EncodeOptions, Envelope, Listing } 
 export { CurrentTransaction } from "./ports/UnitOfWork.ts"
 export type { Transaction, TransactionOptions, TransactionOutcome, UnitOfWork } from "./ports/UnitOfWork.ts"
 export type { Answer, CallContext, Dispatcher } from "./ports/Dispatcher.ts"
+export { memoryIdempotencyStore, type MemoryIdempotencyOptions } from "./stores/memoryIdempotencyStore.ts"
+export type {
+  Acquired,
+  AcquireItem,
+  IdempotencyRecord,
+  IdempotencyStore,
+  IdempotencyTimes,
+  SettleAction,
+  Settled,
+  SettleItem,
+} from "./ports/IdempotencyStore.ts"
