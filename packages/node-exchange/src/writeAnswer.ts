@@ -22,12 +22,15 @@ export interface NodeAnswer {
 /** How long a client may go on sending a body that nobody reads, before it is cut off, in milliseconds. */
 const drainMs = 500
 
+/** How much of it is taken meanwhile: what is thrown away fills memory as well, until it is collected. */
+const drainBytes = 256 * 1024
+
 /**
  * Writes an answer.
  *
  * **Details**
- * A client that is still sending reads no answer when its connection ends under it, so what it sends is thrown away for
- * half a second at most before the connection is closed. Nothing of it is kept.
+ * A client that is still sending reads no answer when its connection ends under it, so the connection stays open for half
+ * a second. The first 256 KiB of what arrives then are thrown away; the rest is not taken from the connection at all.
  *
  * @category constructors
  * @since 0.1.0
@@ -50,9 +53,13 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
     response.end()
   }
   const timer = setTimeout(end, drainMs)
+  let room = drainBytes
   request
     .once("end", end)
     .once("close", end)
-    .on("data", () => {})
+    .on("data", (chunk: Uint8Array) => {
+      room -= chunk.length
+      if (room < 0) request.pause()
+    })
     .resume()
 }
