@@ -24,7 +24,7 @@ export interface DecodeSubRequests {
 type Members = Readonly<Record<string, unknown>>
 type Mutable<A> = { -readonly [Name in keyof A]: A[Name] }
 
-/** Marks times id lengths that may be tried for the references of one operation; only a hostile text needs more. */
+/** Marks times id lengths that may be tried for the references of one batch; only hostile texts need more. */
 const referenceEffort = 1_000_000
 
 /**
@@ -41,16 +41,16 @@ export const decode = (
     const ids = yield* readIds(items)
     const names = Reference.names(new Set(ids.keys()))
     const decoded: Array<Decoded> = []
+    const budget = { left: referenceEffort }
     for (let index = 0; index < items.length; index++) {
-      decoded.push(decodeOne(items[index] as Members, index, names, options))
+      decoded.push(decodeOne(items[index] as Members, index, names, budget, options))
     }
     for (let index = 0; index < items.length; index++) {
       const { operation, refers } = decoded[index]!
       const byId = (id: string) => decoded[ids.get(id)!]!.operation
       const named = yield* readDependsOn((items[index] as Members)["dependsOn"], index, ids, options.groups)
-      const explicit = named.map(({ id, accept }): Dependency => ({ operation: byId(id), accept }))
-      const implied = [...refers].filter((id) => !named.some((dependency) => dependency.id === id))
-      operation.dependsOn = [...explicit, ...implied.map((id): Dependency => ({ operation: byId(id), accept: [] }))]
+      for (const id of refers) if (!named.has(id)) named.set(id, [])
+      operation.dependsOn = Array.from(named, ([id, accept]): Dependency => ({ operation: byId(id), accept }))
     }
     return decoded.map(({ operation }) => operation)
   })
@@ -84,22 +84,30 @@ interface Decoded {
   readonly refers: ReadonlySet<string>
 }
 
-const decodeOne = (item: Members, index: number, names: Reference.Names, options: DecodeSubRequests): Decoded => {
+const decodeOne = (
+  item: Members,
+  index: number,
+  names: Reference.Names,
+  budget: { left: number },
+  options: DecodeSubRequests,
+): Decoded => {
   const id = item["id"] as string
   const read = readRequest(item, options)
   const refers = new Set<string>()
   const refuse = (error: Failure): Decoded => ({
-    operation: { ...refused(index, id, options.groups.groupOf(index)), result: OperationResult.error(error) },
+    operation: { ...refused(index, id, options.groups.groupOf(index)), result: OperationResult.refused(error) },
     refers,
   })
   if (Result.isFailure(read)) return refuse(read.failure)
   const request: Mutable<SubRequest> = read.success
   if (options.mayRefer) {
-    if (effortOf(request, names) > referenceEffort) {
+    const effort = effortOf(request, names)
+    if (effort > budget.left) {
       return refuse(
-        failure("INVALID_REQUEST", `The request holds too many "@{" to look for references in: write them as "@@{"`),
+        failure("INVALID_REQUEST", `There are too many "@{" to look for references in: send fewer of them in a batch`),
       )
     }
+    budget.left -= effort
     request.urlTemplate = Reference.parse(request.url, names)
     collect(request.urlTemplate, refers)
     request.bodyRefers = eachString(request.body, (text) => collect(Reference.parse(text, names), refers))
@@ -175,33 +183,51 @@ interface Named {
   readonly accept: ReadonlyArray<number>
 }
 
+/** Ids, each with the statuses beside 2xx that every entry that names it accepts. */
+type Accepted = Map<string, ReadonlyArray<number>>
+
 const readDependsOn = (
   given: unknown,
   index: number,
   ids: ReadonlyMap<string, number>,
-  groups: AtomicityGroups,
-): Result.Result<ReadonlyArray<Named>, BatchError> => {
-  if (given === undefined || given === null) return Result.succeed([])
+  { members }: AtomicityGroups,
+): Result.Result<Accepted, BatchError> => {
+  const named: Accepted = new Map()
+  if (given === undefined || given === null) return Result.succeed(named)
   const pointer = `/requests/${index}/dependsOn`
   const refuse = (detail: string) => Result.fail(BatchError.invalid("INVALID_DEPENDENCY", detail, pointer))
   if (!Array.isArray(given)) return refuse(`"dependsOn" must be an array of ids`)
-  const named: Array<Named> = []
   for (const entry of given) {
     const dependency = readDependency(entry)
     if (dependency === undefined) return refuse(`"dependsOn" holds ids, or {"id": …, "accept": [statuses]}`)
-    const position = ids.get(dependency.id)
-    const members = position === undefined ? groups.members.get(dependency.id) : undefined
-    if (members?.has(index) === true)
-      return refuse(`The request depends on its own group ${JSON.stringify(dependency.id)}`)
-    if (members !== undefined) {
-      for (const [id, at] of ids) if (members.has(at)) named.push({ ...dependency, id })
-      continue
-    }
-    if (position === undefined) return refuse(`No request of this batch has the id ${JSON.stringify(dependency.id)}`)
-    if (position === index) return refuse(`The request ${JSON.stringify(dependency.id)} depends on itself`)
-    named.push(dependency)
+    const { id } = dependency
+    const position = ids.get(id)
+    const group = position === undefined ? members.get(id) : undefined
+    if (position === undefined && group === undefined)
+      return refuse(`No request of this batch has the id ${JSON.stringify(id)}`)
+    if (position === index) return refuse(`The request ${JSON.stringify(id)} depends on itself`)
+    if (group?.has(index) === true) return refuse(`The request depends on its own group ${JSON.stringify(id)}`)
+    add(dependency, named)
   }
-  return Result.succeed(named)
+  return Result.succeed(members.size === 0 ? named : expand(named, ids, members))
+}
+
+const add = ({ id, accept }: Named, to: Accepted): void => {
+  const others = to.get(id)
+  const also = new Set(accept)
+  to.set(id, others === undefined ? [...also] : others.filter((status) => also.has(status)))
+}
+
+// To depend on a group is to depend on each of its members. Not before every name stands there once: names are cheap
+// to repeat.
+const expand = (named: Accepted, ids: ReadonlyMap<string, number>, groups: AtomicityGroups["members"]): Accepted => {
+  const idAt = [...ids.keys()]
+  const expanded: Accepted = new Map()
+  for (const [id, accept] of named) {
+    if (ids.has(id)) add({ id, accept }, expanded)
+    else for (const position of groups.get(id)!) add({ id: idAt[position]!, accept }, expanded)
+  }
+  return expanded
 }
 
 const readDependency = (entry: unknown): Named | undefined => {
