@@ -41,7 +41,8 @@ const encodeReply = (
   contentType: boolean,
 ): string => {
   const type = single(reply.headers["content-type"])
-  const { text, named } = encodeBody(reply, type)
+  const coding = codingOf(reply)
+  const { text, named } = coding === undefined ? encodeBody(reply, type) : encodeCoded(reply)
   const headers: Record<string, string> = {}
   for (const name of exposed) {
     const value = reply.headers[name]
@@ -49,6 +50,7 @@ const encodeReply = (
   }
   if (contentType && reply.body.length > 0) headers["Content-Type"] = type ?? "application/octet-stream"
   else if (named && type !== undefined) headers["content-type"] = type
+  if (named && coding !== undefined) headers["content-encoding"] = coding
   const shown = Object.keys(headers).length === 0 ? "" : `"headers":${JSON.stringify(headers)},`
   return `{"id":${JSON.stringify(id)},"status":${reply.status},${shown}"body":${text}}`
 }
@@ -56,8 +58,22 @@ const encodeReply = (
 const single = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   value === undefined || typeof value === "string" ? value : value.join(", ")
 
-// `named`: the client cannot tell the type from the body alone.
-const encodeBody = (reply: Reply, type: string | undefined): { readonly text: string; readonly named: boolean } => {
+const codingOf = ({ headers }: Reply): string | undefined => {
+  const coding = single(headers["content-encoding"])
+  return coding === undefined || /^(?:\s*|identity)$/i.test(coding) ? undefined : coding
+}
+
+// What is compressed is neither JSON nor text until the client has undone that.
+const encodeCoded = ({ body }: Reply): Body =>
+  body.length === 0 ? { text: "null", named: false } : { text: JSON.stringify(base64(body)), named: true }
+
+interface Body {
+  readonly text: string
+  /** Whether the client cannot tell from the body alone what it is. */
+  readonly named: boolean
+}
+
+const encodeBody = (reply: Reply, type: string | undefined): Body => {
   if (type !== undefined && isJsonType(type)) {
     if (reply.text === "") return { text: "null", named: false }
     if (isJson(reply.text)) return { text: reply.text, named: false }
