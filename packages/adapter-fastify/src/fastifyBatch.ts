@@ -104,9 +104,14 @@ const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null))
-    scope.post(url, async (request, reply) =>
-      answer(request, reply, await endpoint.handle(toHttpRequest(request, reply))),
-    )
+    const handle = async (request: FastifyRequest, reply: FastifyReply) =>
+      answer(request, reply, await endpoint.handle(toHttpRequest(request, reply)))
+    // Fastify refuses what is no media type at all before any parser; the endpoint has its own words for that.
+    scope.setErrorHandler(async (error: { readonly code?: unknown }, request, reply) => {
+      if (error.code !== "FST_ERR_CTP_INVALID_MEDIA_TYPE") throw error
+      return handle(request, reply)
+    })
+    scope.post(url, handle)
     scope.get(`${url}/describe`, async (request, reply) => answer(request, reply, endpoint.describe()))
   })
 }
