@@ -16,6 +16,9 @@ export interface Connection {
   on(event: "close", listener: () => void): unknown
   on(event: "error", listener: (error: Error) => void): unknown
   write(bytes: Uint8Array): unknown
+  /** Stops and starts reading. */
+  pause(): unknown
+  resume(): unknown
   destroy(): unknown
 }
 
@@ -34,8 +37,8 @@ export interface Received {
   readonly headers: Readonly<Record<string, string>>
   /** Without its framing; a content coding is left on. */
   readonly body: Uint8Array
-  /** Everything, byte by byte as characters of Latin-1. */
-  readonly raw: string
+  /** Everything, byte by byte as characters of Latin-1; made when it is asked for. */
+  readonly raw: () => string
 }
 
 /** A connection that requests are sent over one after another. @category models @since 0.1.0 */
@@ -44,6 +47,8 @@ export interface Wire {
   readonly write: (bytes: Uint8Array) => void
   /** The next response. Rejects if the connection ends before it is whole. */
   readonly receive: (method: string) => Promise<Received>
+  /** Sends for a while without reading what comes meanwhile, as most clients do with a body. */
+  readonly sendBlindly: (parts: ReadonlyArray<Uint8Array>) => Promise<void>
   readonly destroy: () => void
 }
 
@@ -81,7 +86,15 @@ export const open = (connection: Connection, host: string): Wire => {
     write(toBytes(message, host))
     return receive(message.method)
   }
-  return { send, write, receive, destroy: () => void connection.destroy() }
+  const sendBlindly = async (parts: ReadonlyArray<Uint8Array>) => {
+    connection.pause()
+    for (const part of parts) {
+      write(part)
+      await new Promise((resolve) => setTimeout(resolve, 4))
+    }
+    connection.resume()
+  }
+  return { send, write, receive, sendBlindly, destroy: () => void connection.destroy() }
 }
 
 /** A request with a body of known length, or the head alone where the body is left out. @category encoding @since 0.1.0 */
@@ -131,7 +144,7 @@ const read = (bytes: Uint8Array, method: string, isClosed: boolean): Found | und
   const headers = readHeaders(lines)
   const body = readBody(bytes, bodyAt, { headers, isClosed, isEmpty: method === "HEAD" || [204, 304].includes(status) })
   if (body === undefined) return undefined
-  const raw = latin1(bytes.subarray(0, body.end))
+  const raw = () => latin1(bytes.subarray(0, body.end))
   return { received: { status, headers, body: body.content, raw }, end: body.end }
 }
 

@@ -1,1 +1,2 @@
+export * as AdapterContract from "./AdapterContract.ts"
 export * as CodecContract from "./CodecContract.ts"
