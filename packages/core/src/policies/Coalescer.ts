@@ -20,6 +20,8 @@ export interface CoalesceOptions<Input> {
   readonly settle: (operation: Operation<Input>, result: OperationResult) => void
   /** Whether the call was given up meanwhile, so that nothing more may begin. */
   readonly isOver: () => boolean
+  /** Lets others have the event loop before an offender is looked for. Default: goes on at once. */
+  readonly breathe?: ((run: () => void) => void) | undefined
   /** What a defect of one operation is answered with. */
   readonly onDefect: (defect: unknown, operation: Operation<Input>) => OperationResult
 }
@@ -52,10 +54,11 @@ export const run = <Input>(
       return finished()
     }
     const middle = operations.length >> 1
-    run(operations.slice(0, middle), options, () => {
-      if (options.isOver()) finished()
-      else run(operations.slice(middle), options, finished)
-    })
+    const half = (begin: number, end: number, next: () => void) =>
+      options.isOver() ? finished() : run(operations.slice(begin, end), options, next)
+    const search = () => half(0, middle, () => half(middle, operations.length, finished))
+    if (options.breathe === undefined) search()
+    else options.breathe(search)
   })
 }
 

@@ -7,6 +7,7 @@ import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 import { Handlers } from "./Handlers.ts"
 import { Pool } from "./Pool.ts"
+import { soon } from "./soon.ts"
 
 /** @category models @since 0.1.0 */
 export interface ExecuteOptions {
@@ -92,9 +93,3 @@ const makePool = <Input>(
 }
 
 const notAtAll = () => () => {}
-
-declare const setImmediate: ((run: () => void) => unknown) | undefined
-
-// Loops that only settle promises starve everything else, so a turn of the event loop is waited for, not a microtask.
-const soon: (run: () => void) => void =
-  typeof setImmediate === "function" ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0)

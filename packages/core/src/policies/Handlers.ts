@@ -12,6 +12,7 @@ import type { Answer, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "../ports/UnitOfWork.ts"
 import type { Call } from "./Call.ts"
 import * as Coalescer from "./Coalescer.ts"
+import { soon } from "./soon.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Timer } from "./TimeoutQueue.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
@@ -78,6 +79,7 @@ export class Handlers<Input> {
         one: (operation, hear) => this.ask(() => dispatcher.run(operation, call), call, undefined, hear),
         settle: (operation, result) => call.settle(operation, result),
         isOver: () => call.over,
+        breathe: soon,
         onDefect,
       },
       finished,

@@ -6,6 +6,7 @@ import type { Transaction, TransactionOutcome, UnitOfWork } from "../ports/UnitO
 import type { Call } from "./Call.ts"
 import * as Coalescer from "./Coalescer.ts"
 import { dueOperations } from "./dueOperations.ts"
+import { soon } from "./soon.ts"
 
 /** How handlers are called within a transaction. @category models @since 0.1.0 */
 export interface TransactionOptions<Input> {
@@ -147,6 +148,7 @@ const runCall = <Input>(
         settle: (operation, result) => call.settle(operation, result),
         // The offender with the lowest index is the one that is told of: what comes after it need not be looked for.
         isOver: () => call.over || (atomic && operations.some(({ result }) => result?.outcome === "error")),
+        breathe: soon,
         onDefect,
       },
       finished,
