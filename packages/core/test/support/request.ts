@@ -1,0 +1,24 @@
+import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
+
+/** A body that arrives in chunks. */
+export const stream = (...chunks: ReadonlyArray<string | Uint8Array>): HttpRequest["body"] => ({
+  _tag: "Stream",
+  bytes: (async function* () {
+    for (const chunk of chunks) yield typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk
+  })(),
+})
+
+/** A request to a batch endpoint, JSON unless it is said otherwise. */
+export const request = (body: HttpRequest["body"], given: Partial<HttpRequest> = {}): HttpRequest => ({
+  method: "POST",
+  isSubRequest: false,
+  gone: new AbortController().signal,
+  native: undefined,
+  ...given,
+  headers: { "content-type": "application/json", ...given.headers },
+  body,
+})
+
+/** A request with a JSON value as its body. */
+export const jsonRequest = (value: unknown, given: Partial<HttpRequest> = {}): HttpRequest =>
+  request(stream(JSON.stringify(value)), given)
