@@ -24,7 +24,7 @@ export interface AcquireItem {
  *
  * - `fresh`: nothing was known; the key is claimed.
  * - `taken-over`: the lease of another owner had ended; the key is claimed, with what the other one had journalled.
- * - `mine`: this owner holds the claim already, as when an answer was lost and the call sent again.
+ * - `mine`: this owner holds the claim already, as when an answer was lost and the call sent again. The lease begins anew.
  * - `replay`: it was done; this is its result.
  * - `in-progress`: another owner holds the claim, for so many milliseconds yet.
  * - `mismatch`: the key was first used for something else, whatever came of it.
@@ -46,9 +46,11 @@ export type Acquired =
  * What an owner does with a claim of its own.
  *
  * - `complete`: stores the result; the record does not change any more until its time is over.
- * - `append`: adds a chunk to the journal, which `at` characters precede, and extends the lease.
+ * - `append`: adds a chunk to the journal, which `at` characters precede (UTF-16 code units, as `length` counts them), and
+ *   extends the lease. The chunk that was added last may be sent again: that is `already`, and extends the lease too.
  * - `extend`: extends the lease.
- * - `release`: frees the key. A tombstone stays, so that an owner before this one still cannot store anything.
+ * - `release`: frees the key, for other uses too. A tombstone stays, so that an owner before this one still cannot store
+ *   anything; whoever claims the key next gets a higher fence.
  *
  * @category models
  * @since 0.1.0
@@ -110,6 +112,10 @@ export interface IdempotencyRecord {
  * many items it has. It rejects when the store does not answer; whether it was applied is then not known, and the owner
  * may call again.
  *
+ * Results and chunks are any text, of any length, each well-formed by itself. Of NUL and of lone surrogates, which JSON
+ * texts never hold raw, a store need not think: it keeps them, or rejects the call and changes nothing, or gives U+FFFD
+ * back for a lone surrogate.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -127,7 +133,11 @@ export interface IdempotencyStore {
   ) => Promise<ReadonlyArray<Settled>>
   /** Looks at a record; undefined where there is none. For operators and tests. */
   readonly peek: (key: string, now?: number) => Promise<IdempotencyRecord | undefined>
-  /** Decides what became of a key that is `indeterminate`: its result, or that it is free. False if it is not. */
+  /**
+   * Decides what became of a key that is `indeterminate`: its result, or that it is free. False if it is not.
+   *
+   * The owner that was given up on has no claim any more: whatever it still settles is `refused`.
+   */
   readonly resolve: (
     key: string,
     decision: { readonly result: string; readonly resultTtlMs: number } | "forget",

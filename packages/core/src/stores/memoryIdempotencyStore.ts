@@ -142,8 +142,9 @@ export const memoryIdempotencyStore = ({
     resolve: async (key, decision, now = clock()) => {
       const entry = find(key, now)
       if (entry === undefined || entry.state !== "held" || entry.leaseUntil > now) return false
+      // Nobody's: the owner that was given up on must neither come back with a result nor believe that this one is its own.
+      entry.owner = ""
       if (decision === "forget") {
-        // A tombstone: the owner that was given up on must not come back with a result.
         entry.state = "released"
         entry.payload = ""
       } else {
@@ -175,15 +176,16 @@ const applyOwn = (
     entry.expiresAt = now + pendingTtlMs
     return "applied"
   }
+  let settled: Settled = "applied"
   if (action._tag === "append") {
     const { at, chunk } = action
-    if (entry.payload.length === at + chunk.length && entry.payload.endsWith(chunk)) return "already"
-    if (entry.payload.length !== at) return "refused"
-    entry.payload += chunk
+    if (entry.payload.length === at + chunk.length && entry.payload.endsWith(chunk)) settled = "already"
+    else if (entry.payload.length === at) entry.payload += chunk
+    else return "refused"
   }
   entry.leaseUntil = now + leaseMs
   entry.expiresAt = now + pendingTtlMs
-  return "applied"
+  return settled
 }
 
 const toRecord = ({ state, fence, leaseUntil }: Entry, now: number): IdempotencyRecord => ({
