@@ -1,0 +1,26 @@
+/**
+ * A policy that takes something and gives it back: one batch of a tenant at a time.
+ */
+import { BatchError, type BatchPolicy, PolicyRefusal } from "@multistatus/core"
+import * as Effect from "effect/Effect"
+
+export const oneAtATime = (): BatchPolicy => {
+  const busy = new Set<string>()
+  return {
+    name: "one-at-a-time",
+    admit: ({ tenant = "" }) =>
+      Effect.acquireRelease(
+        Effect.suspend(() =>
+          busy.has(tenant) ? Effect.fail(new BatchError({ reason: tooMany })) : Effect.sync(() => busy.add(tenant)),
+        ),
+        () => Effect.sync(() => busy.delete(tenant)),
+      ),
+  }
+}
+
+const tooMany = new PolicyRefusal({
+  code: "BATCH_IN_PROGRESS",
+  status: 429,
+  detail: "Another batch of yours is running: send the next one when it has been answered",
+  retryAfter: 1,
+})

@@ -1,0 +1,88 @@
+/**
+ * An application on Effect: a repository that is a service, the engine that is a layer, a server that is a scope.
+ */
+import { createServer } from "node:http"
+import {
+  ActionDispatcher,
+  Admission,
+  BatchEndpoint,
+  BatchEngine,
+  BatchMetrics,
+  failure,
+  OperationsCodec,
+  resource,
+  settleOptions,
+} from "@multistatus/core"
+import { bytesOf, goneSignal, isSubRequest, writeAnswer } from "@multistatus/node-exchange"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+class Notes extends Context.Service<
+  Notes,
+  {
+    readonly add: (text: string) => Effect.Effect<{ readonly id: string }>
+    readonly remove: (id: string) => Effect.Effect<boolean>
+  }
+>()("example/Notes") {
+  static readonly layer = Layer.sync(Notes, () => {
+    const notes = new Map<string, string>()
+    return Notes.of({
+      add: (text) => Effect.sync(() => ({ id: String(notes.set(String(notes.size + 1), text).size) })),
+      remove: (id) => Effect.sync(() => notes.delete(id)),
+    })
+  })
+}
+
+const NewNote = Schema.toStandardSchemaV1(Schema.Struct({ text: Schema.String }))
+
+/** The endpoint; what its actions need is a requirement of making it. */
+export const notesBatch = Effect.gen(function* () {
+  const notes = yield* Notes
+  const actions = resource("notes", {
+    create: { input: NewNote, run: ({ text }) => notes.add(text) },
+    delete: {
+      run: (_, { id }) =>
+        Effect.map(notes.remove(id), (removed) => (removed ? { id } : failure("NOT_FOUND", `There is no note ${id}`))),
+    },
+  })
+  return yield* BatchEndpoint.make({
+    ...settleOptions({ limits: { operations: 500 } }),
+    endpoint: "notes",
+    metrics: BatchMetrics.recorder("notes"),
+    codec: OperationsCodec.make(),
+    dispatcher: (batch) => ActionDispatcher.make(actions, batch),
+    admission: Admission.make(undefined),
+  })
+})
+
+/** Everything but the port. */
+export const live = Layer.mergeAll(BatchEngine.layer, Notes.layer)
+
+/** Listens for as long as its scope is open, and answers with the port. */
+export const listen = Effect.fnUntraced(function* (port: number) {
+  const endpoint = yield* notesBatch
+  const run = Effect.runPromiseWith(yield* Effect.context<never>())
+  const server = createServer((request, response) => {
+    const answer = endpoint.handle({
+      method: request.method ?? "GET",
+      headers: request.headers,
+      body: { _tag: "Stream", bytes: bytesOf(request) },
+      isSubRequest: isSubRequest(request),
+      gone: goneSignal(response),
+      native: request,
+    })
+    void run(answer).then((answer) => writeAnswer(request, response, answer))
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(port, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void))),
+  )
+  return server
+})
+
+if (import.meta.main) {
+  const server = Layer.effectDiscard(listen(Number(process.env.PORT ?? 3000)))
+  Effect.runFork(Layer.launch(Layer.provide(server, live)))
+}

@@ -1,0 +1,59 @@
+/** An adapter for Koa, and an application on it. */
+import { AsyncLocalStorage } from "node:async_hooks"
+import { type BatchOptions, createBatch, type Endpoint, failure, resource, type Send } from "@multistatus/core"
+import {
+  bytesOf,
+  type Exchange,
+  goneSignal,
+  isSubRequest,
+  makeExchange,
+  send,
+  writeAnswer,
+} from "@multistatus/node-exchange"
+import Koa, { type Context } from "koa"
+
+const koaBatch = (app: Koa, options: BatchOptions<Context> = {}) => {
+  const batch = createBatch<Context>(options, { captureContext: () => AsyncLocalStorage.snapshot() })
+  let exchange: Exchange | undefined
+  const sendThrough: Send = (request, call, { request: outer }) => {
+    // Koa composes its middleware when it is asked for the handler, so not before the first batch.
+    exchange ??= makeExchange({ handle: app.callback() })
+    return send(exchange, request, (outer as Context).req, (abort) => call.onAbort(abort))
+  }
+  return { ...batch, requests: (own?: Parameters<typeof batch.requests>[1]) => batch.requests(sendThrough, own) }
+}
+
+const answer = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
+  ctx.respond = false
+  const response = await endpoint.handle({
+    method: ctx.method,
+    headers: ctx.headers,
+    body: { _tag: "Stream", bytes: bytesOf(ctx.req) },
+    isSubRequest: isSubRequest(ctx.req),
+    gone: goneSignal(ctx.res),
+    native: ctx,
+  })
+  writeAnswer(ctx.req, ctx.res, response)
+}
+
+const app = new Koa()
+const batch = koaBatch(app)
+const notes = new Map<string, unknown>()
+const endpoints = new Map([
+  ["/batch", batch.requests()],
+  [
+    "/notes/batch",
+    batch.operations(
+      resource("notes", {
+        create: { run: (note) => ({ id: String(notes.set(String(notes.size + 1), note).size) }) },
+        delete: { run: (_, { id }) => (notes.delete(id) ? { id } : failure("NOT_FOUND", `There is no note ${id}`)) },
+      }),
+    ),
+  ],
+])
+app.use(async (ctx) => {
+  const endpoint = ctx.method === "POST" ? endpoints.get(ctx.path) : undefined
+  if (endpoint !== undefined) await answer(ctx, endpoint)
+  else if (ctx.path === "/notes") ctx.body = { notes: [...notes.values()] }
+})
+app.listen(Number(process.env.PORT ?? 3000), "127.0.0.1")
