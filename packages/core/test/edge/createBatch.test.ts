@@ -1,0 +1,425 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { type BatchOptions } from "../../src/edge/BatchOptions.ts"
+import { createBatch, type Endpoint } from "../../src/edge/createBatch.ts"
+import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
+import { type Action, resource } from "../../src/dispatchers/Resource.ts"
+import { BatchError, PolicyRefusal } from "../../src/domain/BatchError.ts"
+import { failure } from "../../src/domain/Failure.ts"
+import { OperationResult } from "../../src/domain/OperationResult.ts"
+import type { UnexpectedOrigin } from "../../src/engine/BatchEngine.ts"
+import type { BatchPolicy } from "../../src/ports/BatchPolicy.ts"
+import { jsonRequest, request, stream } from "../support/request.ts"
+
+const open: Array<{ readonly close: () => Promise<void> }> = []
+
+/** Endpoints that are closed after the test. */
+const make = <Request = unknown>(...args: Parameters<typeof createBatch<Request>>) => {
+  const batch = createBatch<Request>(...args)
+  open.push(batch)
+  return batch
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(({ close }) => close()))
+})
+
+const send = async (endpoint: Endpoint, value: unknown, given: Partial<HttpRequest> = {}) => {
+  const { body, ...rest } = await endpoint.handle(jsonRequest(value, given))
+  return { ...rest, json: JSON.parse(body), body }
+}
+
+/** The users of the article. */
+const users = resource("users", {
+  create: { run: (user: unknown, { index }) => ({ id: `u_00${index + 1}`, ...(user as object) }) },
+  update: { run: (_: unknown, { id }) => ({ id }) },
+  delete: { run: (_: unknown, { id }) => (id === "u_099" ? failure("NOT_FOUND", `User ${id} not found`) : undefined) },
+})
+
+const alone = (run: Action<unknown>["run"], options: BatchOptions = {}) =>
+  make(options).operations(resource("things", { do: { identified: false, run } }))
+
+const things = (...data: ReadonlyArray<unknown>) => ({ operations: data.map((each) => ({ action: "do", data: each })) })
+
+describe("the article's requests", () => {
+  it("to bulk-create", async () => {
+    const list = [
+      { name: "Alice", email: "alice@example.com" },
+      { name: "Bob", email: "bob@example.com" },
+      { name: "Carol", email: "carol@example.com" },
+    ]
+    const { status, headers, json } = await send(make().bulk(users, "create"), { users: list })
+    expect(status).toBe(201)
+    expect(headers).toEqual({ "content-type": "application/json; charset=utf-8" })
+    expect(json).toEqual({
+      created: 3,
+      users: [
+        { id: "u_001", name: "Alice", email: "alice@example.com" },
+        { id: "u_002", name: "Bob", email: "bob@example.com" },
+        { id: "u_003", name: "Carol", email: "carol@example.com" },
+      ],
+    })
+  })
+
+  it("to bulk-update and bulk-delete", async () => {
+    const { bulk } = make()
+    const updated = await send(bulk(users, "update"), { users: [{ id: "u_1", name: "A" }] })
+    expect([updated.status, updated.json]).toEqual([200, { updated: 1, users: [{ id: "u_1" }] }])
+    const deleted = await send(bulk(users, "delete"), { users: ["u_1", { id: "u_2" }] })
+    expect([deleted.status, deleted.json]).toEqual([200, { deleted: 2, users: [{ id: "u_1" }, { id: "u_2" }] }])
+  })
+
+  it("to the endpoint for operations", async () => {
+    const operations = [
+      { action: "create", data: { name: "Alice" } },
+      { action: "update", id: "u_042", data: { name: "Alice Smith" } },
+      { action: "delete", id: "u_099" },
+    ]
+    const { status, json } = await send(make().operations(users), { operations })
+    expect(status).toBe(207)
+    expect(json).toEqual({
+      status: "partial",
+      succeeded: 2,
+      failed: 1,
+      results: [
+        { index: 0, status: "success", id: "u_001" },
+        { index: 1, status: "success", id: "u_042" },
+        { index: 2, status: "error", id: "u_099", error: { code: "NOT_FOUND", message: "User u_099 not found" } },
+      ],
+    })
+  })
+})
+
+describe("an unexpected error", () => {
+  const boom = () => {
+    throw new Error("password=hunter2")
+  }
+
+  it("is reported with where it happened, and answered without a word of it", async () => {
+    const heard: Array<readonly [unknown, UnexpectedOrigin]> = []
+    const onUnexpected = (error: unknown, origin: UnexpectedOrigin) => void heard.push([error, origin])
+    const run = (data: unknown) => (data === "bad" ? boom() : { id: data })
+    const { status, json, body } = await send(alone(run, { onUnexpected }), things("a", "bad", "c"))
+    expect(status).toBe(207)
+    expect(json.results.map((result: { readonly status: string }) => result.status)).toEqual([
+      "success",
+      "error",
+      "success",
+    ])
+    expect(json.results[1].error).toEqual({ code: "INTERNAL", message: "The operation failed unexpectedly" })
+    expect(body).not.toContain("hunter2")
+    expect(heard).toEqual([
+      [new Error("password=hunter2"), { endpoint: "things", operation: { index: 1, action: "do", id: undefined } }],
+    ])
+  })
+
+  it("is logged to standard error where nobody is told, and not to standard output", async () => {
+    const out = vi.spyOn(console, "log").mockImplementation(() => {})
+    const error = vi.spyOn(console, "error").mockImplementation(() => {})
+    try {
+      await send(alone(boom), things("a"))
+      await vi.waitFor(() => expect(JSON.stringify(error.mock.calls)).toContain("hunter2"))
+      expect(out).not.toHaveBeenCalled()
+    } finally {
+      vi.restoreAllMocks()
+    }
+  })
+
+  it("becomes what the application maps it to", async () => {
+    const mapError = (error: unknown) =>
+      (error as { readonly message: string }).message.startsWith("taken")
+        ? failure("DUPLICATE", "Email already exists")
+        : undefined
+    const onUnexpected = vi.fn<() => void>()
+    const run = (data: unknown) => Promise.reject(new Error(String(data)))
+    const { json } = await send(alone(run, { mapError, onUnexpected }), things("taken", "else"))
+    expect(json.results.map((result: { readonly error: { readonly code: string } }) => result.error.code)).toEqual([
+      "DUPLICATE",
+      "INTERNAL",
+    ])
+    expect(onUnexpected).toHaveBeenCalledTimes(1)
+  })
+
+  it("is no failure that was returned, thrown, rejected with, or put into an effect", async () => {
+    const taken = failure("DUPLICATE", "Email already exists")
+    const onUnexpected = vi.fn<() => void>()
+    const ways: ReadonlyArray<() => unknown> = [
+      () => taken,
+      () => {
+        throw taken
+      },
+      async () => {
+        throw taken
+      },
+      () => Effect.fail(taken),
+      () => Effect.die(taken),
+    ]
+    const { json } = await send(
+      alone((data) => ways[data as number]!(), { onUnexpected }),
+      things(0, 1, 2, 3, 4),
+    )
+    for (const { error } of json.results) expect(error).toEqual({ code: "DUPLICATE", message: "Email already exists" })
+    expect(onUnexpected).not.toHaveBeenCalled()
+  })
+
+  it("in what the application does with errors changes nothing", async () => {
+    const options = { mapError: boom, onUnexpected: boom }
+    const { status, json } = await send(alone(boom, options), things("a", "b"))
+    expect([status, json.failed]).toEqual([207, 2])
+  })
+
+  it.each<[string, BatchOptions]>([
+    ["the tenant function", { tenant: boom }],
+    ["a policy", { policies: [{ name: "bad", admit: () => Effect.sync(boom) }] }],
+    ["the planner", { planner: boom }],
+  ])("in %s is a 500 for the batch, of which nothing ran", async (_, options) => {
+    const run = vi.fn<() => void>()
+    const onUnexpected = vi.fn<(error: unknown, origin: UnexpectedOrigin) => void>()
+    const { status, headers, json, body } = await send(alone(run, { ...options, onUnexpected }), things("a"))
+    expect(status).toBe(500)
+    expect(headers["content-type"]).toBe("application/problem+json")
+    expect(json).toMatchObject({ code: "INTERNAL", status: 500 })
+    expect(body).not.toContain("hunter2")
+    expect(run).not.toHaveBeenCalled()
+    expect(onUnexpected.mock.calls[0]![1]).toEqual({ endpoint: "things", operation: undefined })
+  })
+})
+
+describe("operations of one batch", () => {
+  it("keep their route, caller and result, whatever becomes of the others, in batches beside each other", async () => {
+    const kinds = ["good", "failure", "throw", "reject", "die", "unknown", "invalid"] as const
+    const action = (name: string): Action<unknown> => ({
+      run: (data, { id, index, tenant }) => {
+        const { kind, value } = data as { readonly kind: (typeof kinds)[number]; readonly value: string }
+        if (kind === "failure") return failure("CONFLICT", value)
+        if (kind === "reject") return Promise.reject(new Error(value))
+        if (kind === "die") return Effect.die(new Error(value))
+        if (kind === "throw") throw new Error(value)
+        return Promise.resolve({ id, action: name, seen: [index, tenant, value] })
+      },
+    })
+    const endpoint = make({
+      tenant: ({ caller }: { readonly caller: string }) => caller,
+      onUnexpected: () => {},
+    }).operations(resource("users", { update: action("update"), replace: action("replace") }), { data: true })
+    const operation = fc.record({
+      action: fc.constantFrom("update", "replace"),
+      id: fc.constantFrom("u_1", "u_2", "u_3"),
+      data: fc.record({ kind: fc.constantFrom("good", ...kinds), value: fc.string() }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 15 }), async (drawn) => {
+        const operations = drawn.map(({ action, id, data }) => ({
+          action: data.kind === "unknown" ? "valueOf" : action,
+          ...(data.kind !== "invalid" && { id }),
+          data,
+        }))
+        const answers = await Promise.all(
+          ["a", "b"].map((caller) => send(endpoint, { operations }, { native: { caller } })),
+        )
+        answers.forEach(({ json }, which) => {
+          drawn.forEach(({ action, id, data: { kind, value } }, index) => {
+            const codes = { failure: "CONFLICT", unknown: "UNKNOWN_ACTION", invalid: "VALIDATION_ERROR" } as const
+            const code = codes[kind as keyof typeof codes] ?? "INTERNAL"
+            const caller = ["a", "b"][which]
+            const good = { index, status: "success", id, data: { id, action, seen: [index, caller, value] } }
+            expect(json.results[index]).toMatchObject(
+              kind === "good" ? good : { index, status: "error", error: { code } },
+            )
+          })
+        })
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it("see the asynchronous context of their request", async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const batch = make({}, { captureContext: () => AsyncLocalStorage.snapshot() })
+    const action = { identified: false, run: async () => ({ id: storage.getStore() }) }
+    const endpoint = batch.operations(resource("things", { do: action }))
+    const ids = async (name: string) =>
+      (await storage.run(name, () => send(endpoint, things(1, 2)))).json.results.map(
+        ({ id }: { readonly id: string }) => id,
+      )
+    expect(await Promise.all([ids("a"), ids("b")])).toEqual([
+      ["a", "a"],
+      ["b", "b"],
+    ])
+  })
+})
+
+describe("an endpoint", () => {
+  it("refuses a batch within a batch", async () => {
+    const { status, json } = await send(make().operations(users), { operations: [{}] }, { isSubRequest: true })
+    expect([status, json.code]).toEqual([400, "NESTED_BATCH"])
+  })
+
+  it("answers refusals as problem documents, and closes where the body was not read", async () => {
+    const endpoint = make({ limits: { bodyBytes: 100 } }).operations(users)
+    const large = await endpoint.handle(request(stream("x".repeat(200))))
+    expect(large).toMatchObject({ status: 413, close: true, headers: { "content-type": "application/problem+json" } })
+    const malformed = await endpoint.handle(request(stream("{")))
+    expect(malformed).toMatchObject({ status: 400, close: false })
+    expect(JSON.parse(malformed.body)).toMatchObject({
+      type: "urn:multistatus:problem:malformed-json",
+      code: "MALFORMED_JSON",
+    })
+  })
+
+  it("applies the preference of the client, and says so", async () => {
+    const endpoint = make().operations(users)
+    const prefer = (prefer: string) =>
+      send(endpoint, { operations: [{ action: "create", data: {} }] }, { headers: { prefer } })
+    const minimal = await prefer("return=minimal")
+    expect(minimal.headers["preference-applied"]).toBe("return=minimal")
+    expect(minimal.json).toEqual({ status: "success", succeeded: 1, failed: 0, results: [] })
+    const full = await prefer("return=representation")
+    expect(full.headers["preference-applied"]).toBe("return=representation")
+    expect(full.json.results[0].data).toEqual({ id: "u_001" })
+    expect((await prefer("handling=lenient")).headers).not.toHaveProperty("preference-applied")
+  })
+
+  it("refuses more batches at once than are allowed, over all endpoints", async () => {
+    const waiting = Promise.withResolvers<void>()
+    const batch = make({ limits: { concurrentBatches: 1 } })
+    const slow = batch.operations(resource("things", { do: { identified: false, run: () => waiting.promise } }))
+    const first = send(slow, things(1))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    const second = await send(batch.bulk(users, "create"), { users: [{}] })
+    expect(second).toMatchObject({
+      status: 503,
+      headers: { "retry-after": "1" },
+      json: { code: "OVERLOADED", limit: 1 },
+    })
+    waiting.resolve()
+    expect((await first).status).toBe(200)
+    expect((await send(slow, things(1))).status).toBe(200)
+  })
+
+  it("describes itself", () => {
+    const batch = make({
+      limits: { operations: 5, responseBytes: 1_000 },
+      concurrency: "parallel",
+      clientStrategies: ["stop-after"],
+    })
+    const { status, body } = batch.bulk(users, "create", { limits: { operations: 7 } }).describe()
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toMatchObject({
+      kind: "bulk",
+      list: "users",
+      limits: { operations: 7, body_bytes: 10_485_760, depth: 64, deadline_ms: 30_000, response_bytes: 1_000 },
+      strategy: "partial",
+      strategies: ["partial", "stop-after"],
+      concurrency: "unbounded",
+    })
+  })
+
+  it("refuses at the start an action that the resource does not have", () => {
+    expect(() => make().bulk(users, "archive")).toThrow(`no action "archive"; it has: create, update, delete`)
+    expect(() => make().bulk(users, "toString")).toThrow(TypeError)
+  })
+
+  it("names what was done in the past, unless it is told a name", async () => {
+    const archive = resource("users", { archive: { run: () => {} }, reset: { run: () => {} } })
+    const { bulk } = make()
+    expect((await send(bulk(archive, "archive"), { users: ["a"] })).json).toHaveProperty("archived", 1)
+    expect(await send(bulk(archive, "reset", { count: "n", list: "ids", good: 202 }), { ids: ["a"] })).toMatchObject({
+      status: 202,
+      json: { n: 1, ids: [{ id: "a" }] },
+    })
+  })
+
+  it("refuses at the start what is configured wrongly for it alone", () => {
+    expect(() => make().operations(users, { concurrency: 0 })).toThrow("concurrency")
+    expect(() => make().operations(users, { sequential: true } as never)).toThrow("sequential")
+  })
+})
+
+describe("a policy", () => {
+  const policy = (admit: BatchPolicy["admit"]): BatchOptions => ({ policies: [{ name: "test", admit }] })
+
+  it("may refuse the batch, of which nothing then runs", async () => {
+    const run = vi.fn<() => void>()
+    const reason = new PolicyRefusal({ code: "CLOSED", status: 503, detail: "Closed for today", retryAfter: 60 })
+    const options = policy(() => Effect.fail(new BatchError({ reason })))
+    const { status, headers, json } = await send(alone(run, options), things(1))
+    expect([status, headers["retry-after"], json.code, json.detail]).toEqual([503, "60", "CLOSED", "Closed for today"])
+    expect(run).not.toHaveBeenCalled()
+  })
+
+  it("may answer for single operations, and gives back what it took when all have ended", async () => {
+    const log: Array<string> = []
+    const options = policy(({ batch, tenant, endpoint }) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          log.push(`take ${endpoint} ${tenant}`)
+          batch.operations[0]!.result = OperationResult.error(failure("RATE_LIMITED", "m"))
+        }),
+        () =>
+          Effect.sync(() => log.push(`give back ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
+      ),
+    )
+    const run = (data: unknown) => void log.push(`run ${data}`)
+    const { json } = await send(alone(run, { ...options, tenant: () => "acme" }), things(1, 2))
+    expect(log).toEqual(["take things acme", "run 2", "give back error success"])
+    expect(json).toMatchObject({ succeeded: 1, failed: 1 })
+  })
+})
+
+describe("time", () => {
+  it("of the batch ends what has not ended, and the answer comes", async () => {
+    const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
+    const endpoint = alone(run, { limits: { deadlineMs: 30 }, concurrency: "sequential" })
+    const { status, json } = await send(endpoint, things("a", "slow", "c"))
+    expect(status).toBe(207)
+    expect(json).toMatchObject({ status: "partial", succeeded: 1, failed: 1, skipped: 1 })
+    expect(json.results.map((result: { readonly status: string }) => result.status)).toEqual([
+      "success",
+      "error",
+      "skipped",
+    ])
+  })
+
+  it("of one operation ends it alone", async () => {
+    const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
+    const { json } = await send(alone(run, { limits: { operationTimeoutMs: 20 } }), things("a", "slow", "c"))
+    expect(json.results[1].error).toMatchObject({ code: "TIMEOUT", retryable: true })
+    expect(json).toMatchObject({ succeeded: 2, failed: 1 })
+  })
+
+  it("of a client that went away is not wasted on what has not begun", async () => {
+    const gone = new AbortController()
+    let ran = 0
+    const run = () => {
+      ran++
+      gone.abort()
+      return new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { gone: gone.signal })
+    expect(ran).toBeLessThanOrEqual(2)
+    expect(json.skipped).toBe(4 - ran)
+  })
+})
+
+describe("close", () => {
+  it("stops what still runs", async () => {
+    const batch = createBatch()
+    const begun = Promise.withResolvers<AbortSignal>()
+    const run = (_: unknown, { signal }: { readonly signal: AbortSignal }) => {
+      begun.resolve(signal)
+      return new Promise(() => {})
+    }
+    const endpoint = batch.operations(resource("things", { do: { identified: false, run } }))
+    const answer = endpoint.handle(jsonRequest(things(1))).then(
+      () => "answered",
+      () => "rejected",
+    )
+    const signal = await begun.promise
+    await batch.close()
+    expect(signal.aborted).toBe(true)
+    expect(["answered", "rejected"]).toContain(await answer)
+  })
+})
