@@ -12,7 +12,7 @@ import type { Codec, EncodeOptions, Encoded } from "../ports/Codec.ts"
 import * as MultiStatus from "./multiStatus.ts"
 import * as OperationList from "./operationList.ts"
 
-/** @category models @since 0.1.0 */
+/** How a bulk endpoint names its list and its count, and what its answers look like. @category models @since 0.1.0 */
 export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
   readonly action: string
   /** Member that holds the items, in requests and answers: `users`. */

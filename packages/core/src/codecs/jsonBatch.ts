@@ -12,7 +12,7 @@ import * as OperationList from "./operationList.ts"
 import * as SubRequests from "./subRequests.ts"
 import * as SubResponses from "./subResponses.ts"
 
-/** @category models @since 0.1.0 */
+/** Which headers a JSON batch lets in, and which it shows. @category models @since 0.1.0 */
 export interface JsonBatchOptions {
   readonly headers: HeaderRules
   /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */

@@ -16,7 +16,12 @@ export type OrderBy = (operation: {
   readonly data: unknown
 }) => string | undefined
 
-/** @category models @since 0.1.0 */
+/**
+ * What operations are kept in order by, and what the answers of their endpoint look like.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: OrderBy | undefined

@@ -70,7 +70,7 @@ export interface Action<Input> {
   readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** A resource with its actions, as endpoints take it; see `resource`. @category models @since 0.1.0 */
 export interface Resource {
   /** Plural, as it is written in bodies: `users`. */
   readonly name: string

@@ -32,7 +32,7 @@ export interface HostRequest {
  */
 export type Send = (request: HostRequest, call: CallContext, batch: BatchContext) => PromiseLike<Reply>
 
-/** @category models @since 0.1.0 */
+/** How sub-requests reach the host application, and what they bring along. @category models @since 0.1.0 */
 export interface SubRequestsOptions {
   readonly send: Send
   readonly rules: HeaderRules
@@ -40,7 +40,7 @@ export interface SubRequestsOptions {
   readonly requireTransaction?: ((request: { readonly method: string; readonly url: string }) => boolean) | undefined
 }
 
-/** @category constructors @since 0.1.0 */
+/** The dispatcher of one JSON batch to the host application. @category constructors @since 0.1.0 */
 export const make = (
   { send, rules, requireTransaction }: SubRequestsOptions,
   batch: BatchContext,

@@ -2,7 +2,7 @@
 import type { Operation } from "./Operation.ts"
 import type { Strategy } from "./Strategy.ts"
 
-/** @category models @since 0.1.0 */
+/** A batch: its operations in request order, and its strategy. @category models @since 0.1.0 */
 export interface Batch<Input = unknown> {
   readonly operations: ReadonlyArray<Operation<Input>>
   readonly strategy: Strategy

@@ -10,7 +10,12 @@ export type Headers = Readonly<Record<string, string>>
 /** Headers as frameworks have them: lower-case names, several values possible. @category models @since 0.1.0 */
 export type HeadersInit = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
-/** @category models @since 0.1.0 */
+/**
+ * Which headers of the outer request reach sub-requests, and which say who is calling.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface HeaderRulesOptions {
   /** Headers of the outer request, beside the standard ones, that every sub-request inherits. */
   readonly inherit?: ReadonlyArray<string> | undefined
@@ -64,7 +69,7 @@ export interface HeaderRules {
   readonly passes: (name: string) => boolean
 }
 
-/** @category constructors @since 0.1.0 */
+/** Makes the rules of one endpoint. @category constructors @since 0.1.0 */
 export const make = (options: HeaderRulesOptions = {}): HeaderRules => {
   const callers = new Set([...credentials, ...(options.credentials ?? [])].map((name) => name.toLowerCase()))
   const passedOn = new Set([...inherited, ...(options.inherit ?? [])].map((name) => name.toLowerCase()))

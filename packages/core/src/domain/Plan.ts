@@ -49,7 +49,7 @@ export interface Plan<Input = unknown> {
   readonly stopAfter: number | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** What planning has to keep to. @category models @since 0.1.0 */
 export interface PlanOptions {
   /** How many groups may run at once: a whole number from 1, or `Infinity`. */
   readonly concurrency: number

@@ -2,7 +2,7 @@
 import type { Headers } from "./HeaderRules.ts"
 import type { Template } from "./Reference.ts"
 
-/** @category models @since 0.1.0 */
+/** A sub-request, decoded; `url` and `body` may still hold references. @category models @since 0.1.0 */
 export interface SubRequest {
   /** In upper case. */
   readonly method: string

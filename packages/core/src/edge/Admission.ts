@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import { BatchError, Overloaded } from "../domain/BatchError.ts"
 
-/** @category models @since 0.1.0 */
+/** Room for so many batches at once. @category models @since 0.1.0 */
 export interface Admission {
   /** Runs an effect if there is room for it; refuses the batch at once if there is not. Nobody waits in line. */
   readonly within: <A, E>(run: Effect.Effect<A, E>) => Effect.Effect<A, E | BatchError>
 }
 
-/** @category constructors @since 0.1.0 */
+/** Makes room for `limit` batches at once; undefined for any number of them. @category constructors @since 0.1.0 */
 export const make = (limit: number | undefined): Admission => {
   if (limit === undefined) return { within: (run) => run }
   let running = 0

@@ -17,7 +17,7 @@ import { readEnvelope } from "./readEnvelope.ts"
 /** Tells who is calling. @category models @since 0.1.0 */
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
-/** @category models @since 0.1.0 */
+/** What an endpoint is made of: a wire format, what runs its operations, and how. @category models @since 0.1.0 */
 export interface BatchEndpointOptions<Input> extends EngineOptions {
   readonly codec: Codec<Input>
   /** Makes the dispatcher of one batch. */
@@ -27,7 +27,7 @@ export interface BatchEndpointOptions<Input> extends EngineOptions {
   readonly tenant: TenantOf | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** A batch endpoint that answers with effects. @category models @since 0.1.0 */
 export interface BatchEndpoint {
   /** Answers a batch; never fails. A response with status 499 has nobody to read it. */
   readonly handle: (request: HttpRequest) => Effect.Effect<HttpResponse>

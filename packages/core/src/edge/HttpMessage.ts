@@ -10,7 +10,7 @@ export type HttpBody =
     }
   | { readonly _tag: "Parsed"; readonly value: unknown }
 
-/** @category models @since 0.1.0 */
+/** A request to a batch endpoint, in no framework's terms. @category models @since 0.1.0 */
 export interface HttpRequest {
   readonly method: string
   /** By lower-case name. */
@@ -24,7 +24,7 @@ export interface HttpRequest {
   readonly native: unknown
 }
 
-/** @category models @since 0.1.0 */
+/** The answer of a batch endpoint, in no framework's terms. @category models @since 0.1.0 */
 export interface HttpResponse {
   readonly status: number
   /** By lower-case name. */

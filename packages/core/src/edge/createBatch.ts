@@ -38,7 +38,7 @@ export interface AnswerOptions {
   readonly status?: StatusMode | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** Options of one bulk endpoint, above those that all endpoints share. @category models @since 0.1.0 */
 export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
   /** Member that holds the items. Default: the name of the resource. */
   readonly list?: string | undefined
@@ -52,13 +52,13 @@ export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, A
     | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** Options of one operations endpoint, above those that all endpoints share. @category models @since 0.1.0 */
 export interface OperationsOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: Operations.OrderBy | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** Options of one JSON batch, above those that all endpoints share. @category models @since 0.1.0 */
 export interface RequestsOptions<Request = unknown> extends BatchOptions<Request> {
   /** Which headers sub-requests get. */
   readonly headers?: HeaderRules.HeaderRulesOptions | undefined

@@ -28,7 +28,7 @@ export interface Transaction {
  */
 export type TransactionOutcome = "committed" | "rolled-back" | "conflict" | "unknown"
 
-/** @category models @since 0.1.0 */
+/** What a transaction has to keep to. @category models @since 0.1.0 */
 export interface TransactionOptions {
   /** Milliseconds that are left to the batch: the database is told to give up statements by then. */
   readonly remainingMs: number

@@ -58,7 +58,7 @@ export { exceptions } from "./AdapterContractParity.ts"
 export { type ContractRequest, inherited, requests } from "./AdapterContractRequests.ts"
 export type { Connection, Message, Received, Wire } from "./AdapterContractWire.ts"
 
-/** @category models @since 0.1.0 */
+/** What a framework adds to the suite. @category models @since 0.1.0 */
 export interface SuiteOptions {
   /** Further requests, to further routes, that are answered alike alone and in a batch. */
   readonly requests?: ReadonlyArray<ContractRequest> | undefined

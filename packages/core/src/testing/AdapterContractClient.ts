@@ -30,7 +30,7 @@ export interface Answered {
   readonly body: unknown
 }
 
-/** @category models @since 0.1.0 */
+/** A client of the server under test. @category models @since 0.1.0 */
 export interface Client {
   readonly open: () => Wire
   readonly host: string
@@ -43,7 +43,7 @@ export interface Client {
   readonly batch: (requests: ReadonlyArray<Sent>, headers?: Message["headers"]) => Promise<ReadonlyArray<Answered>>
 }
 
-/** @category constructors @since 0.1.0 */
+/** Makes the client of a server that runs. @category constructors @since 0.1.0 */
 export const makeClient = ({ url, connect }: Started): Client => {
   const { host } = new URL(url)
   const send = async (message: Message) => {

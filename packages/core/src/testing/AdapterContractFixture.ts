@@ -8,7 +8,7 @@ import { failure } from "../domain/Failure.ts"
 import type { BatchOptions } from "../edge/BatchOptions.ts"
 import type { BulkOptions, OperationsOptions, RequestsOptions } from "../edge/createBatch.ts"
 
-/** @category models @since 0.1.0 */
+/** One item of the contract's application. @category models @since 0.1.0 */
 export interface Item {
   readonly id: string
   readonly name: string
