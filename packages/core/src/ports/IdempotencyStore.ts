@@ -61,7 +61,7 @@ export type SettleAction =
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** @category models @since 0.1.0 */
+/** One claim to be settled. @category models @since 0.1.0 */
 export interface SettleItem {
   readonly key: string
   /** Needed where a record has vanished and a result recreates it. */
@@ -79,7 +79,7 @@ export interface SettleItem {
  */
 export type Settled = "applied" | "already" | "recreated" | "refused"
 
-/** @category models @since 0.1.0 */
+/** Who claims or settles, and for how long. @category models @since 0.1.0 */
 export interface IdempotencyTimes {
   /** 22 characters of base64url, random: one attempt at executing one batch. */
   readonly owner: string

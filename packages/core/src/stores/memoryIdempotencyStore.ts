@@ -20,7 +20,7 @@ interface Entry {
   payload: string
 }
 
-/** @category models @since 0.1.0 */
+/** How much a store in memory remembers, and by which clock. @category models @since 0.1.0 */
 export interface MemoryIdempotencyOptions {
   /** Records that are remembered at most. Beyond, new keys are refused by rejecting: no record is forgotten early. Default 100,000. */
   readonly maxRecords?: number | undefined

@@ -19,7 +19,12 @@ export interface ContractRequest {
   readonly body?: unknown
 }
 
-/** Headers that the envelope brings and every sub-request inherits; a request that is sent alone brings them itself. */
+/**
+ * Headers that the envelope brings and every sub-request inherits; a request that is sent alone brings them itself.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const inherited: Readonly<Record<string, string>> = {
   authorization: "Bearer alice",
   cookie: "flavour=oat; size=%22big%22",
