@@ -3,6 +3,7 @@ import { Kysely, MysqlDialect, PGliteDialect, PostgresDialect, sql, SqliteDialec
 import { type DatabaseDialect, type DatabaseUrl, parseDatabaseUrl, redactDatabaseUrl } from "./DatabaseUrl.ts"
 import { guardDialect } from "./guardDialect.ts"
 import { loadDriver } from "./loadDriver.ts"
+import { prepareMarked } from "./prepareMarked.ts"
 
 /**
  * A database that answers: its Kysely handle, its dialect and how to let go of it.
@@ -78,6 +79,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
       max: maxConnections,
       connectionTimeoutMillis: connectTimeoutMs,
     })
+    prepareMarked(pool)
     // The pool has dropped a connection that broke while idle; without a listener the event would end the process.
     pool.on("error", () => undefined)
     // The same for one that breaks in the middle of a transaction, between two statements: the next one fails.

@@ -1,0 +1,272 @@
+/**
+ * Statements on many rows for SQLite.
+ *
+ * Rows are a VALUES list of parameters, in parts where they exceed what one statement may have; for what a row does not
+ * give, the default stands in the list. Where a statement fails, the rows come one by one in one transaction: inside the
+ * process that costs no round trips, and a statement that fails leaves the transaction as it was before it.
+ */
+import { byKey, byNumber } from "./answeredRows.ts"
+import { dependOnEachOther, done, type Engine, givenByAll, type Outcome, quoteName, type Task } from "./ManyRows.ts"
+import type { Row } from "./Session.ts"
+import { isSqliteRowError, toSqliteRefusal } from "./sqliteRefusal.ts"
+
+const maximumParameters = 32_766
+
+const insert: Engine["insert"] = async (task) => {
+  const { facts, rows, columns, key, returning } = task
+  const keyColumn = columns.find(({ name }) => name === key)
+  const numbered =
+    facts.columns.get(key)?.counter === true &&
+    rows.every((row) => keyColumn === undefined || row[keyColumn.given] === undefined)
+  const keyKnown = givenByAll(rows, keyColumn)
+  const named = columns.map(({ name }) => name)
+  if (
+    named.length === 0 ||
+    facts.interferes ||
+    dependOnEachOther(task) ||
+    (returning !== undefined && !keyKnown && !numbered)
+  )
+    return oneByOne(task, insertOne)
+  return inParts(rows.length, columns.length, async (start, end) => {
+    const part = { ...task, rows: rows.slice(start, end) }
+    try {
+      const found = await insertSome(part, named)
+      if (returning === undefined) return part.rows.map(() => done)
+      return numbered
+        ? byNumber(found)
+        : byKey(
+            part.rows.map((row) => row[keyColumn?.given ?? ""]),
+            found,
+          )
+    } catch (error) {
+      if (!isSqliteRowError(error)) throw error
+      return oneByOne(part, insertOne)
+    }
+  })
+}
+
+const update: Engine["update"] = async (task) => {
+  const { columns, keys, rows, key } = task
+  if (dependOnEachOther(task) || columns.length === 0 || columns.some(({ name }) => name === key))
+    return oneByOne(task, updateOne)
+  const flagged = columns.filter((column) => !givenByAll(rows, column))
+  return inParts(keys.length, columns.length + flagged.length + 1, async (start, end) => {
+    const part = { ...task, rows: rows.slice(start, end), keys: keys.slice(start, end) }
+    try {
+      const guard = handOver(part)
+      const found = await updateSome(part, flagged, guard)
+      // Nothing at all: none is there, or a row takes what another has.
+      if (found.length === 0 && guard !== undefined) return oneByOne(part, updateOne)
+      return byKey(part.keys, found, task.returning === undefined)
+    } catch (error) {
+      if (!isSqliteRowError(error)) throw error
+      return oneByOne(part, updateOne)
+    }
+  })
+}
+
+const remove: Engine["remove"] = async (task) => {
+  const { session, facts, keys, key, returning } = task
+  if (dependOnEachOther(task)) return oneByOne(task, removeOne)
+  return inParts(keys.length, 1, async (start, end) => {
+    const part = { ...task, keys: keys.slice(start, end) }
+    const list = part.keys.map(() => "?").join(", ")
+    try {
+      const { rows } = await session.run(
+        `/* multistatus */ delete from ${facts.text} where ${quoteName(session, key)} in (${list}) returning ${selected(task)}`,
+        part.keys.map(plain),
+      )
+      return byKey(part.keys, rows, returning === undefined)
+    } catch (error) {
+      if (!isSqliteRowError(error)) throw error
+      return oneByOne(part, removeOne)
+    }
+  })
+}
+
+/** @internal */
+export const sqliteEngine: Engine = { insert, update, remove }
+
+const insertSome = async (task: Task, named: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
+  const { session, facts, rows, columns, returning } = task
+  const values: Array<unknown> = []
+  const cells = named.map((name) => ({
+    given: columns.find((column) => column.name === name)?.given,
+    initial: initialOf(task, name),
+  }))
+  const tuples = rows.map((row) => {
+    const tuple = cells.map(({ given, initial }) => {
+      const value = given === undefined ? undefined : row[given]
+      if (value === undefined) return initial
+      values.push(plain(value))
+      return "?"
+    })
+    return `(${tuple.join(", ")})`
+  })
+  const names = named.map((name) => quoteName(session, name)).join(", ")
+  const answer = returning === undefined ? "" : ` returning ${selected(task)}`
+  const reply = await session.run(
+    `/* multistatus */ insert into ${facts.text} (${names}) values ${tuples.join(", ")}${answer}`,
+    values,
+  )
+  return reply.rows
+}
+
+const updateSome = async (
+  task: Task,
+  flagged: Task["columns"],
+  guard: string | undefined,
+): Promise<ReadonlyArray<Row>> => {
+  const { session, facts, rows, columns, key, keys } = task
+  const values: Array<unknown> = []
+  const tuples = rows.map((row, index) => {
+    values.push(plain(keys[index]), ...columns.map(({ given }) => plain(row[given])))
+    values.push(...flagged.map(({ given }) => (row[given] === undefined ? 0 : 1)))
+    return `(${Array.from({ length: 1 + columns.length + flagged.length })
+      .fill("?")
+      .join(", ")})`
+  })
+  const names = ["k", ...columns.map((_, index) => `c${index}`), ...flagged.map((_, index) => `f${index}`)]
+  const set = columns.map((column, index) => {
+    const name = quoteName(session, column.name)
+    const flag = flagged.indexOf(column)
+    return `${name} = ${flag < 0 ? `r.c${index}` : `case when r.f${flag} then r.c${index} else t.${name} end`}`
+  })
+  const reply = await session.run(
+    `/* multistatus */ with r(${names.join(", ")}) as (values ${tuples.join(", ")})
+      update ${facts.text} as t set ${set.join(", ")} from r where t.${quoteName(session, key)} = r.k${guard ?? ""}
+      returning ${selected(task)}`,
+    values,
+  )
+  return reply.rows
+}
+
+interface Statement {
+  readonly text: string
+  readonly values: ReadonlyArray<unknown>
+}
+
+const insertOne = (task: Task, index: number): Statement => {
+  const { session, facts, columns } = task
+  const row = task.rows[index] as Row
+  const given = columns.filter((column) => row[column.given] !== undefined)
+  const names = given.map(({ name }) => quoteName(session, name)).join(", ")
+  const values = given.length === 0 ? "default values" : `(${names}) values (${given.map(() => "?").join(", ")})`
+  return { text: `insert into ${facts.text} ${values}`, values: given.map((column) => row[column.given]) }
+}
+
+const updateOne = (task: Task, index: number): Statement => {
+  const { session, facts, columns, key, keys } = task
+  const row = task.rows[index] as Row
+  const given = columns.filter((column) => row[column.given] !== undefined)
+  const name = quoteName(session, key)
+  const set = given.map((column) => `${quoteName(session, column.name)} = ?`).join(", ")
+  return {
+    text: `update ${facts.text} set ${set === "" ? `${name} = ${name}` : set} where ${name} = ?`,
+    values: [...given.map((column) => row[column.given]), keys[index]],
+  }
+}
+
+const removeOne = ({ session, facts, key, keys }: Task, index: number): Statement => ({
+  text: `delete from ${facts.text} where ${quoteName(session, key)} = ?`,
+  values: [keys[index]],
+})
+
+const oneByOne = (task: Task, statementOf: (task: Task, index: number) => Statement): Promise<ReadonlyArray<Outcome>> =>
+  task.session.atomically(async (session) => {
+    const inner = { ...task, session }
+    const outcomes: Array<Outcome> = []
+    const size = Math.max(task.rows.length, task.keys.length)
+    for (let index = 0; index < size; index++) {
+      const { text, values } = statementOf(inner, index)
+      try {
+        const { rows } = await session.run(`/* multistatus */ ${text} returning ${selected(task)}`, values.map(plain))
+        const [found] = rows
+        if (found === undefined || task.returning === undefined) outcomes.push(found === undefined ? undefined : done)
+        else {
+          const { "~key": _, ...row } = found
+          outcomes.push({ row })
+        }
+      } catch (error) {
+        if (!isSqliteRowError(error)) throw error
+        const refusal = toSqliteRefusal(task.facts, error)
+        const columns = refusal.kind === "foreign-key" ? await danglingColumns(inner, index) : refusal.columns
+        outcomes.push({ refusal: { ...refusal, columns } })
+      }
+    }
+    return outcomes
+  })
+
+// SQLite does not say which foreign key failed. With one there is no doubt; else its parents are looked for.
+const danglingColumns = async (
+  { session, facts, columns, rows }: Task,
+  index: number,
+): Promise<ReadonlyArray<string>> => {
+  const row = rows[index]
+  const keys = [...facts.constraints].filter(([, { kind }]) => kind === "foreign-key")
+  const given = keys.filter(([, constraint]) =>
+    constraint.columns.every((name) => {
+      const column = columns.find((candidate) => candidate.name === name)
+      return column !== undefined && row?.[column.given] !== undefined && row[column.given] !== null
+    }),
+  )
+  if (given.length < 2) return given[0]?.[1].columns ?? []
+  const table = /"((?:[^"]|"")*)"$/.exec(facts.text)?.[1]?.replaceAll('""', '"')
+  for (const [name, constraint] of given) {
+    const parts = await session.look(
+      `select f."table" as target, coalesce(f."to", p.name) as parent from pragma_foreign_key_list(?) f
+        left join pragma_table_info(f."table") p on p.pk = f.seq + 1 where f.id = ? order by f.seq`,
+      [table, Number(name.slice("foreign key ".length))],
+    )
+    const where = parts.map(({ parent }) => `${quoteName(session, String(parent))} = ?`).join(" and ")
+    const values = constraint.columns.map((column) =>
+      plain(row?.[columns.find((given) => given.name === column)?.given ?? ""]),
+    )
+    const found = await session.look(
+      `select 1 from ${quoteName(session, String(parts[0]?.["target"]))} where ${where}`,
+      values,
+    )
+    if (found.length === 0) return constraint.columns
+  }
+  return []
+}
+
+const inParts = async (
+  size: number,
+  width: number,
+  run: (start: number, end: number) => Promise<ReadonlyArray<Outcome>>,
+): Promise<ReadonlyArray<Outcome>> => {
+  const step = Math.floor(maximumParameters / Math.max(width, 1))
+  if (size <= step) return run(0, size)
+  const outcomes: Array<Outcome> = []
+  for (let start = 0; start < size; start += step) outcomes.push(...(await run(start, Math.min(start + step, size))))
+  return outcomes
+}
+
+const initialOf = ({ facts }: Task, name: string): string => {
+  const initial = facts.columns.get(name)?.initial
+  return initial === undefined ? "null" : `(${initial})`
+}
+
+const plain = (value: unknown): unknown => {
+  if (value === undefined) return null
+  if (typeof value !== "object" || value === null || value instanceof Date || ArrayBuffer.isView(value)) return value
+  return JSON.stringify(value)
+}
+
+// As on PostgreSQL: where a row takes a unique value that another has, nothing is done, and the rows come one by one.
+const handOver = ({ session, facts, columns, rows, key }: Task): string | undefined => {
+  if (rows.length < 2) return undefined
+  const places = new Map(columns.map(({ name }, index) => [name, index]))
+  const touched = facts.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
+  if (touched.length === 0) return undefined
+  if (touched.some(({ computed }) => computed)) return " and false"
+  const taken = touched.map((unique) => {
+    const name = unique.columns.find((column) => places.has(column)) as string
+    return `b.c${places.get(name)} = o.${quoteName(session, name)}`
+  })
+  return ` and not exists (select 1 from ${facts.text} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
+}
+
+const selected = ({ session, key, returning = [] }: Task): string =>
+  [`${quoteName(session, key)} as "~key"`, ...returning.map((name) => quoteName(session, name))].join(", ")
