@@ -23,6 +23,8 @@ export interface Configuration {
   readonly deadlineMs: number
   /** `CONCURRENCY` of the operations of one batch. Default 10. */
   readonly concurrency: number
+  /** `IDEMPOTENCY_TTL_S`, the seconds that results are kept for retries. Default 86,400. */
+  readonly idempotencyTtlSeconds: number
 }
 
 /**
@@ -56,6 +58,7 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   // Timers of Node count milliseconds in 31 bits; a longer one would fire at once.
   deadlineMs: whole(environment, "DEADLINE_MS", { minimum: 1, maximum: 2 ** 31 - 1, fallback: 30_000 }),
   concurrency: whole(environment, "CONCURRENCY", { minimum: 1, maximum: 10_000, fallback: 10 }),
+  idempotencyTtlSeconds: whole(environment, "IDEMPOTENCY_TTL_S", { minimum: 1, maximum: 31_536_000, fallback: 86_400 }),
 })
 
 const whole = (

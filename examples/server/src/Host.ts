@@ -2,7 +2,7 @@
  * A running application, whatever its framework.
  */
 import type { Server } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 
 /**
  * An application with its routes, ready to listen.
@@ -27,16 +27,36 @@ export interface Host<App> {
 export const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
 /**
- * Closes the sockets that become idle for as long as a server is closing.
- *
- * A server closes only those that are idle when it starts to close; one that still answered then would be kept alive
- * until its time-out.
+ * Keeps in sight the connections of a server over which no request has come yet, such as those that browsers and load
+ * balancers open in advance.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const drain = async (server: Server, closing: Promise<void>): Promise<void> => {
-  const sweep = setInterval(() => server.closeIdleConnections(), 20)
+export const watchUnused = (server: Server): ReadonlySet<Socket> => {
+  const unused = new Set<Socket>()
+  server.on("connection", (socket) => {
+    unused.add(socket)
+    socket.once("close", () => unused.delete(socket))
+  })
+  server.prependListener("request", ({ socket }) => unused.delete(socket))
+  return unused
+}
+
+/**
+ * Closes the connections that carry no request for as long as a server is closing.
+ *
+ * A server closes only those that are idle when it starts to close, and counts those that were never used as busy: one
+ * that still answered then, or that nothing came over yet, would be kept until its time-out.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const drain = async (server: Server, unused: ReadonlySet<Socket>, closing: Promise<void>): Promise<void> => {
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    for (const socket of unused) socket.destroy()
+  }, 20)
   try {
     await closing
   } finally {

@@ -6,7 +6,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { hasBody, requireJson, routeNotFound, tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
 import { mountBatches } from "./expressBatches.ts"
-import { drain, type Host, portOf } from "./Host.ts"
+import { drain, type Host, portOf, watchUnused } from "./Host.ts"
 import { problemOf, problemType } from "./Problem.ts"
 import { health, type Route, routes } from "./routes.ts"
 import type { Users } from "./Users.ts"
@@ -43,6 +43,7 @@ export const expressHost = async (users: Users, configuration: Configuration): P
   app.use(sendProblem)
 
   const server = createServer(app)
+  const unused = watchUnused(server)
   return {
     app,
     listen: async (port) => {
@@ -51,7 +52,7 @@ export const expressHost = async (users: Users, configuration: Configuration): P
     },
     close: () => {
       draining = true
-      return drain(server, new Promise((resolve) => server.close(() => resolve())))
+      return drain(server, unused, new Promise((resolve) => server.close(() => resolve())))
     },
   }
 }

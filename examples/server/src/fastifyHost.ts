@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { requireJson, routeNotFound, tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
 import { mountBatches } from "./fastifyBatches.ts"
-import { drain, type Host, portOf } from "./Host.ts"
+import { drain, type Host, portOf, watchUnused } from "./Host.ts"
 import { problemOf, problemType } from "./Problem.ts"
 import { health, type Route, routes } from "./routes.ts"
 import type { Users } from "./Users.ts"
@@ -36,13 +36,14 @@ export const fastifyHost = async (users: Users, configuration: Configuration): P
     scope.addHook("onRequest", async (request) => requireJson(request.headers))
     for (const route of routes(users)) scope[route.method](route.path, handlerOf(route))
   })
+  const unused = watchUnused(app.server)
   return {
     app,
     listen: async (port) => {
       await app.listen({ port, host: "127.0.0.1" })
       return portOf(app.server)
     },
-    close: () => drain(app.server, app.close()),
+    close: () => drain(app.server, unused, app.close()),
   }
 }
 

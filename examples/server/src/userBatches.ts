@@ -3,7 +3,14 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 
-import { type BatchOptions, failure, type HeaderRulesOptions, resource, type Resource } from "@multistatus/core"
+import {
+  type BatchOptions,
+  failure,
+  type HeaderRulesOptions,
+  memoryIdempotencyStore,
+  resource,
+  type Resource,
+} from "@multistatus/core"
 import { sqlUnitOfWork } from "@multistatus/store-sql"
 import * as z from "zod"
 
@@ -55,6 +62,7 @@ export const batchOptions = (users: Users, configuration: Configuration) =>
     },
     concurrency: configuration.concurrency,
     unitOfWork: sqlUnitOfWork(users.db),
+    idempotency: { store: memoryIdempotencyStore(), ttlSeconds: configuration.idempotencyTtlSeconds },
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
   }) satisfies BatchOptions

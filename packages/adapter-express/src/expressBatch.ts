@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import { AsyncLocalStorage } from "node:async_hooks"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import {
   type BatchOptions,
@@ -16,7 +15,15 @@ import {
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
-import { bytesOf, type ExchangeOptions, goneSignal, isSubRequest, send, writeAnswer } from "@multistatus/node-exchange"
+import {
+  bytesOf,
+  type ExchangeOptions,
+  goneSignal,
+  isSubRequest,
+  nodePlatform,
+  send,
+  writeAnswer,
+} from "@multistatus/node-exchange"
 import type { Request } from "express"
 import { type ExpressApplication, expressExchange } from "./expressExchange.ts"
 
@@ -74,7 +81,7 @@ export interface ExpressBatch {
  * @since 0.1.0
  */
 export const expressBatch = (options: BatchOptions<Request> = {}): ExpressBatch => {
-  const batch = createBatch<Request>(options, { captureContext: () => AsyncLocalStorage.snapshot() })
+  const batch = createBatch<Request>(options, nodePlatform)
   return {
     bulk: (resource, action, own) => toHandler(batch.bulk(resource, action, own)),
     operations: (resource, own) => toHandler(batch.operations(resource, own)),

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import { AsyncLocalStorage } from "node:async_hooks"
 import {
   type BatchEndpoints,
   type BatchOptions,
@@ -15,7 +14,7 @@ import {
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
-import { bytesOf, goneSignal, isSubRequest, send, writeAnswer } from "@multistatus/node-exchange"
+import { bytesOf, goneSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify"
 import { fastifyExchange } from "./fastifyExchange.ts"
 
@@ -60,10 +59,7 @@ declare module "fastify" {
  */
 export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Object.assign(
   async (app: FastifyInstance, options: BatchOptions<FastifyRequest>) => {
-    const batch = createBatch(
-      { onUnexpected: logTo(app), ...withoutPluginOptions(options) },
-      { captureContext: () => AsyncLocalStorage.snapshot() },
-    )
+    const batch = createBatch({ onUnexpected: logTo(app), ...withoutPluginOptions(options) }, nodePlatform)
     const exchange = fastifyExchange(app)
     const sendThrough: Parameters<BatchEndpoints["requests"]>[0] = (request, call, { request: outer }) =>
       send(exchange, request, (outer as FastifyRequest).raw, (abort) => call.onAbort(abort))

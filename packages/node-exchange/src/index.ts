@@ -10,5 +10,6 @@ export { type Exchange, type ExchangeOptions, makeExchange } from "./Exchange.ts
 export { isSubRequest } from "./isSubRequest.ts"
 export { bytesOf } from "./bytesOf.ts"
 export { goneSignal } from "./goneSignal.ts"
+export { nodePlatform } from "./nodePlatform.ts"
 export { ExchangeError, send } from "./send.ts"
 export { type NodeAnswer, writeAnswer } from "./writeAnswer.ts"

@@ -3,7 +3,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 
-import type { Transaction } from "kysely"
+import type { ControlledTransaction, Transaction } from "kysely"
 
 /**
  * A transaction of a unit of work, as the code below it sees it.
@@ -12,26 +12,46 @@ import type { Transaction } from "kysely"
  * @since 0.1.0
  */
 export interface AmbientTransaction {
-  state: "starting" | "open" | "ended"
-  transaction: Transaction<never> | undefined
+  /** `undone`: rolled back, or nobody knows. */
+  state: "starting" | "open" | "ending" | "committed" | "undone"
+  transaction: ControlledTransaction<never> | undefined
   /** What gave the transaction its connection; undefined where the dialect is not guarded. */
   driver: object | undefined
   /** The last error of a statement that says the transaction may succeed when it is tried again. */
   transientError: unknown
+  /** Why a savepoint could not be undone: the transaction holds what it must not. */
+  broken: unknown
 }
+
+/** @internal */
+export const newAmbientTransaction = (): AmbientTransaction => ({
+  state: "starting",
+  transaction: undefined,
+  driver: undefined,
+  transientError: undefined,
+  broken: undefined,
+})
 
 /** @internal */
 export const ambientTransaction = new AsyncLocalStorage<AmbientTransaction>()
 
 /**
+ * Whether code runs in a transaction, or runs on after its transaction was undone.
+ *
+ * @internal
+ */
+export const isInside = ({ state }: AmbientTransaction): boolean => state !== "starting" && state !== "committed"
+
+/**
  * The transaction that this code runs in; undefined outside of one.
  *
- * **Details** `DB` is taken on trust: it is the database that the unit of work was made with.
+ * **Details** `DB` is taken on trust: it is the database that the unit of work was made with. Code that runs on after
+ * its transaction was undone still finds it, and is refused: what it did outside would stay. After a commit there is none.
  *
  * @category getters
  * @since 0.1.0
  */
 export const currentTransaction = <DB>(): Transaction<DB> | undefined => {
   const ambient = ambientTransaction.getStore()
-  return ambient?.state === "open" ? (ambient.transaction as unknown as Transaction<DB>) : undefined
+  return ambient !== undefined && isInside(ambient) ? (ambient.transaction as unknown as Transaction<DB>) : undefined
 }

@@ -6,9 +6,11 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { Transaction as CoreTransaction, TransactionOutcome, UnitOfWork } from "@multistatus/core"
 import type { ControlledTransaction, Kysely } from "kysely"
 
-import { type AmbientTransaction, ambientTransaction } from "./AmbientTransaction.ts"
+import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } from "./AmbientTransaction.ts"
 import { commitOracle, type CommitOracle } from "./CommitOracle.ts"
+import { inSavepoint } from "./inSavepoint.ts"
 import { isTransient } from "./transientErrors.ts"
+import { within } from "./within.ts"
 
 /**
  * How transactions are run.
@@ -29,8 +31,8 @@ export interface SqlUnitOfWorkOptions {
  * Makes the unit of work of a database.
  *
  * **Details** Actions get the Kysely transaction as `tx`; code below them finds it with `currentTransaction()`, or through
- * a database made with `joinTransactions`. On PostgreSQL and PGlite statements and idle time are limited to what is left
- * of the batch's deadline. When the reply to a commit is lost, the outcome is read from the database by a new connection;
+ * a database made with `joinTransactions`. On PostgreSQL statements and idle time are limited to what is left of
+ * the batch's deadline. When the reply to a commit is lost, the outcome is read from the database by a new connection;
  * only where that cannot be done either is it `unknown`. MySQL and MariaDB need the store's tables for that: see `migrate`.
  *
  * @category constructors
@@ -52,7 +54,7 @@ export const sqlUnitOfWork = <DB>(
       const endsAt = performance.now() + remainingMs
       for (let attempt = 1; ; attempt++) {
         const left = Math.max(1, Math.ceil(endsAt - performance.now()))
-        const outcome = await tryOnce({ begin, work, oracle: commitOracle(db, left), commitTimeoutMs })
+        const outcome = await tryOnce({ begin, left, work, oracle: commitOracle(db, left), commitTimeoutMs })
         if (outcome !== "transient") return outcome
         if (attempt >= attempts || performance.now() >= endsAt) return "conflict"
         // Rivals that fail together must not come back together.
@@ -64,6 +66,8 @@ export const sqlUnitOfWork = <DB>(
 
 interface Attempt<DB> {
   readonly begin: () => Promise<ControlledTransaction<DB>>
+  /** Milliseconds in which there has to be a connection. */
+  readonly left: number
   readonly work: Parameters<UnitOfWork["run"]>[0]
   readonly oracle: CommitOracle
   readonly commitTimeoutMs: number
@@ -71,50 +75,52 @@ interface Attempt<DB> {
 
 const tryOnce = async <DB>({
   begin,
+  left,
   work,
   oracle,
   commitTimeoutMs,
 }: Attempt<DB>): Promise<TransactionOutcome | "transient"> => {
-  const ambient: AmbientTransaction = {
-    state: "starting",
-    transaction: undefined,
-    driver: undefined,
-    transientError: undefined,
+  const ambient = newAmbientTransaction()
+  const beginning = ambientTransaction.run(ambient, begin)
+  const begun = await within(left, beginning).catch(asTransient)
+  if (begun === "late" || begun === "transient") {
+    // It may yet begin, for nobody.
+    beginning.then((transaction) => undo(transaction, ambient)).catch(() => undefined)
+    return "transient"
   }
-  const transaction = await ambientTransaction.run(ambient, begin)
-  ambient.transaction = transaction as never
+  ambient.transaction = begun as never
   ambient.state = "open"
   try {
-    await oracle.prepare(transaction)
-    if ((await work(toTransaction(transaction, ambient))) === "rollback") {
-      await undo(transaction, ambient)
+    await oracle.prepare(begun)
+    const ending = await work(toTransaction(begun, ambient))
+    if (ambient.broken !== undefined) throw ambient.broken
+    if (ending === "rollback" || ambient.transientError !== undefined) {
+      await undo(begun, ambient)
       return ambient.transientError === undefined ? "rolled-back" : "transient"
     }
   } catch (error) {
-    await undo(transaction, ambient)
-    if (isTransient(error)) return "transient"
+    await undo(begun, ambient)
+    if (ambient.transientError !== undefined || isTransient(error)) return "transient"
     throw error
   }
-  ambient.state = "ended"
+  ambient.state = "ending"
   try {
-    await within(commitTimeoutMs, transaction.commit().execute())
+    const committed = await within(commitTimeoutMs, begun.commit().execute())
+    if (committed === "late") throw new Error("The commit was not answered in time")
+    ambient.state = "committed"
     return "committed"
   } catch (error) {
-    const aborted = transaction.isRolledBack
+    const aborted = begun.isRolledBack
     // Gives the connection back; what it was the connection of is over either way.
-    void transaction
-      .rollback()
-      .execute()
-      .catch(() => undefined)
+    void undo(begun, ambient)
     if (isTransient(error)) return "transient"
-    // The database said so itself: a statement had failed, and whoever sent it took no notice.
-    if (aborted) throw error
+    if (aborted || oracle.isRefusal(error)) throw error
     return oracle.read()
   }
 }
 
 const undo = async <DB>(transaction: ControlledTransaction<DB>, ambient: AmbientTransaction): Promise<void> => {
-  ambient.state = "ended"
+  ambient.state = "undone"
   // A connection that cannot roll back any more is dropped, and the database rolls back by itself.
   await transaction
     .rollback()
@@ -122,39 +128,13 @@ const undo = async <DB>(transaction: ControlledTransaction<DB>, ambient: Ambient
     .catch(() => undefined)
 }
 
-class CommitTimeout extends Error {}
-
-const within = async <A>(milliseconds: number, promise: Promise<A>): Promise<A> => {
-  const timer = new AbortController()
-  const expiry = delay(milliseconds, undefined, { signal: timer.signal }).then(() => {
-    throw new CommitTimeout("The commit was not answered in time")
-  })
-  // Whichever of the two comes second is not listened to any more.
-  expiry.catch(() => undefined)
-  promise.catch(() => undefined)
-  try {
-    return await Promise.race([promise, expiry])
-  } finally {
-    timer.abort()
-  }
+const asTransient = (error: unknown): "transient" => {
+  if (isTransient(error)) return "transient"
+  throw error
 }
 
-const toTransaction = <DB>(transaction: ControlledTransaction<DB>, ambient: AmbientTransaction): CoreTransaction => {
-  let opened = 0
-  return {
-    handle: transaction,
-    enter: (run) => ambientTransaction.run(ambient, run),
-    savepoint: async (work) => {
-      const name = `multistatus_${++opened}`
-      const named = await transaction.savepoint(name).execute()
-      try {
-        const verdict = await work()
-        if (verdict === "keep") await named.releaseSavepoint(name).execute()
-        else await named.rollbackToSavepoint(name).execute()
-      } catch (error) {
-        if (!transaction.isRolledBack) await named.rollbackToSavepoint(name).execute()
-        throw error
-      }
-    },
-  }
-}
+const toTransaction = <DB>(handle: ControlledTransaction<DB>, ambient: AmbientTransaction): CoreTransaction => ({
+  handle,
+  enter: (run) => ambientTransaction.run(ambient, run),
+  savepoint: async (work) => void (await inSavepoint(ambient, work, (verdict) => verdict === "keep")),
+})

@@ -3,7 +3,7 @@
  */
 import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely"
 
-import { ambientTransaction } from "./AmbientTransaction.ts"
+import { type AmbientTransaction, ambientTransaction, isInside } from "./AmbientTransaction.ts"
 import { OutsideTransactionError } from "./OutsideTransactionError.ts"
 import { isTransient } from "./transientErrors.ts"
 
@@ -12,7 +12,9 @@ import { isTransient } from "./transientErrors.ts"
  * fails with an `OutsideTransactionError`.
  *
  * **Details** Unguarded, such a statement hangs for ever on a database with one connection, and elsewhere takes a second
- * connection and is not rolled back. Databases that `openDatabase` opened are guarded.
+ * connection and is not rolled back. After a deadlock nothing more is sent in its transaction, whatever the code that ran
+ * into it goes on to do: MySQL has undone the transaction by then, and would keep each further statement by itself.
+ * Databases that `openDatabase` opened are guarded.
  *
  * @category constructors
  * @since 0.1.0
@@ -37,6 +39,8 @@ class GuardedDriver implements Driver {
   readonly #driver: Driver
   readonly #single: boolean
   readonly #watched = new WeakSet<DatabaseConnection>()
+  /** Which transaction of a unit of work a connection was taken for. */
+  readonly #owners = new WeakMap<DatabaseConnection, AmbientTransaction>()
   readonly #waiting: Array<() => void> = []
   #taken = false
   readonly beginTransaction: Driver["beginTransaction"]
@@ -67,12 +71,16 @@ class GuardedDriver implements Driver {
 
   async acquireConnection(...options: Parameters<Driver["acquireConnection"]>): Promise<DatabaseConnection> {
     const ambient = ambientTransaction.getStore()
-    if (ambient?.state === "open" && ambient.driver === this) throw new OutsideTransactionError()
-    if (ambient?.state === "starting") ambient.driver = this
+    if (ambient !== undefined && ambient.driver === this && isInside(ambient)) {
+      throw new OutsideTransactionError(ambient.state === "open" ? "inside" : "after")
+    }
+    const owner = ambient?.state === "starting" && ambient.driver === undefined ? ambient : undefined
+    if (owner !== undefined) owner.driver = this
     if (this.#single) await this.#take()
     try {
       const connection = await this.#driver.acquireConnection(...options)
       this.#watch(connection)
+      if (owner !== undefined) this.#owners.set(connection, owner)
       return connection
     } catch (error) {
       if (this.#single) this.#giveBack()
@@ -81,6 +89,7 @@ class GuardedDriver implements Driver {
   }
 
   async releaseConnection(...parameters: Parameters<Driver["releaseConnection"]>): Promise<void> {
+    this.#owners.delete(parameters[0])
     try {
       await this.#driver.releaseConnection(...parameters)
     } finally {
@@ -105,11 +114,12 @@ class GuardedDriver implements Driver {
     this.#watched.add(connection)
     const execute = connection.executeQuery
     connection.executeQuery = async (...parameters: Parameters<typeof execute>) => {
+      const owner = this.#owners.get(connection)
+      if (owner?.state === "open" && owner.transientError !== undefined) throw owner.transientError
       try {
         return (await execute.apply(connection, parameters)) as never
       } catch (error) {
-        const ambient = ambientTransaction.getStore()
-        if (ambient?.state === "open" && isTransient(error)) ambient.transientError = error
+        if (owner?.state === "open" && isTransient(error)) owner.transientError = error
         throw error
       }
     }

@@ -3,9 +3,8 @@
  */
 import type { Kysely, Transaction } from "kysely"
 
-import { currentTransaction } from "./AmbientTransaction.ts"
-
-let savepoints = 0
+import { ambientTransaction, currentTransaction } from "./AmbientTransaction.ts"
+import { inSavepoint } from "./inSavepoint.ts"
 
 /**
  * A database whose statements join the transaction they are called in, and go to the database itself outside of one.
@@ -30,33 +29,12 @@ export const joinTransactions = <DB>(db: Kysely<DB>): Kysely<DB> =>
     },
   })
 
-const nested = <DB>(ambient: Transaction<DB>) => {
+const nested = <DB>(transaction: Transaction<DB>) => {
   const builder = {
     setAccessMode: () => builder,
     setIsolationLevel: () => builder,
-    execute: async <A>(work: (transaction: Transaction<DB>) => Promise<A>): Promise<A> => {
-      const savepoint = savepointsOf(ambient)
-      const name = `multistatus_nested_${++savepoints}`
-      await savepoint.savepoint(name).execute()
-      try {
-        const answer = await work(ambient)
-        await savepoint.releaseSavepoint(name as never).execute()
-        return answer
-      } catch (error) {
-        await savepoint.rollbackToSavepoint(name as never).execute()
-        throw error
-      }
-    },
+    execute: <A>(work: (transaction: Transaction<DB>) => Promise<A>): Promise<A> =>
+      inSavepoint(ambientTransaction.getStore()!, () => work(transaction)),
   }
   return builder
-}
-
-// A unit of work opens controlled transactions, which have savepoints; their type says so only where they are opened.
-const savepointsOf = <DB>(transaction: Transaction<DB>): SavepointCommands =>
-  transaction as unknown as SavepointCommands
-
-interface SavepointCommands {
-  readonly savepoint: (name: string) => { readonly execute: () => Promise<unknown> }
-  readonly releaseSavepoint: (name: never) => { readonly execute: () => Promise<unknown> }
-  readonly rollbackToSavepoint: (name: never) => { readonly execute: () => Promise<unknown> }
 }

@@ -1,3 +1,4 @@
+import type { ClientConfig } from "pg"
 import { Kysely, MysqlDialect, PGliteDialect, PostgresDialect, sql, SqliteDialect, type Dialect } from "kysely"
 
 import { type DatabaseDialect, type DatabaseUrl, parseDatabaseUrl, redactDatabaseUrl } from "./DatabaseUrl.ts"
@@ -27,7 +28,10 @@ export interface OpenedDatabase<DB> {
 export interface OpenDatabaseOptions {
   /** Connections of the pool. Default 10. SQLite and PGlite always hold one. */
   readonly maxConnections?: number | undefined
-  /** Milliseconds that a new connection may take. Default 5000. */
+  /**
+   * Milliseconds that a new connection may take. Default 5000. Waiting for a connection of a pool that is busy is not
+   * limited here: batches have their deadline.
+   */
   readonly connectTimeoutMs?: number | undefined
   /** Milliseconds that SQLite waits for another process' lock. Default 5000. */
   readonly busyTimeoutMs?: number | undefined
@@ -73,12 +77,14 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     return new PGliteDialect({ pglite: () => (target === ":memory:" ? new PGlite() : new PGlite(target)) })
   },
   postgres: async ({ target }, { maxConnections = 10, connectTimeoutMs = 5000 }) => {
-    const { Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
-    const pool = new Pool({
-      connectionString: target,
-      max: maxConnections,
-      connectionTimeoutMillis: connectTimeoutMs,
-    })
+    const { Client, Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
+    // Told to the pool, the limit would hold for those who wait for a connection that others use, too.
+    class TimelyClient extends Client {
+      constructor(config?: ClientConfig) {
+        super({ ...config, connectionTimeoutMillis: connectTimeoutMs })
+      }
+    }
+    const pool = new Pool({ connectionString: target, max: maxConnections, Client: TimelyClient })
     prepareMarked(pool)
     // The pool has dropped a connection that broke while idle; without a listener the event would end the process.
     pool.on("error", () => undefined)

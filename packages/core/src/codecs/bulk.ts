@@ -21,6 +21,8 @@ export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
   readonly count: string
   /** HTTP status when every item succeeded: 201 for a creation, else 200. */
   readonly good: number
+  /** The idempotency key of an item, as it was sent; undefined for none. It must not throw. */
+  readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** Whether an item names an existing resource: an id, or an object with `id`. */
   readonly identified: boolean
   /** Items with the same key run in request order among themselves. Default: their `id`. */
@@ -53,10 +55,15 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
 })
 
 const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, options: BulkOptions): Operation => {
-  const { action, identified, orderBy = ({ id }) => id } = options
+  const { action, identified, idempotencyKey, orderBy = ({ id }) => id } = options
   const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
   const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
-  const wrong = tooLarge ?? (Result.isFailure(read) ? read.failure : OperationList.poisonGuard(item))
+  const key = OperationList.readKey(idempotencyKey?.(item), "idempotency_key")
+  const wrong =
+    tooLarge ??
+    (Result.isFailure(read) ? read.failure : undefined) ??
+    OperationList.poisonGuard(item) ??
+    (Result.isFailure(key) ? key.failure : undefined)
   return {
     index,
     id,
@@ -64,7 +71,8 @@ const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, 
     input: data,
     target: wrong === undefined ? orderBy({ id, data }) : undefined,
     dependsOn: [],
-    result: wrong === undefined ? undefined : OperationResult.error(wrong),
+    idempotencyKey: Result.isSuccess(key) ? key.success : undefined,
+    result: wrong === undefined ? undefined : OperationResult.refused(wrong),
   }
 }
 

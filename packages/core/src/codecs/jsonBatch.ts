@@ -9,12 +9,15 @@ import type { SubRequest } from "../domain/SubRequest.ts"
 import type { Codec } from "../ports/Codec.ts"
 import * as AtomicityGroups from "./atomicityGroups.ts"
 import * as OperationList from "./operationList.ts"
+import { storedReplies } from "./storedReplies.ts"
 import * as SubRequests from "./subRequests.ts"
 import * as SubResponses from "./subResponses.ts"
 
 /** Which headers a JSON batch lets in, and which it shows. @category models @since 0.1.0 */
 export interface JsonBatchOptions {
   readonly headers: HeaderRules
+  /** Whether the header `Idempotency-Key` of sub-requests is read. Default false. */
+  readonly keyed?: boolean | undefined
   /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
   readonly exposeHeaders?: ReadonlyArray<string> | undefined
   /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
@@ -33,6 +36,7 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
   return {
     kind: "requests",
     list,
+    format: storedReplies(options.exposeHeaders),
     decode: (envelope, decoding) =>
       Result.gen(function* () {
         const { envelope: members, items } = yield* OperationList.read(envelope, list, decoding)
@@ -43,6 +47,7 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
         const groups = yield* AtomicityGroups.read(items, decoding.strategy)
         const operations = yield* SubRequests.decode(items, {
           groups,
+          keyed: options.keyed ?? false,
           headers: options.headers,
           tooLarge: OperationList.sizeGuard(envelope, decoding),
           mayRefer: envelope.text === undefined || /@\{|\\u00/.test(envelope.text),

@@ -67,9 +67,10 @@ const encodeResult = (operation: Operation, withData: boolean) => {
   const { index } = operation
   const result = operation.result!
   const status = result.outcome
+  const replayed = result.replayed ? true : undefined
   return status === "success"
-    ? { index, status, id: idOf(operation), data: withData ? result.value : undefined }
-    : { index, status, id: operation.id, error: encodeFailure(result.failure!) }
+    ? { index, status, id: idOf(operation), data: withData ? result.value : undefined, replayed }
+    : { index, status, id: operation.id, error: encodeFailure(result.failure!), replayed }
 }
 
 const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["prefer"]): Listing => {
@@ -100,6 +101,7 @@ export const encode = (
     succeeded: counted.succeeded,
     failed: counted.failed,
     skipped: counted.skipped === 0 ? undefined : counted.skipped,
+    replayed: counted.replayed === 0 ? undefined : counted.replayed,
     ...extra(counted),
     succeeded_ids: listing === "failed+ids" ? succeededIds(batch) : undefined,
   })

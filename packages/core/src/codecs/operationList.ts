@@ -3,6 +3,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { BatchError } from "../domain/BatchError.ts"
 import { type Failure, failure } from "../domain/Failure.ts"
+import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Json from "../domain/Json.ts"
 import type { DecodeOptions, Envelope } from "../ports/Codec.ts"
 
@@ -71,6 +72,19 @@ export const poisonGuard = (item: unknown): Failure | undefined =>
   Json.inspect(item, Number.POSITIVE_INFINITY) === "poisoned"
     ? failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
     : undefined
+
+/**
+ * Reads an idempotency key of one operation; `undefined` where there is none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readKey = (key: unknown, field: string): Result.Result<string | undefined, Failure> =>
+  key === undefined
+    ? Result.succeed(undefined)
+    : Result.mapError(IdempotencyKey.fromValue(key), (why) =>
+        failure("INVALID_IDEMPOTENCY_KEY", `${JSON.stringify(field)}: ${why}`, { field }),
+      )
 
 const longestId = 256
 

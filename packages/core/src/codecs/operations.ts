@@ -25,6 +25,8 @@ export type OrderBy = (operation: {
 export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: OrderBy | undefined
+  /** Whether the member `idempotency_key` is read. Default false. */
+  readonly keyed?: boolean | undefined
 }
 
 /**
@@ -33,7 +35,11 @@ export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOption
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ orderBy = ({ id }) => id, ...options }: OperationsOptions = {}): Codec<unknown> => {
+export const make = ({
+  orderBy = ({ id }) => id,
+  keyed = false,
+  ...options
+}: OperationsOptions = {}): Codec<unknown> => {
   const answer = { ...MultiStatus.defaults, ...options }
   const list = "operations"
   return {
@@ -44,17 +50,22 @@ export const make = ({ orderBy = ({ id }) => id, ...options }: OperationsOptions
         const tooLarge = OperationList.sizeGuard(envelope, decoding)
         return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
           strategy,
-          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), orderBy)),
+          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), { orderBy, keyed })),
         }))
       }),
     encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
   }
 }
 
-const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, orderBy: OrderBy): Operation => {
+const decodeOne = (
+  item: unknown,
+  index: number,
+  tooLarge: Failure | undefined,
+  { orderBy, keyed }: { readonly orderBy: OrderBy; readonly keyed: boolean },
+): Operation => {
   if (!Predicate.isObject(item))
     return refused(index, "", undefined, failure("VALIDATION_ERROR", "An operation must be a JSON object"))
-  const { action, id: givenId, data } = item as Readonly<Record<string, unknown>>
+  const { action, id: givenId, data, idempotency_key } = item as Readonly<Record<string, unknown>>
   const read = givenId === undefined ? undefined : OperationList.readTargetId(givenId)
   const id = read !== undefined && Result.isSuccess(read) ? read.success : undefined
   if (typeof action !== "string" || action === "") {
@@ -66,8 +77,11 @@ const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, 
     (read !== undefined && Result.isFailure(read) ? read.failure : undefined) ??
     OperationList.poisonGuard(item)
   if (wrong !== undefined) return refused(index, action, id, wrong)
+  const key = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
+  if (Result.isFailure(key)) return refused(index, action, id, key.failure)
   const target = orderBy({ action, id, data })
-  return { index, id, action, input: data, target, dependsOn: [], result: undefined }
+  const idempotencyKey = key.success
+  return { index, id, action, input: data, target, dependsOn: [], idempotencyKey, result: undefined }
 }
 
 const refused = (index: number, action: string, id: string | undefined, error: Failure): Operation => ({
@@ -77,5 +91,5 @@ const refused = (index: number, action: string, id: string | undefined, error: F
   input: undefined,
   target: undefined,
   dependsOn: [],
-  result: OperationResult.error(error),
+  result: OperationResult.refused(error),
 })

@@ -5,6 +5,7 @@ import { BatchError } from "../domain/BatchError.ts"
 import { type Failure, failure } from "../domain/Failure.ts"
 import type { AtomicityGroups } from "./atomicityGroups.ts"
 import * as HeaderRules from "../domain/HeaderRules.ts"
+import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Json from "../domain/Json.ts"
 import type { Dependency, Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
@@ -16,6 +17,8 @@ import * as Target from "../domain/Target.ts"
 export interface DecodeSubRequests {
   readonly headers: HeaderRules.HeaderRules
   readonly groups: AtomicityGroups
+  /** Whether the header `Idempotency-Key` of sub-requests is read. */
+  readonly keyed: boolean
   readonly tooLarge: (item: unknown) => Failure | undefined
   /** Whether the body as a whole may hold a reference; false saves looking through every string. */
   readonly mayRefer: boolean
@@ -116,6 +119,8 @@ const decodeOne = (
     const checked = Target.check(request.url)
     if (Result.isFailure(checked)) return refuse(failure("INVALID_REQUEST", checked.failure, { field: "url" }))
   }
+  const key = options.keyed ? readKey(request.headers) : Result.succeed(undefined)
+  if (Result.isFailure(key)) return refuse(key.failure)
   const target = safeMethods.has(request.method) ? undefined : Target.normalise(request.url)
   const operation = {
     index,
@@ -125,6 +130,7 @@ const decodeOne = (
     target,
     dependsOn: [],
     group: options.groups.groupOf(index),
+    idempotencyKey: key.success,
     result: undefined,
   }
   return { operation, refers }
@@ -176,6 +182,14 @@ const readRequest = (
     urlTemplate: undefined,
     bodyRefers: false,
   })
+}
+
+const readKey = (headers: SubRequest["headers"]): Result.Result<string | undefined, Failure> => {
+  const header = headers["idempotency-key"]
+  if (header === undefined) return Result.succeed(undefined)
+  return Result.mapError(IdempotencyKey.fromHeader(header), (why) =>
+    failure("INVALID_IDEMPOTENCY_KEY", `In the header "Idempotency-Key" ${why}`, { field: "headers" }),
+  )
 }
 
 interface Named {

@@ -26,12 +26,14 @@ export const encoder = ({ exposeHeaders = [], contentType = false }: JsonBatchOp
 
 const encodeOne = ({ id, result }: Operation, exposed: ReadonlyArray<string>, contentType: boolean): string =>
   result!.failure === undefined
-    ? encodeReply(id, result!.value as Reply, exposed, contentType)
-    : encodeFailure(id, result!.failure, contentType)
+    ? encodeReply(id, result!.value as Reply, exposed, contentType, result!.replayed)
+    : encodeFailure(id, result!.failure, contentType, result!.replayed)
 
-const encodeFailure = (id: string | undefined, failure: Failure, contentType: boolean): string => {
+const replayedMember = `"replayed":true,`
+
+const encodeFailure = (id: string | undefined, failure: Failure, contentType: boolean, replayed = false): string => {
   const headers = contentType ? `"headers":{"Content-Type":${JSON.stringify(Problem.mediaType)}},` : ""
-  return `{"id":${JSON.stringify(id)},"status":${failure.status},${headers}"body":${JSON.stringify(Problem.ofFailure(failure))}}`
+  return `{"id":${JSON.stringify(id)},"status":${failure.status},${replayed ? replayedMember : ""}${headers}"body":${JSON.stringify(Problem.ofFailure(failure))}}`
 }
 
 const encodeReply = (
@@ -39,6 +41,7 @@ const encodeReply = (
   reply: Reply,
   exposed: ReadonlyArray<string>,
   contentType: boolean,
+  replayed: boolean,
 ): string => {
   const type = single(reply.headers["content-type"])
   const coding = codingOf(reply)
@@ -52,7 +55,7 @@ const encodeReply = (
   else if (named && type !== undefined) headers["content-type"] = type
   if (named && coding !== undefined) headers["content-encoding"] = coding
   const shown = Object.keys(headers).length === 0 ? "" : `"headers":${JSON.stringify(headers)},`
-  return `{"id":${JSON.stringify(id)},"status":${reply.status},${shown}"body":${text}}`
+  return `{"id":${JSON.stringify(id)},"status":${reply.status},${replayed ? replayedMember : ""}${shown}"body":${text}}`
 }
 
 const single = (value: string | ReadonlyArray<string> | undefined): string | undefined =>

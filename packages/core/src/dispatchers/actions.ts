@@ -97,19 +97,19 @@ const onlyResult = (answer: unknown): OperationResult => {
 }
 
 const unknownAction = ({ action }: Operation, known: ReadonlyArray<string>): OperationResult =>
-  OperationResult.error(
+  OperationResult.refused(
     failure("UNKNOWN_ACTION", `There is no action ${JSON.stringify(action)}; there are: ${known.join(", ")}`, {
       field: "action",
     }),
   )
 
 const missingId = (): OperationResult =>
-  OperationResult.error(failure("VALIDATION_ERROR", `"id" must say which one is meant`, { field: "id" }))
+  OperationResult.refused(failure("VALIDATION_ERROR", `"id" must say which one is meant`, { field: "id" }))
 
 const validate = (schema: StandardSchemaV1, operation: Operation, onDefect: OnDefect): Promise<void> | undefined => {
   const apply = (outcome: StandardSchemaV1.Result<unknown>) => {
     if (outcome.issues === undefined) operation.input = outcome.value
-    else operation.result = OperationResult.error(validationFailure(outcome.issues))
+    else operation.result = OperationResult.refused(validationFailure(outcome.issues))
   }
   const died = (defect: unknown) => {
     operation.result = onDefect(defect, operation)

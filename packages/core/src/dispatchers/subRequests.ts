@@ -58,7 +58,7 @@ export const make = (
 }
 
 const notJoining = ({ method, url }: Resolved): OperationResult =>
-  OperationResult.error(
+  OperationResult.refused(
     failure(
       "INVALID_REQUEST",
       `${method} ${Target.pathOf(url)} does not take part in transactions: send it outside of a group`,
@@ -83,7 +83,7 @@ const resolve = (operation: Operation<SubRequest>): Result.Result<Resolved, Oper
     const url = input.urlTemplate === undefined ? input.url : replies.fillUrl(input.urlTemplate)
     const checked = Target.check(url)
     if (Result.isFailure(checked)) {
-      return Result.fail(OperationResult.error(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
+      return Result.fail(OperationResult.refused(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
     }
     const body = input.bodyRefers ? replies.fillBody(input.body) : input.body
     return Result.succeed({ ...input, url, body })

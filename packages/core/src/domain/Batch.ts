@@ -8,11 +8,13 @@ export interface Batch<Input = unknown> {
   readonly strategy: Strategy
 }
 
-/** How many operations ended how. The three add up to the number of operations. @category models @since 0.1.0 */
+/** How many operations ended how. The first three add up to the number of operations. @category models @since 0.1.0 */
 export interface Tally {
   readonly succeeded: number
   readonly failed: number
   readonly skipped: number
+  /** How many of them were stored by an earlier execution. */
+  readonly replayed: number
 }
 
 /**
@@ -24,9 +26,11 @@ export interface Tally {
 export const tally = (batch: Batch): Tally => {
   let succeeded = 0
   let skipped = 0
+  let replayed = 0
   for (const { result } of batch.operations) {
     if (result?.outcome === "success") succeeded++
     else if (result?.outcome === "skipped") skipped++
+    if (result?.replayed === true) replayed++
   }
-  return { succeeded, failed: batch.operations.length - succeeded - skipped, skipped }
+  return { succeeded, failed: batch.operations.length - succeeded - skipped, skipped, replayed }
 }

@@ -11,6 +11,8 @@ export const InvalidCode = Schema.Literals([
   "TOO_DEEP",
   "NESTED_BATCH",
   "STRATEGY_NOT_OFFERED",
+  "IDEMPOTENCY_KEY_REQUIRED",
+  "INVALID_IDEMPOTENCY_KEY",
 ])
 
 /** The envelope is wrong: its shape, an id, a dependency, a strategy. @category errors @since 0.1.0 */

@@ -44,6 +44,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["UNKNOWN_ACTION", 400],
   ["INVALID_REQUEST", 400],
   ["NESTED_BATCH", 400],
+  ["INVALID_IDEMPOTENCY_KEY", 400],
   ["RATE_LIMITED", 429],
   ["TIMEOUT", 504],
   ["DEADLINE_EXCEEDED", 504],

@@ -64,7 +64,11 @@ const cutCalls = <Input>(
   const latestOfTarget = new Map<string, number>()
   for (const operation of ordered) {
     const { action, target } = operation
-    const alone = operation.result !== undefined || operation.dependsOn.length > 0 || !coalesces(operation)
+    const alone =
+      operation.result !== undefined ||
+      operation.duplicateOf !== undefined ||
+      operation.dependsOn.length > 0 ||
+      !coalesces(operation)
     const candidate = alone ? undefined : open.get(action)
     const earlier = target === undefined ? -1 : (latestOfTarget.get(target) ?? -1)
     const joins = candidate !== undefined && earlier < candidate && (!adjacentOnly || candidate === calls.length - 1)

@@ -28,6 +28,10 @@ export interface Operation<Input = unknown> {
   readonly dependsOn: ReadonlyArray<Dependency>
   /** The atomicity group: operations of one group happen all together or not at all. */
   readonly group?: string | undefined
+  /** The client's name for this operation. */
+  readonly idempotencyKey?: string | undefined
+  /** The earlier operation of this batch that has the same key and does the same: its result is this one's. */
+  duplicateOf?: Operation | undefined
   result: OperationResult | undefined
 }
 

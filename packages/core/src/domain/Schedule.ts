@@ -30,9 +30,11 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
  * @since 0.1.0
  */
 export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedule, BatchError> => {
-  const waits = operations.map(({ dependsOn }): ReadonlySet<number> =>
-    dependsOn.length === 0 ? nothing : new Set(dependsOn.map(({ operation }) => operation.index)),
-  )
+  const waits = operations.map(({ dependsOn, duplicateOf }): ReadonlySet<number> => {
+    if (duplicateOf !== undefined)
+      return new Set([...dependsOn.map(({ operation }) => operation.index), duplicateOf.index])
+    return dependsOn.length === 0 ? nothing : new Set(dependsOn.map(({ operation }) => operation.index))
+  })
   const forward = operations.some(({ dependsOn, index }) => dependsOn.some(({ operation }) => operation.index >= index))
   const chains = chainsOf(operations)
   if (forward) {

@@ -1,8 +1,10 @@
 /** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Batch } from "../domain/Batch.ts"
 import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
+import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
@@ -56,11 +58,17 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const batch = yield* Effect.fromResult(codec.decode(envelope, { limits, strategy }))
     const tenant = yield* tenantOf(options.tenant, request)
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
-    yield* options.admission.within(engine.run({ batch, dispatcher, tenant, gone: request.gone }, options))
+    const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
+    const running = engine.run({ batch, dispatcher, tenant, idempotencyKey, gone: request.gone }, options)
+    const { completed, unrecorded } = yield* options.admission.within(running)
     if (codec.kind !== "requests" && isOutcomeUnknown(batch)) return yield* Effect.fail(outcomeUnknown)
     const prefer = Preference.returnPreference(request.headers)
     const { status, body, honoured } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
-    const headers = honoured ? { "preference-applied": `return=${prefer}` } : {}
+    const headers = {
+      ...(honoured && { "preference-applied": `return=${prefer}` }),
+      ...(completed && { "idempotency-replayed": "true" }),
+      ...(unrecorded && { "idempotency-status": "not-recorded" }),
+    }
     return respond(status, jsonType, body, headers)
   })
 
@@ -82,6 +90,17 @@ const isOutcomeUnknown = ({ operations, strategy }: Batch): boolean =>
   strategy._tag === "atomic" && operations.some(({ result }) => result?.failure?.code === "OUTCOME_UNKNOWN")
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
+
+const readKey = (
+  { headers }: HttpRequest,
+  { idempotency }: Pick<EngineOptions, "idempotency">,
+): Result.Result<string | undefined, BatchError> => {
+  const header = headers["idempotency-key"]
+  if (idempotency === undefined || header === undefined) return Result.succeed(undefined)
+  return Result.mapError(IdempotencyKey.fromHeader(header), (detail) =>
+    BatchError.invalid("INVALID_IDEMPOTENCY_KEY", `In the header Idempotency-Key ${detail}`),
+  )
+}
 
 const tenantOf = (tenant: TenantOf | undefined, { native }: HttpRequest): Effect.Effect<string | undefined> =>
   tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(native as never))

@@ -5,6 +5,10 @@ import type { Failure } from "../domain/Failure.ts"
 import * as Limits from "../domain/Limits.ts"
 import * as Plan from "../domain/Plan.ts"
 import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
+import * as Idempotency from "./IdempotencyOptions.ts"
+import type { IdempotencyOptions } from "./IdempotencyOptions.ts"
+import { AnyFunction, withMethods } from "./OptionSchemas.ts"
+import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
@@ -29,6 +33,8 @@ export interface BatchOptions<Request = unknown> {
    * share one transaction. Default: they do not.
    */
   readonly transactionSize?: number | undefined
+  /** How retries are recognised. Default: they are not. Needs `tenant`, so that no caller sees what was stored for another. */
+  readonly idempotency?: IdempotencyOptions | undefined
   /** Who is calling: captured before the batch, given to every operation and policy. */
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
   /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
@@ -48,19 +54,13 @@ export interface Settings {
   readonly strategy: StrategyOffer
   readonly unitOfWork: UnitOfWork | undefined
   readonly transactionSize: number | undefined
+  readonly idempotency: IdempotencySettings | undefined
   readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
   readonly onUnexpected: OnUnexpected | undefined
   readonly policies: ReadonlyArray<BatchPolicy>
   readonly planner: Plan.Planner
 }
-
-const isFunction = Schema.declare(
-  (input: unknown): input is (...input: Array<never>) => unknown => typeof input === "function",
-  {
-    expected: "a function",
-  },
-)
 
 const strategies = ["partial", "atomic", "stop-after"] as const
 
@@ -76,13 +76,14 @@ const Options = Schema.Struct({
     ]),
   ),
   clientStrategies: Schema.optional(Schema.Array(Schema.Literals(strategies))),
-  unitOfWork: Schema.optional(Schema.Struct({ handle: Schema.Unknown, isTransient: isFunction, run: isFunction })),
+  unitOfWork: Schema.optional(withMethods("isTransient", "run")),
   transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
-  tenant: Schema.optional(isFunction),
-  mapError: Schema.optional(isFunction),
-  onUnexpected: Schema.optional(isFunction),
-  policies: Schema.optional(Schema.Array(Schema.Struct({ name: Schema.String, admit: isFunction }))),
-  planner: Schema.optional(isFunction),
+  idempotency: Schema.optional(Idempotency.Options),
+  tenant: Schema.optional(AnyFunction),
+  mapError: Schema.optional(AnyFunction),
+  onUnexpected: Schema.optional(AnyFunction),
+  policies: Schema.optional(Schema.Array(withMethods("admit"))),
+  planner: Schema.optional(AnyFunction),
 })
 
 const decode = Schema.decodeUnknownResult(Options, { onExcessProperty: "error", errors: "all" })
@@ -112,6 +113,7 @@ export const settle = <Request>(options: BatchOptions<Request>): Settings => {
     strategy: { standard, choices },
     unitOfWork,
     transactionSize,
+    idempotency: Idempotency.settle(options.idempotency, options.tenant !== undefined),
     tenant: options.tenant,
     mapError: options.mapError,
     onUnexpected: options.onUnexpected,

@@ -15,6 +15,7 @@ import { BatchEngine } from "../engine/BatchEngine.ts"
 import * as BatchMetrics from "../engine/BatchMetrics.ts"
 import { AsyncContext, type RunInContext } from "../ports/AsyncContext.ts"
 import type { Codec } from "../ports/Codec.ts"
+import { CurrentDigest, type Digest } from "../ports/Digest.ts"
 import * as Admission from "./Admission.ts"
 import * as BatchEndpoint from "./BatchEndpoint.ts"
 import { type BatchOptions, settle } from "./BatchOptions.ts"
@@ -44,6 +45,8 @@ export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, A
   readonly list?: string | undefined
   /** Member that counts what was done. Default: the past of the action, `created`, `updated`, `deleted`, … */
   readonly count?: string | undefined
+  /** The idempotency key of an item as it was sent; undefined for none. It must not throw. Default: items have none. */
+  readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** HTTP status when every item succeeded. Default: 201 for `create`, else 200. */
   readonly good?: number | undefined
   /** Items with the same key run in request order among themselves. Default: their `id`. */
@@ -87,6 +90,8 @@ export interface BatchEndpoints<Request = unknown> {
 
 /** What an adapter adds to the options of its users. @category models @since 0.1.0 */
 export interface Platform {
+  /** SHA-256 of a text, in base64url. Default: Web Crypto, which is slower where it is asynchronous. */
+  readonly digest?: Digest | undefined
   /** Captures the asynchronous context of a request; on Node `AsyncLocalStorage.snapshot`. */
   readonly captureContext?: (() => RunInContext) | undefined
 }
@@ -102,26 +107,29 @@ export interface Platform {
  */
 export const createBatch = <Request = unknown>(
   options: BatchOptions<Request> = {},
-  { captureContext }: Platform = {},
+  { captureContext, digest }: Platform = {},
 ): BatchEndpoints<Request> => {
   const shared = settle(options)
   const admission = Admission.make(shared.limits.concurrentBatches)
   const context = captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext)
-  const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, logToStandardError))
+  const hashing = digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest)
+  const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, hashing, logToStandardError))
 
   const endpoint = <Input>(
     name: string,
-    codec: Codec<Input>,
+    makeCodec: (keyed: boolean) => Codec<Input>,
     dispatcher: BatchEndpoint.BatchEndpointOptions<Input>["dispatcher"],
     own: BatchOptions<Request>,
   ): Endpoint => {
     const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } })
+    const codec = makeCodec(settings.idempotency !== undefined)
     const made = runtime.runSync(
       BatchEndpoint.make({
         ...settings,
         endpoint: name,
         metrics: BatchMetrics.recorder(name),
         codec,
+        format: codec.format,
         dispatcher,
         admission,
       }),
@@ -130,31 +138,38 @@ export const createBatch = <Request = unknown>(
   }
 
   return {
-    bulk: (resource, action, { list, count, good, orderBy, results, data, status, ...own } = {}) => {
+    bulk: (resource, action, { list, count, good, idempotencyKey, orderBy, results, data, status, ...own } = {}) => {
       const definition = resource.actions.get(action)
       if (definition === undefined) {
         const known = [...resource.actions.keys()].join(", ")
         throw new TypeError(`The resource "${resource.name}" has no action "${action}"; it has: ${known}`)
       }
-      const codec = Bulk.make({
-        action,
-        list: list ?? resource.name,
-        count: count ?? past(action),
-        good: good ?? (action === "create" ? 201 : 200),
-        identified: isIdentified(action, definition),
-        orderBy,
-        ...answer({ results, data, status }),
-      })
-      return endpoint(`${resource.name}.${action}`, codec, (batch) => Actions.make(resource, batch), own)
+      const makeCodec = (keyed: boolean) =>
+        Bulk.make({
+          action,
+          idempotencyKey: keyed ? idempotencyKey : undefined,
+          list: list ?? resource.name,
+          count: count ?? past(action),
+          good: good ?? (action === "create" ? 201 : 200),
+          identified: isIdentified(action, definition),
+          orderBy,
+          ...answer({ results, data, status }),
+        })
+      return endpoint(`${resource.name}.${action}`, makeCodec, (batch) => Actions.make(resource, batch), own)
     },
     operations: (resource, { orderBy, results, data, status, ...own } = {}) => {
-      const codec = Operations.make({ orderBy, ...answer({ results, data, status }) })
-      return endpoint(resource.name, codec, (batch) => Actions.make(resource, batch), own)
+      const makeCodec = (keyed: boolean) => Operations.make({ orderBy, keyed, ...answer({ results, data, status }) })
+      return endpoint(resource.name, makeCodec, (batch) => Actions.make(resource, batch), own)
     },
     requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       const rules = HeaderRules.make(headers)
-      const codec = JsonBatch.make({ headers: rules, exposeHeaders, contentType })
-      return endpoint("requests", codec, (batch) => SubRequests.make({ send, rules, requireTransaction }, batch), own)
+      const makeCodec = (keyed: boolean) => JsonBatch.make({ headers: rules, keyed, exposeHeaders, contentType })
+      return endpoint(
+        "requests",
+        makeCodec,
+        (batch) => SubRequests.make({ send, rules, requireTransaction }, batch),
+        own,
+      )
     },
     close: () => runtime.dispose(),
   }

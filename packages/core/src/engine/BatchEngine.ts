@@ -14,6 +14,9 @@ import type { Planner } from "../domain/Plan.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
+import type { ValueFormat } from "../ports/Codec.ts"
+import * as Retries from "./Retries.ts"
 import { Executor } from "../policies/Executor.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
 
@@ -33,6 +36,10 @@ export interface EngineOptions {
   readonly unitOfWork: UnitOfWork | undefined
   /** How many calls share a transaction where operations stand alone; undefined for none. */
   readonly transactionSize: number | undefined
+  /** How retries are recognised; undefined where they are not. */
+  readonly idempotency: IdempotencySettings | undefined
+  /** How values are kept for replay. Default: as the JSON they are. */
+  readonly format?: ValueFormat | undefined
   /** Turns what a handler threw into a failure of the application's; undefined leaves it a defect. */
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
   /** Told of defects; undefined logs them. */
@@ -53,8 +60,18 @@ export interface EngineRequest<Input> {
   readonly batch: Batch<Input>
   readonly dispatcher: Dispatcher<Input>
   readonly tenant: string | undefined
+  /** The client's name for the batch as a whole. */
+  readonly idempotencyKey?: string | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
   readonly gone: AbortSignal | undefined
+}
+
+/** How a batch was run. @category models @since 0.1.0 */
+export interface BatchRun {
+  /** Whether the batch was done before, as a whole: all of its results are replays. */
+  readonly completed: boolean
+  /** Whether results could not be recorded, so that a retry may run operations again that have run. */
+  readonly unrecorded: boolean
 }
 
 /**
@@ -66,7 +83,7 @@ export interface EngineRequest<Input> {
 export class BatchEngine extends Context.Service<
   BatchEngine,
   {
-    readonly run: <Input>(request: EngineRequest<Input>, options: EngineOptions) => Effect.Effect<void, BatchError>
+    readonly run: <Input>(request: EngineRequest<Input>, options: EngineOptions) => Effect.Effect<BatchRun, BatchError>
   }
 >()("@multistatus/core/BatchEngine") {
   static readonly layerNoDeps: Layer.Layer<BatchEngine, never, Executor> = Layer.effect(
@@ -75,27 +92,40 @@ export class BatchEngine extends Context.Service<
       const executor = yield* Executor
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, gone }: EngineRequest<Input>,
+        { batch, dispatcher, tenant, idempotencyKey, gone }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
-        const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork } = options
+        const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
         const startedAt = yield* Clock.currentTimeMillis
         const onDefect = yield* reporter(options)
         yield* Effect.annotateCurrentSpan({ endpoint, operations: batch.operations.length })
+        const retries =
+          idempotency === undefined
+            ? Retries.none
+            : yield* Retries.make(batch, {
+                settings: idempotency,
+                format: options.format,
+                endpoint,
+                tenant,
+                idempotencyKey,
+              })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect))
         }
         const plan = yield* Effect.fromResult(
           planner(batch, { concurrency, coalesces: dispatcher.coalesces, transactionSize }),
         )
+        const { claims, completed } = yield* retries.claim
         const admitAndExecute = Effect.gen(function* () {
           for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
           const deadlineMs = Math.max(0, limits.deadlineMs - (yield* Clock.currentTimeMillis) + startedAt)
           const { operationTimeoutMs } = limits
-          yield* executor.execute(plan, dispatcher, { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork })
+          const executing = { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork, claims }
+          yield* executor.execute(plan, dispatcher, executing)
         })
-        yield* Effect.scoped(admitAndExecute)
+        yield* Effect.scoped(admitAndExecute).pipe(retries.settling(claims))
         yield* options.metrics.ran(tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
+        return { completed, unrecorded: claims?.unrecorded === true }
       })
 
       return BatchEngine.of({ run })

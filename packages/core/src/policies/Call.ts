@@ -24,6 +24,8 @@ export class Call<Input> implements CallContext {
   tx: unknown
   /** Decides the results of a group that is given up, in place of `settle`; false if it cannot be given up any more. */
   onGiveUp: ((reason: Failure) => boolean) | undefined = undefined
+  /** Those of a transaction's operations that were handed to handlers last. */
+  begun: ReadonlyArray<Operation<Input>> = []
   /** Ends the group because a call of its transaction took too long. */
   expire: () => void = () => {}
   private aborted: unknown = undefined

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { Plan } from "../domain/Plan.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import { type Claims, taken } from "./Claims.ts"
 import { Handlers } from "./Handlers.ts"
 import { Pool } from "./Pool.ts"
 import { soon } from "./soon.ts"
@@ -21,6 +22,8 @@ export interface ExecuteOptions {
   readonly onDefect: OnDefect
   /** What runs groups that have a transaction. */
   readonly unitOfWork: UnitOfWork | undefined
+  /** What is claimed of the batch; undefined for nothing. */
+  readonly claims: Claims | undefined
 }
 
 /**
@@ -66,19 +69,27 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
 const makePool = <Input>(
   plan: Plan<Input>,
   handlers: Handlers<Input>,
-  { deadlineMs, operationTimeoutMs, unitOfWork }: ExecuteOptions,
+  { deadlineMs, operationTimeoutMs, unitOfWork, claims }: ExecuteOptions,
   done: () => void,
 ): Pool<Input> => {
   const endsAt = performance.now() + deadlineMs
   return new Pool<Input>(plan, {
     call: (call, due, finished) => {
-      const end = handlers.traced(due, call, finished)
-      if (call.group.transaction === "none") handlers.run(call, due, end)
+      const end = handlers.traced(due, call, () => {
+        claims?.ended(due)
+        finished()
+      })
+      if (claims?.mayBegin() === false) {
+        for (const operation of due) call.settle(operation, taken())
+        end()
+      } else if (call.group.transaction === "none") handlers.run(call, due, end)
       else if (unitOfWork !== undefined) {
         const remainingMs = Math.max(1, Math.ceil(endsAt - performance.now()))
         const watch =
           operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
-        void handlers.transact(call, { unitOfWork, remainingMs, watch }).then(end)
+        void handlers
+          .transact(call, { unitOfWork: claims?.fence(unitOfWork, due) ?? unitOfWork, remainingMs, watch })
+          .then(end)
       } else throw new TypeError("The plan has transactions, but there is no unit of work to run them in")
     },
     handle: unitOfWork?.handle,

@@ -103,8 +103,13 @@ export class Handlers<Input> {
     }
     if (answer instanceof OperationResult) settled(answer)
     else if (isPromiseLike<OperationResult>(answer)) answer.then(settled, died)
-    else
-      this.fork(answer, call, (outcome) => (outcome._tag === "answer" ? settled(outcome.value) : died(outcome.defect)))
+    else {
+      this.runInContext(() =>
+        this.fork(answer, call, (outcome) =>
+          outcome._tag === "answer" ? settled(outcome.value) : died(outcome.defect),
+        ),
+      )
+    }
   }
 
   /** Runs a group inside a transaction. */
@@ -128,9 +133,11 @@ export class Handlers<Input> {
   }
 
   private ask<A>(run: () => Answer<A>, call: Call<Input>, transaction: Transaction | undefined, hear: Hear<A>): void {
+    const enter: RunInContext =
+      transaction === undefined ? this.runInContext : (inside) => this.runInContext(() => transaction.enter(inside))
     let answer: Answer<A>
     try {
-      answer = this.runInContext(transaction === undefined ? run : () => transaction.enter(run))
+      answer = enter(run)
     } catch (defect) {
       return hear({ _tag: "defect", defect })
     }
@@ -140,7 +147,7 @@ export class Handlers<Input> {
         (defect: unknown) => hear({ _tag: "defect", defect }),
       )
     } else if (Effect.isEffect(answer)) {
-      this.fork(answer as Effect.Effect<A>, call, hear)
+      enter(() => this.fork(answer as Effect.Effect<A>, call, hear))
     } else hear({ _tag: "answer", value: answer as A })
   }
 

@@ -146,7 +146,7 @@ export class Pool<Input> {
   private giveUp(call: Call<Input>, reason: Failure): void {
     if (call.onGiveUp !== undefined) {
       if (!call.onGiveUp(reason)) return
-    } else for (const operation of call.group.operations) operation.result ??= OperationResult.error(reason)
+    } else for (const operation of call.group.operations) operation.result ??= OperationResult.refused(reason)
     call.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
     this.end(call)
   }
@@ -183,7 +183,7 @@ export class Pool<Input> {
     this.timeouts?.close()
     for (const { operations } of this.plan.groups) {
       // Only a planner that breaks its contract leaves an operation behind.
-      for (const operation of operations) operation.result ??= OperationResult.error(internalFailure())
+      for (const operation of operations) operation.result ??= OperationResult.refused(internalFailure())
     }
     this.options.done()
   }

@@ -24,7 +24,7 @@ export interface TransactionOptions<Input> {
 }
 
 const rolledBack = () =>
-  OperationResult.error(failure("ROLLED_BACK", "Undone: another operation of its group failed", { retryable: true }))
+  OperationResult.refused(failure("ROLLED_BACK", "Undone: another operation of its group failed", { retryable: true }))
 
 const conflict = () =>
   failure("CONFLICT", "Other changes got in the way, as often as it was tried", { retryable: true })
@@ -44,24 +44,32 @@ const unknown = () =>
 export const run = async <Input>(call: Call<Input>, options: TransactionOptions<Input>): Promise<void> => {
   const { group } = call
   const attempted = group.operations.filter(({ result }) => result === undefined)
-  let committing = false
-  const forget = () => {
-    committing = false
-    for (const operation of attempted) operation.result = undefined
-  }
   const atomic = group.transaction === "atomic"
   if (atomic && group.calls[0]?.some(({ result }) => result !== undefined && result.outcome !== "success") === true) {
     return conclude(call, attempted, "rolled-back")
   }
+  let committing = false
+  let late: Failure | undefined
+  const forget = () => {
+    committing = false
+    for (const operation of attempted) operation.result = undefined
+  }
   call.onGiveUp = (reason) => {
-    if (committing) return false
-    giveUp(call, attempted, reason)
-    return true
+    if (committing) late = reason
+    else giveUp(call, attempted, reason)
+    return !committing
   }
   try {
     const outcome = await options.unitOfWork.run(
       async (transaction) => {
+        // It may have been given up while it waited for a connection; its answer has been written since.
+        if (call.over) return "rollback"
         forget()
+        call.begun = []
+        if (late !== undefined) {
+          giveUp(call, attempted, late)
+          return "rollback"
+        }
         const ending = await runCalls(call, transaction, options)
         committing = ending === "commit"
         return ending
@@ -89,13 +97,14 @@ const runCalls = async <Input>(
   call.tx = transaction.handle
   for (const operations of call.group.calls) {
     const due = dueOperations(operations)
+    call.begun = due
     if (due.length > 0) await runCall(due, call, transaction, options)
     if (call.over || (atomic && operations.some(isUnsuccessful))) return "rollback"
   }
   return "commit"
 }
 
-const isUnsuccessful = ({ result }: Operation): boolean => result?.outcome !== "success"
+const isUnsuccessful = ({ result }: Pick<Operation, "result">): boolean => result?.outcome !== "success"
 
 // A transient error concerns the transaction, not the operation it happened in: it ends the attempt.
 const runCall = <Input>(
@@ -171,11 +180,23 @@ const within = async <A>(
   return answer as A
 }
 
-const giveUp = <Input>({ group }: Call<Input>, attempted: ReadonlyArray<Operation<Input>>, reason: Failure): void => {
-  const running = attempted.find(({ result }) => result === undefined) ?? attempted[0]
+const giveUp = <Input>(call: Call<Input>, attempted: ReadonlyArray<Operation<Input>>, reason: Failure): void => {
+  const { group, begun } = call
+  const isFailed = ({ result }: Operation) => result !== undefined && isUnsuccessful({ result })
+  if (group.transaction === "atomic") {
+    if (attempted.some(isFailed)) return conclude(call, attempted, "rolled-back")
+    const running = attempted.find(({ result }) => result === undefined) ?? attempted[0]
+    for (const operation of attempted) {
+      operation.result = operation === running ? OperationResult.refused(reason) : rolledBack()
+    }
+    return
+  }
   for (const operation of attempted) {
-    const undone = operation !== running && (group.transaction === "atomic" || reason.code === "TIMEOUT")
-    operation.result = undone ? rolledBack() : OperationResult.error(reason)
+    if (isFailed(operation)) continue
+    const running = operation.result === undefined && begun.includes(operation)
+    if (reason.code === "TIMEOUT" && !running) operation.result = rolledBack()
+    else if (running || operation.result !== undefined) operation.result = OperationResult.refused(reason)
+    else operation.result = OperationResult.skipped(reason)
   }
 }
 
@@ -185,13 +206,14 @@ const conclude = <Input>(
   outcome: TransactionOutcome,
 ): void => {
   if (outcome === "committed") return
-  if (outcome === "unknown")
-    return attempted.forEach((operation) => (operation.result = OperationResult.error(unknown())))
   const atomic = group.transaction === "atomic"
   for (const operation of attempted) {
-    if (outcome === "conflict") {
+    const succeeded = operation.result === undefined || operation.result.outcome === "success"
+    if (outcome === "unknown") {
+      if (succeeded) operation.result = OperationResult.refused(unknown())
+    } else if (outcome === "conflict") {
       const told = !atomic || operation === attempted[0]
-      operation.result = told ? OperationResult.error(conflict()) : rolledBack()
-    } else if (operation.result === undefined || operation.result.outcome === "success") operation.result = rolledBack()
+      operation.result = told ? OperationResult.refused(conflict()) : rolledBack()
+    } else if (succeeded) operation.result = rolledBack()
   }
 }

@@ -2,6 +2,7 @@
 import { type Failure, failure } from "../domain/Failure.ts"
 import { isFulfilled, type Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
+import { isFinal } from "./StoredResult.ts"
 
 /**
  * The operations that have no result yet. One whose dependencies did not succeed gets the result that says so.
@@ -12,7 +13,10 @@ import { OperationResult } from "../domain/OperationResult.ts"
 export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>): ReadonlyArray<Operation<Input>> => {
   let settled = 0
   for (const operation of operations) {
-    const { dependsOn } = operation
+    const { dependsOn, duplicateOf } = operation
+    if (operation.result === undefined && duplicateOf?.result !== undefined) {
+      operation.result = repeated(duplicateOf.result)
+    }
     if (operation.result === undefined && dependsOn.length > 0 && !dependsOn.every(isFulfilled)) {
       operation.result = OperationResult.skipped(failedDependency(operation))
     }
@@ -20,6 +24,10 @@ export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>
   }
   return settled === 0 ? operations : operations.filter(({ result }) => result === undefined)
 }
+
+// As if it had been run after the first: what is final is replayed, and what is not would have come out the same.
+const repeated = (result: OperationResult): OperationResult =>
+  isFinal(result) ? OperationResult.replay(result) : result
 
 const failedDependency = ({ dependsOn }: Operation): Failure => {
   const unmet = dependsOn.filter((dependency) => !isFulfilled(dependency))

@@ -36,6 +36,20 @@ export interface EncodeOptions {
   readonly prefer: ReturnPreference | undefined
 }
 
+/**
+ * How what operations returned is kept as JSON, to be replayed.
+ *
+ * **Details** `stub` is what is left of a value that is too large to be kept, or is no JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ValueFormat {
+  readonly toJson: (value: unknown) => unknown
+  readonly fromJson: (json: unknown) => unknown
+  readonly stub: (value: unknown) => unknown
+}
+
 /** An encoded answer. @category models @since 0.1.0 */
 export interface Encoded {
   readonly status: number
@@ -61,4 +75,6 @@ export interface Codec<Input> {
   readonly list: string
   readonly decode: (envelope: Envelope, options: DecodeOptions) => Result.Result<Batch<Input>, BatchError>
   readonly encode: (batch: Batch<Input>, options: EncodeOptions) => Encoded
+  /** Default: values are kept as the JSON they are, and of those that are too large the `id`. */
+  readonly format?: ValueFormat
 }

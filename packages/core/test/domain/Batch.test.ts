@@ -28,6 +28,7 @@ describe("tally", () => {
           succeeded: count("success"),
           failed: count("error"),
           skipped: count("skipped"),
+          replayed: 0,
         })
       }),
     )
@@ -37,6 +38,6 @@ describe("tally", () => {
     const operations = [200, 204, 304, 399, 400, 404, 500].map((status, index) =>
       operation({ index, result: OperationResult.replied(status, {}) }),
     )
-    expect(tally({ strategy: partial, operations })).toEqual({ succeeded: 4, failed: 3, skipped: 0 })
+    expect(tally({ strategy: partial, operations })).toEqual({ succeeded: 4, failed: 3, skipped: 0, replayed: 0 })
   })
 })

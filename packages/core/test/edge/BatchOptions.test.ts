@@ -69,7 +69,6 @@ describe("settle", () => {
     [{ mapError: {} }, "mapError"],
     [{ onUnexpected: true }, "onUnexpected"],
     [{ policies: [{ name: "x" }] }, "admit"],
-    [{ policies: [{ admit: () => {} }] }, "name"],
     [{ planner: "plan" }, "planner"],
     [{ unitOfWork: {} }, "unitOfWork"],
     [{ concurency: 5 }, "concurency"],

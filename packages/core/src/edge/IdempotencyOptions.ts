@@ -1,0 +1,74 @@
+/** How an application configures that retries are recognised: every option with its default, checked at start-up. */
+import * as Schema from "effect/Schema"
+import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
+import type { ResultCodec } from "../policies/StoredResult.ts"
+import type { IdempotencyStore } from "../ports/IdempotencyStore.ts"
+import { AnyFunction, withMethods } from "./OptionSchemas.ts"
+
+/** How an application has retries recognised. @category models @since 0.1.0 */
+export interface IdempotencyOptions {
+  readonly store: IdempotencyStore
+  /** Seconds that results are kept, from when they are stored. Default 86,400: a day. */
+  readonly ttlSeconds?: number | undefined
+  /** Milliseconds that keys stay taken after their holder crashed. Default 15,000. */
+  readonly leaseMs?: number | undefined
+  /** Whether every operation needs a key of its own, or its batch one. Default false. */
+  readonly required?: boolean | undefined
+  /** Whether batches run without protection when the store cannot be reached. Default false: they are answered 503. */
+  readonly failOpen?: boolean | undefined
+  /** Bytes that the result of one operation may have. Larger ones are replayed without their data. Default 65,536. */
+  readonly maxResultBytes?: number | undefined
+  /**
+   * What the end of a lease without a result means: `retry` (default), the operation may be run again; `hold`, nobody may,
+   * and the answer is `OUTCOME_UNKNOWN` until somebody resolves it. A value, or a function of the operation's action.
+   */
+  readonly onAmbiguous?: "retry" | "hold" | ((action: string) => "retry" | "hold") | undefined
+  /** Encrypts what is stored, or leaves things out. Default: stored as it is. */
+  readonly codec?: ResultCodec | undefined
+  /** Set to `global` where keys are not to be kept apart by caller. */
+  readonly unsafeScope?: "global" | undefined
+}
+
+const positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+/** What options have to be. @category schemas @since 0.1.0 */
+export const Options = Schema.Struct({
+  store: withMethods("acquire", "settle"),
+  ttlSeconds: Schema.optional(positive),
+  leaseMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 3_600_000 }))),
+  required: Schema.optional(Schema.Boolean),
+  failOpen: Schema.optional(Schema.Boolean),
+  maxResultBytes: Schema.optional(positive),
+  onAmbiguous: Schema.optional(Schema.Union([Schema.Literals(["retry", "hold"]), AnyFunction])),
+  codec: Schema.optional(withMethods("encode", "decode")),
+  unsafeScope: Schema.optional(Schema.Literal("global")),
+})
+
+/**
+ * Fills in defaults; throws a `TypeError` where keys could be seen by other callers.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const settle = (
+  options: IdempotencyOptions | undefined,
+  hasTenant: boolean,
+): IdempotencySettings | undefined => {
+  if (options === undefined) return undefined
+  if (!hasTenant && options.unsafeScope !== "global") {
+    throw new TypeError(
+      `"idempotency" needs to know who is calling, or one caller would be shown the results of another: configure "tenant"`,
+    )
+  }
+  const { onAmbiguous = "retry" } = options
+  return {
+    store: options.store,
+    ttlMs: (options.ttlSeconds ?? 86_400) * 1000,
+    leaseMs: options.leaseMs ?? 15_000,
+    required: options.required ?? false,
+    failOpen: options.failOpen ?? false,
+    maxResultBytes: options.maxResultBytes ?? 65_536,
+    onAmbiguous: typeof onAmbiguous === "function" ? ({ action }) => onAmbiguous(action) : () => onAmbiguous,
+    codec: options.codec,
+  }
+}

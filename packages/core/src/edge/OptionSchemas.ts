@@ -1,0 +1,23 @@
+/** What options are checked with that no schema of plain data can say. */
+import * as Schema from "effect/Schema"
+
+/** Any function. @category schemas @since 0.1.0 */
+export const AnyFunction = Schema.declare(
+  (input: unknown): input is (...input: Array<never>) => unknown => typeof input === "function",
+  { expected: "a function" },
+)
+
+/**
+ * Any object that has these methods, whatever else it has.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const withMethods = (...names: ReadonlyArray<string>) =>
+  Schema.declare(
+    (input: unknown): input is object =>
+      typeof input === "object" &&
+      input !== null &&
+      names.every((name) => typeof (input as Readonly<Record<string, unknown>>)[name] === "function"),
+    { expected: `an object with the methods ${names.join(", ")}` },
+  )

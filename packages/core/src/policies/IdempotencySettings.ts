@@ -1,0 +1,22 @@
+/** How retries are recognised: what is stored, where, and for how long. */
+import type { IdempotencyStore } from "../ports/IdempotencyStore.ts"
+import type { Operation } from "../domain/Operation.ts"
+import type { ResultCodec } from "./StoredResult.ts"
+
+/** @category models @since 0.1.0 */
+export interface IdempotencySettings {
+  readonly store: IdempotencyStore
+  /** Milliseconds that results are kept. */
+  readonly ttlMs: number
+  /** Milliseconds that the keys of a crashed holder stay taken. */
+  readonly leaseMs: number
+  /** Whether every operation needs a key of its own, or its batch one. */
+  readonly required: boolean
+  /** Whether batches run without claims when the store cannot be reached. */
+  readonly failOpen: boolean
+  /** Bytes that the result of one operation may have, to be kept whole. */
+  readonly maxResultBytes: number
+  /** What a lost lease means: that others may run the operation again, or that nobody may. */
+  readonly onAmbiguous: (operation: Operation) => "retry" | "hold"
+  readonly codec: ResultCodec | undefined
+}

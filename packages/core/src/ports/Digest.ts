@@ -1,0 +1,19 @@
+/** SHA-256, as the platform has it fastest. */
+import * as Context from "effect/Context"
+
+/** Hashes a text as UTF-8; 43 characters of base64url. @category models @since 0.1.0 */
+export type Digest = (text: string) => string | PromiseLike<string>
+
+const encoder = new TextEncoder()
+
+// The portable way is asynchronous, which costs more than the hash does; Node has a way that is not.
+const webDigest: Digest = async (text) => {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)))
+  return btoa(String.fromCharCode(...hash))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace("=", "")
+}
+
+/** The digest in use. Default: Web Crypto. @category services @since 0.1.0 */
+export const CurrentDigest = Context.Reference<Digest>("@multistatus/core/Digest", { defaultValue: () => webDigest })
