@@ -51,8 +51,14 @@ export const suite = (name: string, make: () => Promise<Subject>, capabilities: 
       subject = await make()
     }, 2 * timeout)
     afterAll(() => subject?.close(), timeout)
-    describe("run", () => Endings.declare(trial))
-    describe("savepoints", () => Savepoints.declare(trial))
-    describe("rivals", () => Rivals.declare(trial, capabilities))
+    describe("run", () => {
+      Endings.declare(trial)
+    })
+    describe("savepoints", () => {
+      Savepoints.declare(trial)
+    })
+    describe("rivals", () => {
+      Rivals.declare(trial, capabilities)
+    })
   })
 }
