@@ -73,7 +73,7 @@ export const suite = (
 
     it(
       "answers random commands as the model does, and comes across everything that can happen",
-      timeoutMs,
+      { timeout: timeoutMs },
       async () => {
         const counts = await check(backend(), run)
         expect(outcomes.filter((outcome) => !counts.has(outcome))).toEqual([])

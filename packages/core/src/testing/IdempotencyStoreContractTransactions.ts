@@ -4,7 +4,18 @@ import type { Settled, SettleItem } from "../ports/IdempotencyStore.ts"
 import { type Backend, leaseMs, stage, start, times, visible } from "./IdempotencyStoreContractFixture.ts"
 
 /** Declares the cases. @category testing @since 0.1.0 */
-export const transactions = (backend: () => Backend, transactional: boolean): void => {
+export const transactions = (backend: () => Backend, transactional: boolean): void =>
+  transactional ? inside(backend) : without(backend)
+
+const without = (backend: () => Backend): void => {
+  describe("transactions", () => {
+    it("are not offered by a store that could not keep its word in them", () => {
+      expect(backend().store.settleIn).toBeUndefined()
+    })
+  })
+}
+
+const inside = (backend: () => Backend): void => {
   const settleIn = async (items: ReadonlyArray<SettleItem>, owner: string, now: number, commits = true) => {
     const { store, transaction } = backend()
     if (store.settleIn === undefined || transaction === undefined) throw new Error("The store has no transactions")
@@ -19,13 +30,7 @@ export const transactions = (backend: () => Backend, transactional: boolean): vo
     return settled
   }
 
-  describe.runIf(!transactional)("transactions", () => {
-    it("are not offered by a store that could not keep its word in them", () => {
-      expect(backend().store.settleIn).toBeUndefined()
-    })
-  })
-
-  describe.runIf(transactional)("transactions", () => {
+  describe("transactions", () => {
     it("store results when they commit", async () => {
       const { key, fingerprint, actor } = stage(backend().store)
       const owner = actor()
