@@ -1,7 +1,9 @@
 /** Runs sub-requests through the host application: resolves references, rebuilds headers, sends, keeps the reply. */
 import * as Result from "effect/Result"
-import { type Failure, failure } from "../domain/Failure.ts"
+import { failure } from "../domain/Failure.ts"
 import type { HeaderRules, Headers } from "../domain/HeaderRules.ts"
+import * as Json from "../domain/Json.ts"
+import * as Limits from "../domain/Limits.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
 import * as Problem from "../domain/Problem.ts"
@@ -38,18 +40,21 @@ export interface SubRequestsOptions {
   readonly rules: HeaderRules
   /** Whether a route is known to write through the transaction it is run in; routes that are not are refused in groups. */
   readonly requireTransaction?: ((request: { readonly method: string; readonly url: string }) => boolean) | undefined
+  /** Bytes that references may bring into one request. Default: what one operation may have, 1 MiB. */
+  readonly operationBytes?: number | undefined
 }
 
 /** The dispatcher of one JSON batch to the host application. @category constructors @since 0.1.0 */
 export const make = (
-  { send, rules, requireTransaction }: SubRequestsOptions,
+  { send, rules, requireTransaction, operationBytes = Limits.defaults.operationBytes }: SubRequestsOptions,
   batch: BatchContext,
 ): Dispatcher<SubRequest> => {
   const inherited = rules.inherit(batch.headers)
+  const roots = new Roots()
   return {
     coalesces: () => false,
     run: (operation, call) => {
-      const resolved = resolve(operation)
+      const resolved = resolve(operation, roots, operationBytes)
       if (Result.isFailure(resolved)) return resolved.failure
       if (call.atomic && requireTransaction?.(resolved.success) === false) return notJoining(resolved.success)
       return send(toHostRequest(resolved.success, inherited), call, batch).then(toResult)
@@ -75,10 +80,14 @@ interface Resolved {
   readonly poisoned: boolean
 }
 
-const resolve = (operation: Operation<SubRequest>): Result.Result<Resolved, OperationResult> => {
+const resolve = (
+  operation: Operation<SubRequest>,
+  roots: Roots,
+  operationBytes: number,
+): Result.Result<Resolved, OperationResult> => {
   const { input } = operation
   if (input.urlTemplate === undefined && !input.bodyRefers) return Result.succeed(input)
-  const replies = new Replies(operation)
+  const replies = new Replies(operation, roots, operationBytes)
   try {
     const url = input.urlTemplate === undefined ? input.url : replies.fillUrl(input.urlTemplate)
     const checked = Target.check(url)
@@ -86,27 +95,62 @@ const resolve = (operation: Operation<SubRequest>): Result.Result<Resolved, Oper
       return Result.fail(OperationResult.refused(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
     }
     const body = input.bodyRefers ? replies.fillBody(input.body) : input.body
-    return Result.succeed({ ...input, url, body })
-  } catch (unresolved) {
-    if (unresolved instanceof Unresolved) return Result.fail(OperationResult.skipped(unresolved.failure))
-    throw unresolved
+    return Result.succeed({ ...input, url, body, poisoned: input.poisoned || replies.gaveObjects })
+  } catch (error) {
+    if (error instanceof Unresolved) return Result.fail(error.result)
+    throw error
   }
 }
 
 class Unresolved {
-  readonly failure: Failure
-  constructor(reference: Reference.Reference, why: string) {
-    this.failure = failure("UNRESOLVED_REFERENCE", `Not run: ${Reference.toText(reference)} ${why}`)
+  readonly result: OperationResult
+  constructor(result: OperationResult) {
+    this.result = result
+  }
+}
+
+const unresolved = (reference: Reference.Reference, why: string): Unresolved => {
+  const error = failure("UNRESOLVED_REFERENCE", `Not run: ${Reference.toText(reference)} ${why}`)
+  return new Unresolved(OperationResult.skipped(error))
+}
+
+const tooLarge = (limit: number): Unresolved => {
+  const error = failure("PAYLOAD_TOO_LARGE", `References bring more than the ${limit} bytes that are allowed`)
+  return new Unresolved(OperationResult.refused(error))
+}
+
+/** The replies of one batch as references look into them: parsed and measured once, however many do. */
+class Roots {
+  private readonly roots = new Map<Operation, unknown>()
+  private readonly sizes = new WeakMap<object, number>()
+
+  of(operation: Operation): unknown {
+    if (!this.roots.has(operation)) this.roots.set(operation, readRoot(operation))
+    return this.roots.get(operation)
+  }
+
+  sizeOf(value: unknown): number {
+    if (typeof value !== "object" || value === null) return String(value).length
+    const size = this.sizes.get(value) ?? Json.byteLength(value)
+    this.sizes.set(value, size)
+    return size
   }
 }
 
 /** The replies that the references of one operation may look into. */
 class Replies {
-  private readonly roots = new Map<string, unknown>()
+  /** Whether the body holds parts of replies, which nobody has inspected, and which other requests may be given too. */
+  gaveObjects = false
+  private readonly roots: Roots
+  private readonly limit: number
+  private room: number
   private readonly names: Reference.Names
   private readonly operations: ReadonlyMap<string, Operation>
 
-  constructor({ dependsOn }: Operation<SubRequest>) {
+  constructor({ dependsOn }: Operation<SubRequest>, roots: Roots, limit: number) {
+    this.roots = roots
+    this.limit = limit
+    this.room = limit
     this.operations = new Map(dependsOn.map(({ operation }) => [operation.id!, operation]))
     this.names = Reference.names(new Set(this.operations.keys()))
   }
@@ -127,7 +171,11 @@ class Replies {
     const template = Reference.parse(text, this.names)
     if (template === undefined) return text
     const [only] = template
-    if (template.length === 1 && only !== undefined && typeof only !== "string") return this.valueOf(only)
+    if (template.length === 1 && only !== undefined && typeof only !== "string") {
+      const value = this.valueOf(only)
+      if (typeof value === "object" && value !== null) this.gaveObjects = true
+      return value
+    }
     return template
       .map((part) => {
         if (typeof part === "string") return part
@@ -138,14 +186,11 @@ class Replies {
   }
 
   private valueOf(reference: Reference.Reference): unknown {
-    const found = Reference.follow(this.rootOf(reference.id), reference.path)
-    if (Result.isSuccess(found)) return found.success
-    throw new Unresolved(reference, `does not exist: there is no "${found.failure}"`)
-  }
-
-  private rootOf(id: string): unknown {
-    if (!this.roots.has(id)) this.roots.set(id, readRoot(this.operations.get(id)!))
-    return this.roots.get(id)
+    const found = Reference.follow(this.roots.of(this.operations.get(reference.id)!), reference.path)
+    if (Result.isFailure(found)) throw unresolved(reference, `does not exist: there is no "${found.failure}"`)
+    this.room -= this.roots.sizeOf(found.success)
+    if (this.room < 0) throw tooLarge(this.limit)
+    return found.success
   }
 }
 
@@ -168,16 +213,16 @@ const readBody = (type: string | ReadonlyArray<string> | undefined, text: string
 
 const encodeForUrl = (reference: Reference.Reference, value: unknown): string => {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    throw new Unresolved(reference, "is neither a string, a number nor a boolean, as a url needs it")
+    throw unresolved(reference, "is neither a string, a number nor a boolean, as a url needs it")
   }
   const text = String(value)
   if (text === "" || text === "." || text === "..") {
-    throw new Unresolved(reference, `is ${JSON.stringify(text)}, which cannot stand in a url`)
+    throw unresolved(reference, `is ${JSON.stringify(text)}, which cannot stand in a url`)
   }
   try {
     return encodeURIComponent(text)
   } catch {
-    throw new Unresolved(reference, "is not well-formed Unicode, as a url needs it")
+    throw unresolved(reference, "is not well-formed Unicode, as a url needs it")
   }
 }
 

@@ -163,11 +163,12 @@ export const createBatch = <Request = unknown>(
     },
     requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       const rules = HeaderRules.make(headers)
+      const operationBytes = own.limits?.operationBytes ?? shared.limits.operationBytes
       const makeCodec = (keyed: boolean) => JsonBatch.make({ headers: rules, keyed, exposeHeaders, contentType })
       return endpoint(
         "requests",
         makeCodec,
-        (batch) => SubRequests.make({ send, rules, requireTransaction }, batch),
+        (batch) => SubRequests.make({ send, rules, requireTransaction, operationBytes }, batch),
         own,
       )
     },

@@ -195,6 +195,60 @@ describe("a reference in a body", () => {
   })
 })
 
+describe("a reference to much", () => {
+  const large: Host = ({ url }) =>
+    url === "/users" ? { json: { text: "x".repeat(200_000), list: ["y".repeat(200_000)] } } : { json: {} }
+  const many = (reference: string, count: number) => Array.from({ length: count }, () => reference)
+
+  it.each(["@{a.body.text}", "@{a.body.list}", "@{a.body}", "and @{a.body.list.0}"])(
+    "%s is refused once it brings more bytes than an operation may have",
+    async (reference) => {
+      const requests = [
+        first,
+        { id: "b", method: "PUT", url: "/few", body: many(reference, 2) },
+        { id: "c", method: "PUT", url: "/many", body: many(reference, 50_000) },
+      ]
+      const { codes, seen, results } = await run(requests, large)
+      expect(codes).toEqual([undefined, undefined, "PAYLOAD_TOO_LARGE"])
+      expect(results[2]!.status).toBe(413)
+      expect(seen.has("/many")).toBe(false)
+    },
+  )
+
+  it("is refused in a url too", async () => {
+    const url = `/x?${"q=@{a.body.text}&".repeat(6)}`
+    expect((await run([first, { id: "b", method: "GET", url }], large)).codes).toEqual([undefined, "PAYLOAD_TOO_LARGE"])
+  })
+
+  it("costs no more where a thousand requests look into it", async () => {
+    const json = Array.from({ length: 100_000 }, (_, index) => ({ id: index, name: `user ${index}` }))
+    const requests = Array.from({ length: 999 }, (_, at) => ({
+      id: String(at),
+      method: "GET",
+      url: `/u/@{a.body.${at}.id}`,
+    }))
+    const startedAt = performance.now()
+    const { seen } = await run([first, ...requests], ({ url }) => (url === "/users" ? { json } : {}))
+    expect(seen.size).toBe(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+  })
+
+  it("is never shared between the hosts of two requests, nor handed over before the host's own parser saw it", async () => {
+    const requests = [
+      first,
+      ...["b", "c"].map((id) => ({ id, method: "PUT", url: `/${id}`, body: { copy: "@{a.body.list}" } })),
+    ]
+    const { seen } = await run(requests, large)
+    expect([seen.get("/b")!.json, seen.get("/c")!.json]).toEqual([undefined, undefined])
+    expect(seen.get("/b")!.body).toBe(seen.get("/c")!.body)
+    const { seen: scalars } = await run(
+      [first, { id: "b", method: "PUT", url: "/b", body: { age: "@{a.body.age}" } }],
+      reply,
+    )
+    expect(scalars.get("/b")!.json).toEqual({ age: 42 })
+  })
+})
+
 describe("what the host is sent", () => {
   const sent = async (request: object, given: Given = {}) => {
     const { seen } = await run([{ id: "a", method: "POST", url: "/x", ...request }], () => ({ json: {} }), given)
