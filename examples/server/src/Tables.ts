@@ -1,7 +1,7 @@
 /**
  * The database schema, the same on every dialect.
  */
-import type { OpenedDatabase } from "@multistatus/store-sql"
+import { migrate as migrateStore, type OpenedDatabase } from "@multistatus/store-sql"
 import { type Generated, sql } from "kysely"
 
 /**
@@ -12,8 +12,9 @@ import { type Generated, sql } from "kysely"
  */
 export interface Tables {
   readonly users: {
-    /** Order of creation. */
     readonly seq: Generated<number>
+    /** Order of creation: microseconds since 1970, later ones later. */
+    readonly created: number
     readonly id: string
     readonly name: string
     readonly email: string | null
@@ -25,7 +26,7 @@ export interface Tables {
 }
 
 /**
- * Creates the tables where they are missing.
+ * Creates the tables, and what the store keeps in the database, where they are missing.
  *
  * **Details** Servers that start on one PostgreSQL database at once take turns.
  *
@@ -33,20 +34,25 @@ export interface Tables {
  * @since 0.1.0
  */
 export const migrate = async ({ db, dialect }: OpenedDatabase<Tables>): Promise<void> => {
-  const { seq, text, longText, suffix } = types[dialect]
+  await migrateStore(db, dialect)
+  const { seq, text, longText, index, suffix } = types[dialect]
   await db.transaction().execute(async (transaction) => {
     if (dialect === "postgres")
       await sql`select pg_advisory_xact_lock(hashtext('multistatus example'))`.execute(transaction)
     await sql`
       create table if not exists users (
         seq ${seq},
+        created bigint not null,
         id ${text} not null unique,
         name ${text} not null,
         email ${text},
         email_key ${text} unique,
         attributes ${longText} not null
+        ${index}
       ) ${suffix}
     `.execute(transaction)
+    if (dialect === "mysql") return
+    await sql`create index if not exists users_created on users (created)`.execute(transaction)
   })
 }
 
@@ -54,6 +60,7 @@ const postgres = {
   seq: sql`bigint generated always as identity primary key`,
   text: sql`text`,
   longText: sql`text`,
+  index: sql``,
   suffix: sql``,
 }
 
@@ -65,6 +72,8 @@ const types = {
     seq: sql`bigint auto_increment primary key`,
     text: sql`varchar(320)`,
     longText: sql`longtext`,
+    // MySQL cannot create an index only where it is missing, but with the table it can.
+    index: sql`, key users_created (created)`,
     // The default collations would take ids and emails that differ in case or accents for the same.
     suffix: sql`character set utf8mb4 collate utf8mb4_bin`,
   },

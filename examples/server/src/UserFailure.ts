@@ -39,7 +39,11 @@ export const userNotFound = (id: string): UserFailure => ({ code: "NOT_FOUND", m
  * @category constructors
  * @since 0.1.0
  */
-export const emailTaken: UserFailure = { code: "DUPLICATE", field: "email", message: "Email already exists" }
+export const emailTaken = {
+  code: "DUPLICATE",
+  field: "email",
+  message: "Email already exists",
+} as const satisfies UserFailure
 
 /**
  * The input is wrong: the first fault, and all of them when there are several.

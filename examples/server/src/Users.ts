@@ -3,7 +3,15 @@
  */
 import { randomUUID } from "node:crypto"
 
-import { type DatabaseDialect, joinTransactions } from "@multistatus/store-sql"
+import { type Failure, failure, isFailure } from "@multistatus/core"
+import {
+  type DatabaseDialect,
+  deleteMany,
+  insertMany,
+  joinTransactions,
+  updateMany,
+  type Violation,
+} from "@multistatus/store-sql"
 import type { Kysely, Selectable } from "kysely"
 
 import type { Tables } from "./Tables.ts"
@@ -23,10 +31,7 @@ export interface User {
   readonly [member: string]: unknown
 }
 
-type Row = Omit<Selectable<Tables["users"]>, "seq">
-
-// Five parameters a row, and SQLite takes 32,766 of them in one statement; the others take twice as many.
-const rowsPerStatement = 6500
+type Row = Omit<Selectable<Tables["users"]>, "seq" | "created">
 
 /**
  * The users of one database, or of one transaction on it.
@@ -53,27 +58,23 @@ export class Users {
 
   /** Stores a user under an id of its own. */
   async create(input: NewUser): Promise<User> {
-    const row = toRow(`u_${randomUUID().replaceAll("-", "")}`, input)
-    await refusingDuplicates(this.db.insertInto("users").values(row).execute())
+    const row = toRow(newId(), input)
+    await refusingDuplicates(
+      this.db
+        .insertInto("users")
+        .values({ ...row, created: createdNow() })
+        .execute(),
+    )
     return toUser(row)
   }
 
-  /**
-   * Stores users with one statement and answers in their order, or stores none of them.
-   *
-   * Beyond 6,500 rows it takes several statements in one transaction. An email that is taken rejects the whole call
-   * and does not tell whose it was.
-   */
-  async createMany(inputs: ReadonlyArray<NewUser>): Promise<ReadonlyArray<User>> {
-    const rows = inputs.map((input) => toRow(`u_${randomUUID().replaceAll("-", "")}`, input))
-    const insert = async (db: Kysely<Tables>) => {
-      for (let from = 0; from < rows.length; from += rowsPerStatement) {
-        const values = rows.slice(from, from + rowsPerStatement)
-        await refusingDuplicates(db.insertInto("users").values(values).execute())
-      }
-    }
-    await (rows.length > rowsPerStatement ? this.#transaction(insert) : insert(this.db))
-    return rows.map(toUser)
+  /** Stores users with one statement; each is stored, or answered with why it is not, apart from the others. */
+  async createMany(inputs: ReadonlyArray<NewUser>): Promise<ReadonlyArray<User | Failure>> {
+    const rows = inputs.map((input) => toRow(newId(), input))
+    // Rows are not stored in the order they are given in, so the order of creation is not left to the database.
+    const created = rows.map((row) => ({ ...row, created: createdNow() }))
+    const outcomes = await insertMany(this.db, "users", created, { describe: duplicateEmail })
+    return outcomes.map((outcome, index) => (isFailure(outcome) ? outcome : toUser(rows[index]!)))
   }
 
   /** The user with this id. */
@@ -83,7 +84,13 @@ export class Users {
 
   /** The first users in the order of their creation. */
   async list(limit: number): Promise<ReadonlyArray<User>> {
-    const rows = await this.db.selectFrom("users").select(columns).orderBy("seq").limit(limit).execute()
+    const rows = await this.db
+      .selectFrom("users")
+      .select(columns)
+      .orderBy("created")
+      .orderBy("seq")
+      .limit(limit)
+      .execute()
     return rows.map(toUser)
   }
 
@@ -95,6 +102,33 @@ export class Users {
       await refusingDuplicates(db.updateTable("users").set(row).where("id", "=", id).execute())
       return toUser(row)
     })
+  }
+
+  /** Changes users with one statement; each is changed, or answered with why it is not, apart from the others. */
+  async updateMany(
+    changes: ReadonlyArray<{ readonly id: string; readonly patch: UserPatch }>,
+  ): Promise<ReadonlyArray<User | Failure>> {
+    const update = async (db: Kysely<Tables>, attributes: ReadonlyMap<string, string>) => {
+      const rows = changes.map(({ id, patch }) => ({ key: asKey(id), set: toChange(patch, attributes.get(id)) }))
+      const outcomes = await updateMany(db, "users", rows, { returning: columns, describe: duplicateEmail })
+      return outcomes.map((outcome, index) =>
+        isFailure(outcome) ? named(outcome, changes[index]!.id) : toUser(outcome),
+      )
+    }
+    // Other members are stored as one text, which a patch has to be merged into.
+    const merged = changes.filter(({ patch }) => hasAttributes(patch)).map(({ id }) => asKey(id))
+    if (merged.length === 0) return update(this.db, new Map())
+    return this.#transaction(async (db) => {
+      const query = db.selectFrom("users").select(["id", "attributes"]).where("id", "in", merged).orderBy("id")
+      const rows = await (this.dialect === "sqlite" ? query : query.forUpdate()).execute()
+      return update(db, new Map(rows.map(({ id, attributes }) => [id, attributes])))
+    })
+  }
+
+  /** Removes users with one statement; each is removed, or answered with why it is not, apart from the others. */
+  async removeMany(ids: ReadonlyArray<string>): Promise<ReadonlyArray<{ readonly id: string } | Failure>> {
+    const outcomes = await deleteMany(this.db, "users", ids.map(asKey))
+    return outcomes.map((outcome, index) => (isFailure(outcome) ? named(outcome, ids[index]!) : { id: ids[index]! }))
   }
 
   /** Removes the user with this id. */
@@ -117,6 +151,12 @@ export class Users {
   }
 }
 
+let lastCreated = 0
+
+const createdNow = (): number => (lastCreated = Math.max(lastCreated + 1, Date.now() * 1000))
+
+const newId = (): string => `u_${randomUUID().replaceAll("-", "")}`
+
 const columns = ["id", "name", "email", "email_key", "attributes"] as const
 
 const toRow = (id: string, { id: _, name, email, ...attributes }: NewUser): Row => ({
@@ -126,6 +166,23 @@ const toRow = (id: string, { id: _, name, email, ...attributes }: NewUser): Row 
   email_key: email?.toLowerCase() ?? null,
   attributes: JSON.stringify(attributes),
 })
+
+const hasAttributes = ({ id: _, name: _name, email: _email, ...attributes }: UserPatch): boolean =>
+  Object.keys(attributes).length > 0
+
+const toChange = ({ id: _, name, email, ...attributes }: UserPatch, stored = "{}") => ({
+  name,
+  ...(email !== undefined && { email, email_key: email?.toLowerCase() ?? null }),
+  ...(Object.keys(attributes).length > 0 && {
+    attributes: JSON.stringify({ ...(JSON.parse(stored) as object), ...attributes }),
+  }),
+})
+
+const duplicateEmail = ({ kind, column }: Violation): Failure | undefined =>
+  kind === "unique" && column === "email_key" ? failure(emailTaken.code, emailTaken.message, emailTaken) : undefined
+
+const named = (outcome: Failure, id: string): Failure =>
+  outcome.code === "NOT_FOUND" ? failure("NOT_FOUND", userNotFound(id).message) : outcome
 
 const toUser = ({ id, name, email, attributes }: Row): User => ({
   id,

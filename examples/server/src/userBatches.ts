@@ -32,8 +32,15 @@ export const userResource = (users: Users): Resource =>
       run: (user) => users.create(user),
       runMany: (items) => users.createMany(items.map(({ input }) => input)),
     },
-    update: { input: UserPatch, run: (patch, { id }) => users.update(id, patch) },
-    delete: { run: (_, { id }) => users.remove(id) },
+    update: {
+      input: UserPatch,
+      run: (patch, { id }) => users.update(id, patch),
+      runMany: (items) => users.updateMany(items.map(({ id, input }) => ({ id, patch: input }))),
+    },
+    delete: {
+      run: (_, { id }) => users.remove(id),
+      runMany: (items) => users.removeMany(items.map(({ id }) => id)),
+    },
     sleep: {
       identified: false,
       input: z.object({ ms: z.int().min(0).max(600_000) }),
