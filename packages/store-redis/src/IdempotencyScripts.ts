@@ -1,0 +1,172 @@
+/**
+ * The Lua scripts of the idempotency store, and what they write.
+ *
+ * **Details** A record is one string: a head of 110 characters, then the journal or the result.
+ *
+ * | characters | |
+ * |---|---|
+ * | 1 | state: `P` pending, `H` held, `D` done, `R` released |
+ * | 2–9 | fence |
+ * | 10–31 | owner; dots where it is nobody's any more |
+ * | 32–74 | fingerprint |
+ * | 75–87 | when the lease ends, in milliseconds since 1970 |
+ * | 88–100 | when the record is over: Redis expires it then, but a test has clocks of its own |
+ * | 101–110 | length of the journal in UTF-16 code units, which Lua, counting bytes, could not know |
+ *
+ * A head that is damaged claims nothing: its fingerprint or its owner differs, or the script fails.
+ *
+ * @since 0.1.0
+ */
+
+/** @category models @since 0.1.0 */
+export interface IdempotencyScripts {
+  readonly acquire: string
+  readonly settle: string
+  readonly peek: string
+  readonly resolve: string
+}
+
+const clock = `local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local sub = string.sub
+local nothing = '0000000000'
+local function stamp(lease, over) return string.format('%013d%013d', lease, over) end
+local function isOver(record)
+  local over = tonumber(sub(record, 88, 100))
+  return over and over <= now
+end
+`
+
+/** What `acquire` answers, by number. */
+export const acquired = ["fresh", "taken-over", "mine", "replay", "in-progress", "mismatch", "indeterminate"] as const
+
+// ARGV: now or '', owner, lease, pending TTL; for each key its mode and fingerprint as one.
+// Answers {position, number in acquired, fence or time left, text} for every key that is not fresh with the fence 1.
+const acquire = `${clock}
+local owner, lease, ttl = ARGV[2], ARGV[3], ARGV[4]
+local times = stamp(now + lease, now + ttl)
+local out = {}
+local function answer(...) out[#out + 1] = {...} end
+for i, key in ipairs(KEYS) do
+  local mode, fingerprint = sub(ARGV[4 + i], 1, 1), sub(ARGV[4 + i], 2)
+  local function claim(fence, units, journal, condition)
+    local record = mode .. string.format('%08d', fence) .. owner .. fingerprint .. times .. units .. journal
+    if condition then return redis.call('SET', key, record, 'PX', ttl, condition) end
+    return redis.call('SET', key, record, 'PX', ttl)
+  end
+  if not claim(1, nothing, '', 'NX') then
+    local record = redis.call('GET', key)
+    local state, fence = sub(record, 1, 1), tonumber(sub(record, 2, 9))
+    if isOver(record) then
+      claim(1, nothing, '')
+    elseif state == 'R' then
+      claim(fence + 1, nothing, '')
+      answer(i, 0, fence + 1)
+    elseif sub(record, 32, 74) ~= fingerprint then
+      answer(i, 5)
+    elseif state == 'D' then
+      answer(i, 3, 0, sub(record, 111))
+    elseif sub(record, 10, 31) == owner then
+      redis.call('SETRANGE', key, 74, times)
+      redis.call('PEXPIRE', key, ttl)
+      answer(i, 2, fence, sub(record, 111))
+    else
+      local left = tonumber(sub(record, 75, 87)) - now
+      if left > 0 then
+        answer(i, 4, left)
+      elseif state == 'H' then
+        answer(i, 6)
+      else
+        claim(fence + 1, sub(record, 101, 110), sub(record, 111))
+        answer(i, 1, fence + 1, sub(record, 111))
+      end
+    end
+  end
+end
+return out`
+
+/** What `settle` answers, by number. */
+export const settled = ["applied", "already", "recreated", "refused"] as const
+
+// ARGV: now or '', owner, lease, pending TTL, result TTL; for each key what to do, the fingerprint and a text.
+// To do: C complete, R release, E extend, A<at>:<units of the text> append. Answers a number in settled for each key.
+const settle = `${clock}
+local owner, lease, ttl, resultTtl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local extended = stamp(now + lease, now + ttl)
+local function append(key, todo, units, text)
+  local at, length = string.match(todo, '^A(%d+):(%d+)$')
+  local done = at + length
+  if tonumber(units) == done and (text == '' or redis.call('GETRANGE', key, -#text, -1) == text) then
+    return 1, units
+  end
+  if tonumber(units) ~= tonumber(at) then return 3, units end
+  redis.call('APPEND', key, text)
+  return 0, string.format('%010d', done)
+end
+local function apply(key, todo, head, text)
+  if todo == 'C' then
+    redis.call('SET', key, 'D' .. sub(head, 2, 74) .. stamp(now, now + resultTtl) .. nothing .. text, 'PX', resultTtl)
+    return 0
+  elseif todo == 'R' then
+    redis.call('SET', key, 'R' .. sub(head, 2, 74) .. stamp(now, now + ttl) .. nothing, 'PX', ttl)
+    return 0
+  end
+  local answer, units = 0, sub(head, 101, 110)
+  if todo ~= 'E' then answer, units = append(key, todo, units, text) end
+  if answer ~= 3 then
+    redis.call('SETRANGE', key, 74, extended .. units)
+    redis.call('PEXPIRE', key, ttl)
+  end
+  return answer
+end
+local out = {}
+for i, key in ipairs(KEYS) do
+  local todo, fingerprint, text = ARGV[3 + 3 * i], ARGV[4 + 3 * i], ARGV[5 + 3 * i]
+  local head = redis.call('GETRANGE', key, 0, 109)
+  local state = sub(head, 1, 1)
+  if head == '' or isOver(head) then
+    if todo == 'C' then
+      apply(key, todo, 'D00000001' .. owner .. fingerprint, text)
+      out[i] = 2
+    elseif todo == 'R' then
+      out[i] = 1
+    else
+      out[i] = 3
+    end
+  elseif sub(head, 10, 31) ~= owner then
+    out[i] = 3
+  elseif state == 'D' then
+    out[i] = todo == 'C' and 1 or 3
+  elseif state == 'R' then
+    out[i] = todo == 'R' and 1 or 3
+  else
+    out[i] = apply(key, todo, head, text)
+  end
+end
+return out`
+
+// ARGV: now or ''. Answers {state, fence, time left of the lease}, or nothing.
+const peek = `${clock}
+local head = redis.call('GETRANGE', KEYS[1], 0, 109)
+if head == '' or isOver(head) then return false end
+return {sub(head, 1, 1), tonumber(sub(head, 2, 9)), tonumber(sub(head, 75, 87)) - now}`
+
+// ARGV: now or '', result TTL or '' to forget, result. Answers whether it was indeterminate.
+const resolve = `${clock}
+local ttl, result = ARGV[2], ARGV[3]
+local head = redis.call('GETRANGE', KEYS[1], 0, 109)
+if sub(head, 1, 1) ~= 'H' or isOver(head) or tonumber(sub(head, 75, 87)) > now then return 0 end
+local nobodys = sub(head, 2, 9) .. string.rep('.', 22) .. sub(head, 32, 74)
+if ttl == '' then
+  local over = tonumber(sub(head, 88, 100))
+  redis.call('SET', KEYS[1], 'R' .. nobodys .. stamp(now, over) .. nothing, 'KEEPTTL')
+else
+  redis.call('SET', KEYS[1], 'D' .. nobodys .. stamp(now, now + ttl) .. nothing .. result, 'PX', ttl)
+end
+return 1`
+
+/** @category constructors @since 0.1.0 */
+export const idempotencyScripts: IdempotencyScripts = { acquire, settle, peek, resolve }
