@@ -108,6 +108,8 @@ const missingId = (): OperationResult =>
 
 const validate = (schema: StandardSchemaV1, operation: Operation, onDefect: OnDefect): Promise<void> | undefined => {
   const apply = (outcome: StandardSchemaV1.Result<unknown>) => {
+    // It came too late: the operation has been skipped meanwhile.
+    if (operation.result !== undefined) return
     if (outcome.issues === undefined) operation.input = outcome.value
     else operation.result = OperationResult.refused(validationFailure(outcome.issues))
   }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Batch, tally } from "../domain/Batch.ts"
 import type { BatchError } from "../domain/BatchError.ts"
-import { type Failure, internalFailure, isFailure } from "../domain/Failure.ts"
+import { type Failure, failure, internalFailure, isFailure } from "../domain/Failure.ts"
 import type { Limits } from "../domain/Limits.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
@@ -110,7 +110,12 @@ export class BatchEngine extends Context.Service<
                 idempotencyKey,
               })
         if (dispatcher.prepare !== undefined) {
-          yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect))
+          yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect)).pipe(
+            Effect.timeoutOrElse({
+              duration: limits.deadlineMs,
+              orElse: () => Effect.sync(() => skipUnprepared(batch.operations)),
+            }),
+          )
         }
         const plan = yield* Effect.fromResult(
           planner(batch, { concurrency, coalesces: dispatcher.coalesces, transactionSize }),
@@ -133,6 +138,12 @@ export class BatchEngine extends Context.Service<
   )
 
   static readonly layer: Layer.Layer<BatchEngine> = Layer.provide(BatchEngine.layerNoDeps, Executor.layer)
+}
+
+// What nobody has validated must not run, however little time is left.
+const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
+  const late = failure("DEADLINE_EXCEEDED", "The time for the batch was over", { retryable: true })
+  for (const operation of operations) operation.result ??= OperationResult.skipped(late)
 }
 
 // Failures that were thrown are failures; the rest is reported in full, and answered without a word of it.

@@ -52,15 +52,18 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
       const handlers = new Handlers(dispatcher, options, fiber)
+      // A clock may find that no time at all is over before it has answered how to stop waiting.
+      let stopWaiting = () => {}
       const pool = makePool(plan, handlers, options, () => {
         stopWaiting()
         options.gone?.removeEventListener("abort", onGone)
         resume(Effect.void)
       })
       const onGone = () => pool.cancel()
-      const stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
+      stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
       options.gone?.addEventListener("abort", onGone)
       if (options.gone?.aborted === true) pool.cancel()
+      else if (options.deadlineMs <= 0) pool.deadline()
       else pool.pull()
       return Effect.sync(() => pool.deadline())
     }),

@@ -102,6 +102,17 @@ describe("the deadline of a batch", () => {
     }),
   )
 
+  it.effect("that is over already lets nothing begin", () =>
+    Effect.gen(function* () {
+      const all = operations(2)
+      let ran = 0
+      yield* execute(all, { run: () => (ran++, good) }, { deadlineMs: 0 })
+      yield* TestClock.withLive(execute(all, { run: () => (ran++, good) }, { deadlineMs: 0 }))
+      expect(endings(all)).toEqual(["skipped DEADLINE_EXCEEDED", "skipped DEADLINE_EXCEEDED"])
+      expect(ran).toBe(0)
+    }),
+  )
+
   it.effect("is no longer waited for when all have ended", () =>
     Effect.gen(function* () {
       const all = operations(3)
