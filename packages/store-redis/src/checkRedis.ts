@@ -7,7 +7,7 @@ import type { Cluster, Redis } from "ioredis"
 import { once } from "node:events"
 import { isCluster } from "./RedisScript.ts"
 
-/** @category models @since 0.1.0 */
+/** How long a server is waited for, and who is warned. @category models @since 0.1.0 */
 export interface CheckRedisOptions {
   /** Called with each warning. Default: `process.emitWarning`. */
   readonly warn?: ((message: string) => void) | undefined

@@ -17,7 +17,7 @@ import type { Cluster, Redis } from "ioredis"
 import { acquired, type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
 import { isCluster, makeRedisScript, runRedisScript } from "./RedisScript.ts"
 
-/** @category models @since 0.1.0 */
+/** How records are named. @category models @since 0.1.0 */
 export interface RedisIdempotencyOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined

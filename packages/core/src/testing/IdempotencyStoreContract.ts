@@ -30,7 +30,7 @@ import { transactions } from "./IdempotencyStoreContractTransactions.ts"
 export type { Backend } from "./IdempotencyStoreContractFixture.ts"
 export { check, compare, outcomes, type RunOptions } from "./IdempotencyStoreContractRuns.ts"
 
-/** @category models @since 0.1.0 */
+/** What a store can do beyond what every store must. @category models @since 0.1.0 */
 export interface Capabilities {
   /** Whether `purge` removes records; false for a store that forgets by itself. Default true. */
   readonly purges?: boolean | undefined
@@ -38,7 +38,7 @@ export interface Capabilities {
   readonly transactional?: boolean | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** How a store is put to the test. @category models @since 0.1.0 */
 export interface SuiteOptions extends RunOptions {
   /** How time passes for the store's own clock. Default: by waiting. */
   readonly advance?: ((ms: number) => Promise<unknown>) | undefined

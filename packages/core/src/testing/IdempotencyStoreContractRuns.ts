@@ -9,7 +9,7 @@ import type { IdempotencyStore } from "../ports/IdempotencyStore.ts"
 import { type Command, command, Script } from "./IdempotencyStoreContractCommands.ts"
 import { type Backend, purgeAll, visible } from "./IdempotencyStoreContractFixture.ts"
 
-/** @category models @since 0.1.0 */
+/** How a run of random commands is carried out. @category models @since 0.1.0 */
 export interface RunOptions {
   /** How many commands are carried out, about. Default 20,000. */
   readonly commands?: number | undefined
@@ -21,7 +21,12 @@ export interface RunOptions {
 
 const runLength = 60
 
-/** Everything that may become of a call: a run of many commands comes across all of it. */
+/**
+ * Everything that may become of a call: a run of many commands comes across all of it.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const outcomes: ReadonlyArray<string> = [
   "fresh",
   "taken-over",
