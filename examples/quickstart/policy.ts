@@ -23,7 +23,7 @@ export const officeHours = ({ open, smallBatch }: OfficeHoursOptions): BatchPoli
       }
       for (const operation of batch.operations) {
         if (operation.action !== "archive") continue
-        operation.result ??= OperationResult.error(failure("FORBIDDEN", "Archiving waits for office hours"))
+        operation.result ??= OperationResult.refused(failure("FORBIDDEN", "Archiving waits for office hours"))
       }
       return Effect.void
     }),
