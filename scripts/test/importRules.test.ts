@@ -51,7 +51,7 @@ interface Rule {
   readonly forbidden: ReadonlyArray<string>
 }
 
-const layers = ["domain", "ports", "policies", "codecs", "dispatchers", "engine", "edge", "testing"]
+const layers = ["domain", "ports", "policies", "stores", "codecs", "dispatchers", "engine", "edge", "testing"]
 const core = (layer: string, options: Omit<Rule, "from"> & { readonly layers: ReadonlyArray<string> }): Rule => ({
   from: `packages/core/src/${layer}/Noun.ts`,
   allowed: [
@@ -93,6 +93,11 @@ const rules: ReadonlyArray<Rule> = [
     allowed: [],
     forbidden: [...unstable, ...runners, standardSchema],
   }),
+  core("stores", {
+    layers: ["stores", "ports", "domain"],
+    allowed: [],
+    forbidden: [...unstable, ...runners, standardSchema],
+  }),
   core("codecs", {
     layers: ["codecs", "ports", "domain"],
     allowed: [standardSchema],
@@ -109,7 +114,7 @@ const rules: ReadonlyArray<Rule> = [
     forbidden: [...unstable, ...runners],
   }),
   core("edge", {
-    layers: ["edge", "engine", "codecs", "dispatchers", "policies", "ports", "domain"],
+    layers: ["edge", "engine", "codecs", "dispatchers", "policies", "stores", "ports", "domain"],
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners, "effect/http/HttpRouter"],
   }),
