@@ -38,7 +38,10 @@ export const userResource = (users: Users): Resource =>
       runMany: (items) => users.updateMany(items.map(({ id, input }) => ({ id, patch: input }))),
     },
     delete: {
-      run: (_, { id }) => users.remove(id),
+      run: async (_, { id }) => {
+        await users.remove(id)
+        return { id }
+      },
       runMany: (items) => users.removeMany(items.map(({ id }) => id)),
     },
     sleep: {
