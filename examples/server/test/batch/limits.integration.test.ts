@@ -176,7 +176,7 @@ describe("large bodies", () => {
 })
 
 describe("time and concurrency", () => {
-  const both = onBoth({ DEADLINE_MS: "400", CONCURRENCY: "2" })
+  const both = onBoth({ DEADLINE_MS: "800", CONCURRENCY: "2" })
   const sleep = (ms: number) => ({ action: "sleep", data: { ms } })
 
   const timed = async <A>(run: () => Promise<A>): Promise<readonly [A, number]> => {
@@ -186,10 +186,10 @@ describe("time and concurrency", () => {
 
   it("let so many operations run at once", () =>
     both(async (api) => {
-      const [answer, ms] = await timed(() => api.operations(Array.from({ length: 5 }, () => sleep(100))))
+      const [answer, ms] = await timed(() => api.operations(Array.from({ length: 8 }, () => sleep(100))))
       expect(answer.status).toBe(200)
-      expect(ms).toBeGreaterThan(290)
-      expect(ms).toBeLessThan(480)
+      // One at a time, they would take as long as the deadline; more than two, less than this.
+      expect(ms).toBeGreaterThan(390)
       const slow = ["a", "b", "c", "d"].map((id) => ({ id, method: "GET", url: "/api/v1/slow?ms=100" }))
       const [responses, more] = await timed(() => api.requests(slow))
       expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200])
@@ -203,8 +203,8 @@ describe("time and concurrency", () => {
       const never = { action: "update", id, data: { name: "never" } }
       const operations = [sleep(100), endless, create("done"), sleep(60_000), never, { action: "nope" }]
       const [{ status, body }, ms] = await timed(() => api.operations(operations))
-      expect(ms).toBeGreaterThan(390)
-      expect(ms).toBeLessThan(1200)
+      expect(ms).toBeGreaterThan(790)
+      expect(ms).toBeLessThan(2500)
       expect(status).toBe(207)
       expect(body.results.map((result) => [result.status, result.error?.code])).toEqual([
         ["success", undefined],
@@ -225,7 +225,7 @@ describe("time and concurrency", () => {
       const post = { id: "never", method: "POST", url: "/api/v1/users", body: { name: "Nobody" } }
       const health = { id: "now", method: "GET", url: "/health" }
       const [responses, ms] = await timed(() => api.requests([health, slow("a"), slow("b"), post]))
-      expect(ms).toBeLessThan(1200)
+      expect(ms).toBeLessThan(2500)
       expect(responses.map(({ status }) => status)).toEqual([200, 504, 504, 504])
       const codes = responses.slice(1).map(({ body }) => (body as { code: string }).code)
       expect(codes).toEqual(Array.from({ length: 3 }, () => "DEADLINE_EXCEEDED"))
