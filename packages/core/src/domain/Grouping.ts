@@ -24,34 +24,69 @@ export interface Cut<Input> {
   readonly transaction: CommitGroup["transaction"]
 }
 
-/** Cuts operations into groups. @category constructors @since 0.1.0 */
+/**
+ * Cuts operations into groups.
+ *
+ * **Details** Atomicity groups and what stands between them keep request order, as far as dependencies let them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const cut = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
-  { order }: Schedule.Schedule,
-  { atomic, coalesces, adjacentOnly, transactionSize }: CutOptions,
+  { order, waits }: Schedule.Schedule,
+  options: CutOptions,
 ): ReadonlyArray<Cut<Input>> => {
   const ordered = order.map((index) => operations[index]!)
-  if (atomic) return [{ calls: cutCalls(ordered, coalesces, true), transaction: "atomic" }]
-  const named = namedGroups(ordered)
-  const groups = Array.from(named.values(), (calls): Cut<Input> => ({ calls, transaction: "atomic" }))
-  const rest = named.size === 0 ? ordered : ordered.filter(({ group }) => group === undefined)
-  const calls = cutCalls(rest, coalesces, adjacentOnly || transactionSize !== undefined)
-  if (transactionSize === undefined) for (const call of calls) groups.push({ calls: [call], transaction: "none" })
-  else groups.push(...share(calls, transactionSize))
-  return groups
+  if (options.atomic) return [{ calls: cutCalls(ordered, options.coalesces, true), transaction: "atomic" }]
+  if (ordered.every(({ group }) => group === undefined)) return cutRun(ordered, options)
+  return cutSegments(ordered, waits).flatMap((segment) =>
+    segment[0]!.group === undefined
+      ? cutRun(segment, options)
+      : [{ calls: segment.map((member) => [member]), transaction: "atomic" }],
+  )
 }
 
-const namedGroups = <Input>(
+// What was put together from both sides of an atomicity group could wait for the group, and the group for it.
+const cutSegments = <Input>(
   ordered: ReadonlyArray<Operation<Input>>,
-): ReadonlyMap<string, ReadonlyArray<Call<Input>>> => {
-  const named = new Map<string, Array<Call<Input>>>()
+  waits: Schedule.Waits,
+): ReadonlyArray<ReadonlyArray<Operation<Input>>> => {
+  const units: Array<Call<Input>> = []
+  const named = new Map<string, Call<Input>>()
   for (const operation of ordered) {
-    if (operation.group === undefined) continue
-    const members = named.get(operation.group)
-    if (members === undefined) named.set(operation.group, [[operation]])
-    else members.push([operation])
+    const { group } = operation
+    const members = group === undefined ? undefined : named.get(group)
+    if (members !== undefined) {
+      members.push(operation)
+      continue
+    }
+    const unit = [operation]
+    units.push(unit)
+    if (group !== undefined) named.set(group, unit)
   }
-  return named
+  const order = Schedule.sort(awaitedGroups(units, waits))
+  // Groups that wait for each other are refused when they are linked.
+  const sorted = order.length < units.length ? units : order.map((position) => units[position]!)
+  const segments: Array<Call<Input>> = []
+  let run: Call<Input> | undefined
+  for (const unit of sorted) {
+    const isNamed = unit[0]!.group !== undefined
+    if (run !== undefined && !isNamed) run.push(...unit)
+    else segments.push(unit)
+    run = isNamed ? undefined : segments.at(-1)
+  }
+  return segments
+}
+
+const cutRun = <Input>(
+  ordered: ReadonlyArray<Operation<Input>>,
+  { coalesces, adjacentOnly, transactionSize }: CutOptions,
+): ReadonlyArray<Cut<Input>> => {
+  const calls = cutCalls(ordered, coalesces, adjacentOnly || transactionSize !== undefined)
+  return transactionSize === undefined
+    ? calls.map((call) => ({ calls: [call], transaction: "none" }))
+    : share(calls, transactionSize)
 }
 
 const cutCalls = <Input>(
