@@ -29,9 +29,9 @@ const timeout = 30_000
 export const suite = (name: string, make: () => Promise<Subject>, capabilities: Capabilities): void => {
   let subject: Subject
   let trials = 0
-  const trial: Declare = (behaviour, run) =>
+  const trial: Declare = (behaviour: string, run) =>
     it(
-      behaviour,
+      `${behaviour}`,
       async () => {
         const prefix = `${++trials}-`
         await run({
