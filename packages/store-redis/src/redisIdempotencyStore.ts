@@ -3,21 +3,24 @@
  *
  * @since 0.1.0
  */
-import type {
-  Acquired,
-  AcquireItem,
-  IdempotencyRecord,
-  IdempotencyStore,
-  IdempotencyTimes,
-  SettleAction,
-  Settled,
-  SettleItem,
-} from "@multistatus/core"
+import type { Acquired, IdempotencyStore, Settled } from "@multistatus/core"
 import type { Cluster, Redis } from "ioredis"
-import { acquired, type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
-import { isCluster, makeRedisScript, runRedisScript } from "./RedisScript.ts"
+import { hashTag } from "./hashTag.ts"
+import {
+  acquireArguments,
+  actionArguments,
+  type Arguments,
+  claimArguments,
+  clock,
+  hash,
+  settleArguments,
+  toAcquired,
+  toRecord,
+} from "./IdempotencyMessage.ts"
+import { type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
+import { isCluster, makeRedisScript, type RedisScript, runRedisScript } from "./RedisScript.ts"
 
-/** How records are named. @category models @since 0.1.0 */
+/** @category models @since 0.1.0 */
 export interface RedisIdempotencyOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
@@ -54,134 +57,76 @@ export const redisIdempotencyStore = (
 
 /** @internal */
 export const makeStore = (client: Redis | Cluster, prefix: string, texts: IdempotencyScripts): IdempotencyStore => {
-  if (/[{}]/.test(prefix))
-    throw new Error(`The prefix ${JSON.stringify(prefix)} holds braces, which Redis takes for a tag`)
-  const scripts = {
-    acquire: makeRedisScript(texts.acquire),
-    settle: makeRedisScript(texts.settle),
-    peek: makeRedisScript(texts.peek),
-    resolve: makeRedisScript(texts.resolve),
-  }
+  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
+  const acquire = makeRedisScript(texts.acquire)
+  const settle = makeRedisScript(texts.settle)
+  const peek = makeRedisScript(texts.peek)
+  const resolve = makeRedisScript(texts.resolve)
 
-  // A hash of 256 bits in 43 characters leaves the last one sixteen values, all of them equally frequent.
-  const nameOf = (key: string): string => `${prefix}:idempotency:{${key.slice(-1)}}:${key}`
-
-  const chunksOf = <Item extends { readonly key: string }>(items: ReadonlyArray<Item>) => {
-    const positions = [...items.keys()]
-    if (!isCluster(client)) return chunked(positions)
-    return [...Map.groupBy(positions, (position) => items[position]!.key.slice(-1)).values()].flatMap(chunked)
-  }
+  const nameOf = (key: string): string => `${prefix}:idempotency:{${hashTag(key)}}:${hash(43, key)}`
 
   /** Runs a script over all items; `read` is given the positions of a chunk and what the script answered to it. */
   const run = async <Item extends { readonly key: string }>(
-    script: keyof typeof scripts,
+    script: RedisScript,
     items: ReadonlyArray<Item>,
-    common: ReadonlyArray<string | number>,
-    argsOf: (item: Item) => ReadonlyArray<string>,
+    common: Arguments,
+    argumentsOf: (item: Item) => Arguments,
     read: (positions: ReadonlyArray<number>, reply: ReadonlyArray<unknown>) => void,
   ): Promise<void> => {
     if (items.length === 0) return
-    const chunks = chunksOf(items)
+    const chunks = chunksOf(items, isCluster(client))
     const calls = chunks.map((positions) => ({
       keys: positions.map((position) => nameOf(items[position]!.key)),
-      args: [...common, ...positions.flatMap((position) => argsOf(items[position]!))],
+      args: [...common, ...positions.flatMap((position) => argumentsOf(items[position]!))],
     }))
-    const replies = await runRedisScript(client, scripts[script], calls)
+    const replies = await runRedisScript(client, script, calls)
     for (const [index, positions] of chunks.entries()) read(positions, replies[index] as ReadonlyArray<unknown>)
   }
 
-  const runOne = async (script: keyof typeof scripts, key: string, args: ReadonlyArray<string | number>) =>
-    (await runRedisScript(client, scripts[script], [{ keys: [nameOf(key)], args }]))[0]
+  const runOne = async (script: RedisScript, key: string, args: Arguments): Promise<unknown> =>
+    (await runRedisScript(client, script, [{ keys: [nameOf(key)], args }]))[0]
 
   return {
     acquire: async (items, times) => {
+      // The script is silent about those that are, which are nearly all.
       const answers: Array<Acquired> = items.map(() => ({ _tag: "fresh", fence: 1 }))
-      const common = [...timed(times), ceil(times.leaseMs), ceil(times.pendingTtlMs)]
-      await run("acquire", items, common, claimOf, (positions, reply) => {
-        for (const [position, ...answer] of reply as ReadonlyArray<[number, ...ReadonlyArray<unknown>]>) {
-          answers[positions[Number(position) - 1]!] = toAcquired(answer)
+      await run(acquire, items, acquireArguments(times), claimArguments, (positions, reply) => {
+        for (const [place, ...answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
+          answers[positions[Number(place) - 1]!] = toAcquired(answer)
         }
       })
       return answers
     },
     settle: async (items, times) => {
       const answers: Array<Settled> = []
-      const { leaseMs, pendingTtlMs, resultTtlMs } = times
-      const common = [...timed(times), ceil(leaseMs), ceil(pendingTtlMs), ceil(resultTtlMs)]
-      await run("settle", items, common, settlingOf, (positions, reply) => {
+      await run(settle, items, settleArguments(times), actionArguments, (positions, reply) => {
         for (const [index, position] of positions.entries()) answers[position] = settled[Number(reply[index])]!
       })
       return answers
     },
     peek: async (key, now) => {
-      const reply = (await runOne("peek", key, [now ?? ""])) as ReadonlyArray<unknown> | null
+      const reply = (await runOne(peek, key, clock(now))) as ReadonlyArray<unknown> | null
       return reply === null ? undefined : toRecord(reply)
     },
     resolve: async (key, decision, now) => {
-      const args = decision === "forget" ? ["", ""] : [ceil(decision.resultTtlMs), decision.result]
-      return Number(await runOne("resolve", key, [now ?? "", ...args])) === 1
+      const args = decision === "forget" ? ["", ""] : [Math.ceil(decision.resultTtlMs), decision.result]
+      return Number(await runOne(resolve, key, [...clock(now), ...args])) === 1
     },
     purge: async () => 0,
   }
+}
+
+/** Positions of items that one script takes together: on a cluster only those of one slot. */
+const chunksOf = (
+  items: ReadonlyArray<{ readonly key: string }>,
+  cluster: boolean,
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const positions = [...items.keys()]
+  if (!cluster) return chunked(positions)
+  return [...Map.groupBy(positions, (position) => hashTag(items[position]!.key)).values()].flatMap(chunked)
 }
 
 const chunked = (positions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> =>
   Array.from({ length: Math.ceil(positions.length / chunkLength) }, (_, chunk) =>
     positions.slice(chunk * chunkLength, (chunk + 1) * chunkLength),
   )
-
-const ceil = Math.ceil
-
-// Records are cut at fixed places: whatever has another length would end up in its neighbour's.
-const ofLength = (length: number, text: string): string => {
-  if (text.length === length) return text
-  throw new Error(`An owner has 22 characters and a fingerprint 43, not ${text.length}`)
-}
-
-const timed = ({ now, owner }: IdempotencyTimes): ReadonlyArray<string | number> => [now ?? "", ofLength(22, owner)]
-
-const claimOf = ({ mode, fingerprint }: AcquireItem) => [`${mode === "hold" ? "H" : "P"}${ofLength(43, fingerprint)}`]
-
-const settlingOf = ({ fingerprint, action }: SettleItem) => [...todo(action), ofLength(43, fingerprint), textOf(action)]
-
-const todo = (action: SettleAction): ReadonlyArray<string> => {
-  switch (action._tag) {
-    case "complete":
-      return ["C"]
-    case "append":
-      return [`A${action.at}:${action.chunk.length}`]
-    case "extend":
-      return ["E"]
-    case "release":
-      return ["R"]
-  }
-}
-
-const textOf = (action: SettleAction): string =>
-  action._tag === "complete" ? action.result : action._tag === "append" ? action.chunk : ""
-
-const toAcquired = ([tag, number, text]: ReadonlyArray<unknown>): Acquired => {
-  const _tag = acquired[Number(tag)]!
-  switch (_tag) {
-    case "fresh":
-      return { _tag, fence: Number(number) }
-    case "taken-over":
-    case "mine":
-      return { _tag, fence: Number(number), journal: String(text) }
-    case "replay":
-      return { _tag, result: String(text) }
-    case "in-progress":
-      return { _tag, retryAfterMs: Number(number) }
-    case "mismatch":
-    case "indeterminate":
-      return { _tag }
-  }
-}
-
-const states = { P: "pending", H: "held", D: "done", R: "released" } as const
-
-const toRecord = ([state, fence, leaseLeftMs]: ReadonlyArray<unknown>): IdempotencyRecord => ({
-  state: states[state as keyof typeof states],
-  fence: Number(fence),
-  leaseLeftMs: Number(leaseLeftMs),
-})

@@ -3,6 +3,7 @@ import { freshDatabase } from "@multistatus/test-services"
 import type { Cluster, Redis } from "ioredis"
 import { inject } from "vitest"
 import { checkRedis } from "../../src/checkRedis.ts"
+import { hashTag } from "../../src/hashTag.ts"
 import { idempotencyScripts, type IdempotencyScripts } from "../../src/IdempotencyScripts.ts"
 import { redisClient, redisCluster } from "../../src/redisClient.ts"
 import { makeStore } from "../../src/redisIdempotencyStore.ts"
@@ -24,7 +25,7 @@ const backendOf = async (connect: () => Redis | Cluster, scripts: IdempotencyScr
   return {
     store: makeStore(client, prefix, scripts),
     other: makeStore(other, prefix, scripts),
-    evict: (key: string) => client.del(`${prefix}:idempotency:{${key.slice(-1)}}:${key}`),
+    evict: (key: string) => client.del(`${prefix}:idempotency:{${hashTag(key)}}:${key}`),
     close: async () => {
       client.disconnect()
       other.disconnect()
