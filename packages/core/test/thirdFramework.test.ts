@@ -1,210 +1,60 @@
-import { AsyncLocalStorage } from "node:async_hooks"
-import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { type AddressInfo, connect } from "node:net"
-import { Readable } from "node:stream"
-import { text } from "node:stream/consumers"
-import { setTimeout as delay } from "node:timers/promises"
-import { type BatchOptions, createBatch, type Endpoint, type Send } from "@multistatus/core"
+import { createBatch, type Endpoint, type Send } from "@multistatus/core"
 import { AdapterContract } from "@multistatus/core/testing"
-import {
-  bytesOf,
-  type Exchange,
-  goneSignal,
-  isSubRequest,
-  makeExchange,
-  send,
-  writeAnswer,
-} from "@multistatus/node-exchange"
-import Koa, { type Context } from "koa"
+import { bytesOf, type Exchange, goneSignal, isSubRequest, makeExchange } from "@multistatus/node-exchange"
+import { nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
+import type { Context } from "koa"
+import { koaApplication } from "./support/koaApplication.ts"
 
-// The adapter.
-
-const koaBatch = (app: Koa, options: BatchOptions<Context>) => {
-  const batch = createBatch<Context>(options, { captureContext: () => AsyncLocalStorage.snapshot() })
-  let exchange: Exchange | undefined
-  const sendThrough: Send = (request, call, { request: outer }) => {
-    // Koa composes its middleware when it is asked for the handler, so not before the first batch.
-    exchange ??= makeExchange({ handle: app.callback() })
-    return send(exchange, request, (outer as Context).req, (abort) => call.onAbort(abort))
-  }
-  return { ...batch, requests: (own?: Parameters<typeof batch.requests>[1]) => batch.requests(sendThrough, own) }
-}
+const { batchOptions, bulkEndpoints, Fixture, operationsEndpoints, requestsOptions } = AdapterContract
 
 const answerBatch = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
-  const { req, res } = ctx
-  ctx.respond = false
-  const answer = await endpoint.handle({
-    method: ctx.method,
+  const { method, req, res } = ctx
+  const body = { _tag: "Stream", bytes: bytesOf(req) } as const
+  const request = {
+    method,
     headers: req.headers,
-    body: { _tag: "Stream", bytes: bytesOf(req) },
+    body,
     isSubRequest: isSubRequest(req),
     gone: goneSignal(res),
     native: ctx,
-  })
-  writeAnswer(req, res, answer)
-}
-
-const describeBatch = (ctx: Context, endpoint: Endpoint): void => {
-  ctx.respond = false
-  writeAnswer(ctx.req, ctx.res, endpoint.describe())
-}
-
-// The contract's application.
-
-const { Fixture, payloads } = AdapterContract
-const storage = new AsyncLocalStorage<{ readonly id: string; readonly parent: string | null }>()
-
-type Route = (ctx: Context, query: Readonly<Record<string, string>>) => unknown
-
-const answer = (ctx: Context, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void => {
-  ctx.set(headers)
-  ctx.body = body
-  ctx.status = status
-}
-
-const bodyOf = async (ctx: Context): Promise<unknown> => {
-  const sent = await text(ctx.req)
-  if (sent === "" || ctx.is("json", "+json") === false) return sent === "" ? null : sent
-  try {
-    return JSON.parse(sent) as unknown
-  } catch {
-    return ctx.throw(400, "not JSON")
   }
+  writeAnswer(req, res, await endpoint.handle(request))
 }
 
-const kinds = (fixture: AdapterContract.Fixture): Readonly<Record<string, Route>> => ({
-  text: (ctx) =>
-    ["GET", "HEAD"].includes(ctx.method)
-      ? answer(ctx, 200, payloads.text)
-      : answer(ctx, 405, "no", { allow: "GET, HEAD" }),
-  html: (ctx) => answer(ctx, 200, payloads.html),
-  binary: (ctx) => answer(ctx, 200, Buffer.from(payloads.binary)),
-  large: (ctx) => answer(ctx, 200, payloads.large),
-  unicode: (ctx) => answer(ctx, 200, payloads.unicode),
-  empty: (ctx) => answer(ctx, 200, ""),
-  nothing: (ctx) => answer(ctx, 204, null),
-  health: (ctx) => answer(ctx, 200, { ok: true }),
-  redirect: (ctx, { to = "/text" }) => ctx.redirect(to),
-  chunked: (ctx, { ms = "0" }) => {
-    const chunks = async function* () {
-      for (const chunk of payloads.chunks) yield await delay(Number(ms), chunk)
-    }
-    answer(ctx, 200, Readable.from(chunks()), { "content-type": "text/plain" })
-  },
-  negotiated: (ctx) => {
-    const type = ctx.accepts("html", "json")
-    if (type === false) answer(ctx, 406, "not acceptable")
-    else answer(ctx, 200, type === "html" ? payloads.html : { json: true })
-  },
-  cookies: (ctx) => answer(ctx, 200, { cookie: ctx.get("cookie") }, { "set-cookie": "seen=1; HttpOnly" }),
-  whoami: (ctx) =>
-    ctx.get("authorization") === "Bearer alice"
-      ? answer(ctx, 200, { who: "alice" })
-      : answer(ctx, 401, { error: "who are you?" }, { "www-authenticate": "Bearer" }),
-  context: async (ctx) => {
-    const store = storage.getStore()
-    await delay(2)
-    answer(ctx, 200, { ...store, kept: storage.getStore() === store })
-  },
-  slow: async (ctx, { ms, mark }) => {
-    await fixture.slow(Number(ms), mark)
-    answer(ctx, 200, { ms: Number(ms) })
-  },
-  marks: (ctx) => answer(ctx, 200, fixture.marks),
-  busy: (ctx, { ms }) => answer(ctx, 200, { done: AdapterContract.busy(Number(ms)) }),
-  limited: (ctx, { key = "" }) => answer(ctx, fixture.admit(key) ? 200 : 429, { key }),
-  "fail/sync": () => {
-    throw new Error("thrown")
-  },
-  "fail/async": () => delay(1).then(() => Promise.reject(new Error("rejected"))),
-  "fail/destroy": (ctx) => {
-    ctx.respond = false
-    ctx.res.destroy()
-  },
-  "fail/half": (ctx) => {
-    ctx.respond = false
-    ctx.res.write("half")
-    setImmediate(() => ctx.res.destroy())
-  },
-})
-
-const echo = async (ctx: Context): Promise<void> => {
-  const { connection: _, ...headers } = ctx.headers
-  const sorted = Object.fromEntries(Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)))
-  const { method, originalUrl: url, ip } = ctx
-  answer(ctx, 200, { method, url, ip, headers: sorted, body: await bodyOf(ctx) })
-}
-
-const oneItem = async (ctx: Context, fixture: AdapterContract.Fixture, id: string): Promise<void> => {
-  if (ctx.method === "DELETE") return fixture.remove(id) ? answer(ctx, 204, null) : answer(ctx, 404, "no such item")
-  const input = (await bodyOf(ctx)) as AdapterContract.ItemPatch
-  const found = ctx.method === "PUT" ? fixture.put(id, input.name!) : fixture.get(id)
-  const item = ctx.method === "PATCH" ? await fixture.patch(id, input) : found
-  if (item === undefined) return answer(ctx, 404, "no such item")
-  answer(ctx, 200, item, { etag: AdapterContract.etag(item) })
-  if (ctx.fresh) ctx.status = 304
-}
-
-const newItem = async (ctx: Context, fixture: AdapterContract.Fixture): Promise<void> => {
-  const { id, name } = ((await bodyOf(ctx)) ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof id !== "string" || typeof name !== "string") return answer(ctx, 422, { error: "not valid" })
-  answer(ctx, 201, fixture.put(id, name), { location: `/items/${encodeURIComponent(id)}` })
-}
-
-const endpointsOf = (app: Koa, { resource }: AdapterContract.Fixture): ReadonlyMap<string, Endpoint> => {
-  const batch = koaBatch(app, AdapterContract.batchOptions)
-  const { operationsEndpoints, bulkEndpoints, requestsOptions } = AdapterContract
-  return new Map<string, Endpoint>([
-    ["/batch", batch.requests(requestsOptions)],
-    ...Object.entries(operationsEndpoints).map(([path, own]) => [path, batch.operations(resource, own)] as const),
-    ...Object.entries(bulkEndpoints).map(([path, [action, own]]) => [path, batch.bulk(resource, action, own)] as const),
-  ])
-}
-
-const segmentsOf = (ctx: Context): ReadonlyArray<string> => {
-  try {
-    return ctx.path.split("/").flatMap((segment) => (segment === "" ? [] : [decodeURIComponent(segment)]))
-  } catch {
-    return ctx.throw(400, "badly encoded")
-  }
-}
-
-const makeApp = (): Koa => {
-  const app = new Koa({ proxy: true })
-  app.silent = true
+const makeApplication = () => {
   const fixture = new Fixture()
-  const endpoints = endpointsOf(app, fixture)
-  const routes = new Map(Object.entries(kinds(fixture)))
-  app.use((ctx, next) => {
-    const id = ctx.get("x-request-id") === "" ? randomUUID() : ctx.get("x-request-id")
-    return storage.run({ id, parent: storage.getStore()?.id ?? null }, next)
+  const endpoints = new Map<string, Endpoint>()
+  const app = koaApplication(fixture, async (ctx, path) => {
+    const endpoint = endpoints.get(path.replace(/\/describe$/, ""))
+    if (endpoint === undefined || ctx.method !== (path.endsWith("/describe") ? "GET" : "POST")) return false
+    ctx.respond = false
+    if (ctx.method === "POST") await answerBatch(ctx, endpoint)
+    else writeAnswer(ctx.req, ctx.res, endpoint.describe())
+    return true
   })
-  app.use(async (ctx) => {
-    const segments = segmentsOf(ctx)
-    const path = `/${segments.join("/")}`
-    const posted = ctx.method === "POST" ? endpoints.get(path) : undefined
-    const described = ctx.method === "GET" && path.endsWith("/describe") ? endpoints.get(path.slice(0, -9)) : undefined
-    const route = routes.get(segments.join("/"))
-    if (posted !== undefined) await answerBatch(ctx, posted)
-    else if (described !== undefined) describeBatch(ctx, described)
-    else if (segments[0] === "echo") await echo(ctx)
-    else if (path === "/items" && ctx.method === "POST") await newItem(ctx, fixture)
-    else if (segments[0] === "items" && segments[1] !== undefined) await oneItem(ctx, fixture, segments[1])
-    else await route?.(ctx, ctx.query as Readonly<Record<string, string>>)
-  })
+  // Koa composes its middleware when it is asked for the handler, so not before the first batch.
+  let exchange: Exchange | undefined
+  const sendThrough: Send = (request, call, { request: outer }) => {
+    exchange ??= makeExchange({ handle: app.callback() })
+    return send(exchange, request, (outer as Context).req, (abort) => call.onAbort(abort))
+  }
+  const batch = createBatch<Context>(batchOptions, nodePlatform)
+  endpoints.set("/batch", batch.requests(sendThrough, requestsOptions))
+  const { resource } = fixture
+  Object.entries(operationsEndpoints).forEach(([path, own]) => endpoints.set(path, batch.operations(resource, own)))
+  Object.entries(bulkEndpoints).forEach(([path, own]) => endpoints.set(path, batch.bulk(resource, ...own)))
   return app
 }
 
-const start = async (): Promise<AdapterContract.Started> => {
-  const server = makeApp().listen(0, "127.0.0.1")
+AdapterContract.suite("Koa 3, bound in this file", async () => {
+  const server = makeApplication().listen(0, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address() as AddressInfo
-  const close = async () => {
+  const close = () => {
     server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
+    return new Promise((resolve) => server.close(resolve))
   }
   return { url: `http://127.0.0.1:${port}`, connect: () => connect(port, "127.0.0.1"), close }
-}
-
-AdapterContract.suite("Koa 3, bound in this file", start)
+})
