@@ -84,6 +84,8 @@ begin
 end
 $routine$`
 
+// Some errors come as warnings (an unknown value of an enumeration), and warnings that are none as well; the count of rows,
+// which is -1 after an error, tells them apart. The error is the last of the conditions, behind what led to it.
 const mysqlRows = [
   `drop procedure if exists ${rowRoutine}`,
   `create procedure ${rowRoutine}(in statements longtext, in refusals text, in alone boolean)
@@ -92,20 +94,29 @@ begin
   declare place int default 0;
   declare size int default json_length(statements);
   declare statement longtext;
-  declare state varchar(5);
-  declare number int;
-  declare message text;
-  declare todo cursor for select t.s from json_table(statements, '$[*]' columns (n for ordinality, s longtext path '$')) as t order by t.n;
+  declare todo cursor for
+    select t.s from json_table(statements, '$[*]' columns (n for ordinality, s longtext path '$')) as t order by t.n;
   if alone then start transaction; end if;
   open todo;
   while place < size do
     fetch todo into statement;
     begin
-      declare exit handler for sqlexception
+      declare affected int;
+      declare conditions int;
+      declare r_state varchar(5);
+      declare r_number int;
+      declare r_message text;
+      declare exit handler for sqlexception, sqlwarning
       begin
-        get diagnostics condition 1 state = returned_sqlstate, number = mysql_errno, message = message_text;
-        if state like '22%' or state = '45000' or find_in_set(number, refusals) then
-          select place as \`~n\`, number as \`~number\`, state as \`~state\`, message as \`~message\`;
+        get diagnostics affected = row_count, conditions = number;
+        get diagnostics condition conditions
+          r_state = returned_sqlstate, r_number = mysql_errno, r_message = message_text;
+        if affected = 0 then
+          select place as \`~n\`, 0 as \`~number\`;
+        elseif affected > 0 then
+          begin end;
+        elseif r_state like '22%' or r_state = '45000' or find_in_set(r_number, refusals) then
+          select place as \`~n\`, r_number as \`~number\`, r_state as \`~state\`, r_message as \`~message\`;
         else
           if alone then rollback; end if;
           resignal;

@@ -47,11 +47,11 @@ interface Found {
 }
 
 // A column of a domain is read as the type under it and turned into the domain by the assignment: a cast would cut what
-// is too long. `format_type(…, -1)` is the type without length; with null, `character` would mean one character.
+// is too long. Arrays of composite types would be unnested into the columns of the type. `format_type(…, -1)` is the type without length; with null, `character` would mean one character.
 const query = `
 with target as (select c.oid, c.relhasrules from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1::text)),
 columns as (
-  select a.attname, a.attnum, a.atttypid, a.atttypmod, a.attidentity, b.base, e.typcategory, e.typarray, e.typdelim,
+  select a.attname, a.attnum, a.atttypid, a.atttypmod, a.attidentity, b.base, e.typtype, e.typcategory, e.typarray, e.typdelim,
     pg_catalog.format_type(e.typelem, -1) as element, pg_catalog.format_type(b.base, -1) as type,
     a.attgenerated <> '' or a.attidentity = 'a'
       or not pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'insert') as closed,
@@ -80,7 +80,7 @@ select
       when typcategory = 'A' and element in ('json', 'jsonb') then 'json-array'
       when typcategory = 'A' then 'array'
       when type in ('json', 'jsonb') then 'json'
-      when typarray = 0 or typdelim <> ',' then 'text'
+      when typarray = 0 or typdelim <> ',' or typtype = 'c' then 'text'
       else 'plain' end) order by attnum) from columns) as columns,
   coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object(
     'name', k.conname, 'type', k.contype, 'self', k.confrelid = k.conrelid,
