@@ -15,6 +15,10 @@ export interface Configuration {
   readonly framework: "express" | "fastify"
   /** `DATABASE_URL`. Default: SQLite in memory. */
   readonly databaseUrl: string
+  /** `REDIS_URL`; undefined for none. */
+  readonly redisUrl: string | undefined
+  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, else `memory`. */
+  readonly store: "memory" | "redis"
   /** `MAX_OPERATIONS` of one batch. Default 1,000. */
   readonly maxOperations: number
   /** `MAX_BODY_BYTES` of one request. Default 10 MiB. */
@@ -53,6 +57,8 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   port: whole(environment, "PORT", { minimum: 0, maximum: 65_535, fallback: 3000 }),
   framework: oneOf(environment, "FRAMEWORK", ["fastify", "express"]),
   databaseUrl: environment["DATABASE_URL"] || "sqlite::memory:",
+  redisUrl: redisUrlOf(environment),
+  store: storeOf(environment),
   maxOperations: whole(environment, "MAX_OPERATIONS", { minimum: 1, maximum: 1_000_000, fallback: 1000 }),
   maxBodyBytes: whole(environment, "MAX_BODY_BYTES", { minimum: 1, maximum: 2 ** 30, fallback: 10 * 2 ** 20 }),
   // Timers of Node count milliseconds in 31 bits; a longer one would fire at once.
@@ -60,6 +66,20 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   concurrency: whole(environment, "CONCURRENCY", { minimum: 1, maximum: 10_000, fallback: 10 }),
   idempotencyTtlSeconds: whole(environment, "IDEMPOTENCY_TTL_S", { minimum: 1, maximum: 31_536_000, fallback: 86_400 }),
 })
+
+const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): string | undefined => {
+  const url = environment["REDIS_URL"] || undefined
+  if (url === undefined || /^rediss?:\/\/./.test(url)) return url
+  throw new ConfigurationError("REDIS_URL", url, "a URL such as redis://127.0.0.1:6379")
+}
+
+const storeOf = (environment: Readonly<Record<string, string | undefined>>): Configuration["store"] => {
+  const hasRedis = redisUrlOf(environment) !== undefined
+  if ((environment["STORE"] ?? "") === "") return hasRedis ? "redis" : "memory"
+  const store = oneOf(environment, "STORE", ["memory", "redis"])
+  if (store === "redis" && !hasRedis) throw new ConfigurationError("STORE", store, "set REDIS_URL too")
+  return store
+}
 
 const whole = (
   environment: Readonly<Record<string, string | undefined>>,

@@ -4,11 +4,16 @@ import type { Express } from "express"
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
 import { batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints on the Express application. @category constructors @since 0.1.0 */
-export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<void> => {
-  const batch = expressBatch({ ...batchOptions(users, configuration), tenant: ({ headers }) => tenantOf(headers) })
+/** Mounts the batch endpoints, and opens what they keep things in, on the Express application. @category constructors @since 0.1.0 */
+export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<Stores> => {
+  const stores = await openStores(configuration)
+  const batch = expressBatch({
+    ...batchOptions(users, stores, configuration),
+    tenant: ({ headers }) => tenantOf(headers),
+  })
   const resource = userResource(users)
   const endpoints = {
     "/api/v1/users/bulk-create": batch.bulk(resource, "create"),
@@ -23,4 +28,5 @@ export const mountBatches = async (app: Express, users: Users, configuration: Co
     app.post(route, endpoint)
     app.get(`${route}/describe`, endpoint.describe)
   }
+  return stores
 }

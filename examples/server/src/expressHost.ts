@@ -31,7 +31,7 @@ export const expressHost = async (users: Users, configuration: Configuration): P
     next()
   })
   // Before any body parser: a batch endpoint reads its body itself, within limits of its own.
-  await mountBatches(app, users, configuration)
+  const stores = await mountBatches(app, users, configuration)
   const readJson = jsonReader(configuration.maxBodyBytes)
   for (const route of routes(users)) {
     if (route.method === "post" || route.method === "patch") app[route.method](route.path, readJson)
@@ -50,9 +50,10 @@ export const expressHost = async (users: Users, configuration: Configuration): P
       await once(server.listen(port, "127.0.0.1"), "listening")
       return portOf(server)
     },
-    close: () => {
+    close: async () => {
       draining = true
-      return drain(server, unused, new Promise((resolve) => server.close(() => resolve())))
+      await drain(server, unused, new Promise((resolve) => server.close(() => resolve())))
+      await stores.close()
     },
   }
 }

@@ -4,12 +4,18 @@ import type { FastifyInstance } from "fastify"
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
 import { batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints on the Fastify application. @category constructors @since 0.1.0 */
-export const mountBatches = async (app: FastifyInstance, users: Users, configuration: Configuration): Promise<void> => {
+/** Mounts the batch endpoints, and opens what they keep things in, on the Fastify application. @category constructors @since 0.1.0 */
+export const mountBatches = async (
+  app: FastifyInstance,
+  users: Users,
+  configuration: Configuration,
+): Promise<Stores> => {
+  const stores = await openStores(configuration)
   await app.register(fastifyBatch, {
-    ...batchOptions(users, configuration),
+    ...batchOptions(users, stores, configuration),
     tenant: ({ headers }) => tenantOf(headers),
   })
   const resource = userResource(users)
@@ -19,4 +25,5 @@ export const mountBatches = async (app: FastifyInstance, users: Users, configura
   app.batch.operations("/api/v1/users/batch", resource, { clientStrategies: ["atomic", "stop-after"] })
   app.batch.requests("/api/v1/batch", { clientStrategies: ["atomic"], headers: headerRules })
   app.batch.requests("/api/v1/$batch", { clientStrategies: ["atomic"], headers: headerRules, contentType: true })
+  return stores
 }

@@ -30,7 +30,7 @@ export const fastifyHost = async (users: Users, configuration: Configuration): P
     if (request.is404 || idOf(request) === "") throw routeNotFound(request.method, request.originalUrl)
   })
   app[health.method](health.path, handlerOf(health))
-  await mountBatches(app, users, configuration)
+  const stores = await mountBatches(app, users, configuration)
   await app.register(async (scope) => {
     parseJson(scope)
     scope.addHook("onRequest", async (request) => requireJson(request.headers))
@@ -43,7 +43,10 @@ export const fastifyHost = async (users: Users, configuration: Configuration): P
       await app.listen({ port, host: "127.0.0.1" })
       return portOf(app.server)
     },
-    close: () => drain(app.server, unused, app.close()),
+    close: async () => {
+      await drain(app.server, unused, app.close())
+      await stores.close()
+    },
   }
 }
 

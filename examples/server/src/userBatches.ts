@@ -3,18 +3,12 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 
-import {
-  type BatchOptions,
-  failure,
-  type HeaderRulesOptions,
-  memoryIdempotencyStore,
-  resource,
-  type Resource,
-} from "@multistatus/core"
+import { type BatchOptions, failure, type HeaderRulesOptions, resource, type Resource } from "@multistatus/core"
 import { sqlUnitOfWork } from "@multistatus/store-sql"
 import * as z from "zod"
 
 import type { Configuration } from "./Configuration.ts"
+import type { Stores } from "./stores.ts"
 import { isUserFailure } from "./UserFailure.ts"
 import { NewUser, UserPatch } from "./userInput.ts"
 import type { Users } from "./Users.ts"
@@ -63,7 +57,7 @@ export const userResource = (users: Users): Resource =>
  * @category getters
  * @since 0.1.0
  */
-export const batchOptions = (users: Users, configuration: Configuration) =>
+export const batchOptions = (users: Users, stores: Stores, configuration: Configuration) =>
   ({
     limits: {
       operations: configuration.maxOperations,
@@ -72,7 +66,7 @@ export const batchOptions = (users: Users, configuration: Configuration) =>
     },
     concurrency: configuration.concurrency,
     unitOfWork: sqlUnitOfWork(users.db),
-    idempotency: { store: memoryIdempotencyStore(), ttlSeconds: configuration.idempotencyTtlSeconds },
+    idempotency: { store: stores.idempotency, ttlSeconds: configuration.idempotencyTtlSeconds },
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
   }) satisfies BatchOptions

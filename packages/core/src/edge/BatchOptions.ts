@@ -113,7 +113,10 @@ export const settle = <Request>(options: BatchOptions<Request>): Settings => {
     strategy: { standard, choices },
     unitOfWork,
     transactionSize,
-    idempotency: Idempotency.settle(options.idempotency, options.tenant !== undefined),
+    idempotency: Idempotency.settle(options.idempotency, {
+      hasTenant: options.tenant !== undefined,
+      hasUnitOfWork: unitOfWork !== undefined,
+    }),
     tenant: options.tenant,
     mapError: options.mapError,
     onUnexpected: options.onUnexpected,

@@ -23,6 +23,12 @@ export interface IdempotencyOptions {
    * and the answer is `OUTCOME_UNKNOWN` until somebody resolves it. A value, or a function of the operation's action.
    */
   readonly onAmbiguous?: "retry" | "hold" | ((action: string) => "retry" | "hold") | undefined
+  /**
+   * Whether operations with keys run in transactions of the unit of work that also store their results: whatever crashes,
+   * each has happened exactly once. For actions that write through `tx`, and a store in the same database. A number says
+   * how many calls share a transaction, `true` 25. Default false: results are stored after operations have ended.
+   */
+  readonly sameTransaction?: boolean | number | undefined
   /** Encrypts what is stored, or leaves things out. Default: stored as it is. */
   readonly codec?: ResultCodec | undefined
   /** Set to `global` where keys are not to be kept apart by caller. */
@@ -40,6 +46,7 @@ export const Options = Schema.Struct({
   failOpen: Schema.optional(Schema.Boolean),
   maxResultBytes: Schema.optional(positive),
   onAmbiguous: Schema.optional(Schema.Union([Schema.Literals(["retry", "hold"]), AnyFunction])),
+  sameTransaction: Schema.optional(Schema.Union([Schema.Boolean, positive])),
   codec: Schema.optional(withMethods("encode", "decode")),
   unsafeScope: Schema.optional(Schema.Literal("global")),
 })
@@ -52,7 +59,7 @@ export const Options = Schema.Struct({
  */
 export const settle = (
   options: IdempotencyOptions | undefined,
-  hasTenant: boolean,
+  { hasTenant, hasUnitOfWork }: { readonly hasTenant: boolean; readonly hasUnitOfWork: boolean },
 ): IdempotencySettings | undefined => {
   if (options === undefined) return undefined
   if (!hasTenant && options.unsafeScope !== "global") {
@@ -60,7 +67,12 @@ export const settle = (
       `"idempotency" needs to know who is calling, or one caller would be shown the results of another: configure "tenant"`,
     )
   }
-  const { onAmbiguous = "retry" } = options
+  const { onAmbiguous = "retry", sameTransaction = false } = options
+  if (sameTransaction !== false && (!hasUnitOfWork || options.store.settleIn === undefined)) {
+    throw new TypeError(
+      `"idempotency.sameTransaction" needs a "unitOfWork", and a store that settles in its transactions, such as the SQL store`,
+    )
+  }
   return {
     store: options.store,
     ttlMs: (options.ttlSeconds ?? 86_400) * 1000,
@@ -69,6 +81,7 @@ export const settle = (
     failOpen: options.failOpen ?? false,
     maxResultBytes: options.maxResultBytes ?? 65_536,
     onAmbiguous: typeof onAmbiguous === "function" ? ({ action }) => onAmbiguous(action) : () => onAmbiguous,
+    sameTransaction: sameTransaction === true ? 25 : sameTransaction === false ? undefined : sameTransaction,
     codec: options.codec,
   }
 }

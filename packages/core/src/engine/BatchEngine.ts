@@ -118,7 +118,11 @@ export class BatchEngine extends Context.Service<
           )
         }
         const plan = yield* Effect.fromResult(
-          planner(batch, { concurrency, coalesces: dispatcher.coalesces, transactionSize }),
+          planner(batch, {
+            concurrency,
+            coalesces: dispatcher.coalesces,
+            transactionSize: retries.transactionSize ?? transactionSize,
+          }),
         )
         const { claims, completed } = yield* retries.claim
         const admitAndExecute = Effect.gen(function* () {

@@ -11,6 +11,8 @@ import { CurrentDigest } from "../ports/Digest.ts"
 
 /** @category models @since 0.1.0 */
 export interface Retries {
+  /** How many calls share a transaction that stores their results; undefined where results are stored afterwards. */
+  readonly transactionSize: number | undefined
   /** Claims the keys of the batch; refuses a batch that is being done, or was another one. */
   readonly claim: Effect.Effect<Idempotency.Claimed, BatchError>
   /** Settles what was claimed when the batch has ended, however it ended. */
@@ -19,6 +21,7 @@ export interface Retries {
 
 /** For endpoints that do not recognise retries. @category constructors @since 0.1.0 */
 export const none: Retries = {
+  transactionSize: undefined,
   claim: Effect.succeed({ claims: undefined, completed: false }),
   settling: () => (run) => run,
 }
@@ -67,9 +70,11 @@ export const make = Effect.fnUntraced(function* (
     const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
     return () => sleeping.interruptUnsafe()
   }
+  const isKeyed = keys.size > 0 || batchKey !== undefined
   const retries: Retries = {
+    transactionSize: isKeyed ? settings.sameTransaction : undefined,
     claim: Effect.suspend(() => {
-      if (keys.size === 0 && batchKey === undefined) return none.claim
+      if (!isKeyed) return none.claim
       return Effect.tryPromise({
         try: () => Idempotency.claim({ settings, operations, keys, batchKey, format, timer }),
         catch: (error) => error,

@@ -18,5 +18,7 @@ export interface IdempotencySettings {
   readonly maxResultBytes: number
   /** What a lost lease means: that others may run the operation again, or that nobody may. */
   readonly onAmbiguous: (operation: Operation) => "retry" | "hold"
+  /** Calls that share a transaction, which also stores their results; undefined where results are stored afterwards. */
+  readonly sameTransaction: number | undefined
   readonly codec: ResultCodec | undefined
 }
