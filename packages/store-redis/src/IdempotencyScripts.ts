@@ -13,7 +13,7 @@
  * | 88–100 | when the record is over: Redis expires it then, but a test has clocks of its own |
  * | 101–110 | length of the journal in UTF-16 code units, which Lua, counting bytes, could not know |
  *
- * A head that is damaged claims nothing: its fingerprint or its owner differs, or the script fails.
+ * A record that is damaged frees no key: it counts as another use of it.
  *
  * @since 0.1.0
  */
@@ -60,7 +60,9 @@ for i, key in ipairs(KEYS) do
   if not claim(1, nothing, '', 'NX') then
     local record = redis.call('GET', key)
     local state, fence = sub(record, 1, 1), tonumber(sub(record, 2, 9))
-    if isOver(record) then
+    if #record < 110 then
+      answer(i, 5)
+    elseif isOver(record) then
       claim(1, nothing, '')
     elseif state == 'R' then
       claim(fence + 1, nothing, '')
