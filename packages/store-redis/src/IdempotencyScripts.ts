@@ -35,8 +35,7 @@ local sub = string.sub
 local nothing = '0000000000'
 local function stamp(lease, over) return string.format('%013d%013d', lease, over) end
 local function isOver(record)
-  local over = tonumber(sub(record, 88, 100))
-  return over and over <= now
+  return #record >= 110 and (tonumber(sub(record, 88, 100)) or math.huge) <= now
 end
 `
 

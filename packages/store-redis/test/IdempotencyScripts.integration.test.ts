@@ -8,12 +8,12 @@ type Mutant = readonly [script: keyof IdempotencyScripts, from: string, to: stri
 /** Each is one mistake that somebody could make in a script. */
 const mutants: ReadonlyArray<Mutant> = [
   // The clock.
-  ["acquire", "over and over <= now", "over and over < now"],
-  ["acquire", "over and over <= now", "false"],
-  ["settle", "over and over <= now", "over and over < now"],
-  ["settle", "over and over <= now", "false"],
-  ["peek", "over and over <= now", "over and over < now"],
-  ["resolve", "over and over <= now", "over and over < now"],
+  ["acquire", "<= now\nend", "< now\nend"],
+  ["acquire", "<= now\nend", "< 0\nend"],
+  ["settle", "<= now\nend", "< now\nend"],
+  ["settle", "<= now\nend", "< 0\nend"],
+  ["peek", "<= now\nend", "< now\nend"],
+  ["resolve", "<= now\nend", "< now\nend"],
   ["acquire", "local now = tonumber(ARGV[1])", "local now = nil"],
   // Claiming.
   ["acquire", "'', 'NX')", "'')"],
@@ -41,7 +41,11 @@ const mutants: ReadonlyArray<Mutant> = [
   ["acquire", "local record = mode ..", "local record = 'P' .."],
   ["acquire", "answer(i, 4, left)", "answer(i, 4, left) redis.call('SETRANGE', key, 74, times)"],
   ["acquire", "answer(i, 3, 0,", "redis.call('SETRANGE', key, 74, times) answer(i, 3, 0,"],
-  ["acquire", "answer(i, 5)", "answer(i, 5) redis.call('SETRANGE', key, 74, times)"],
+  [
+    "acquire",
+    "answer(i, 5)\n    elseif state",
+    "answer(i, 5) redis.call('SETRANGE', key, 74, times)\n    elseif state",
+  ],
   // Settling.
   ["settle", "sub(head, 10, 31) ~= owner", "false"],
   ["settle", "sub(head, 10, 31) ~= owner", "state ~= 'R' and sub(head, 10, 31) ~= owner"],
