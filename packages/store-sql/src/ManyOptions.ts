@@ -1,7 +1,16 @@
 import type { Failure } from "@multistatus/core"
-import type { Selectable } from "kysely"
+import type { ControlledTransaction, Kysely, Selectable, Transaction } from "kysely"
 
 import type { Violation } from "./Violation.ts"
+
+/**
+ * A database or a transaction of Kysely's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+// Each by its name: of a class that extends another, the type parameter would not be found.
+export type DatabaseHandle<DB> = Kysely<DB> | Transaction<DB> | ControlledTransaction<DB>
 
 /**
  * Which columns to answer with.

@@ -52,6 +52,7 @@ export const openSession = <DB>(db: Kysely<DB>): Session => {
   known.set(adapter, facts)
   const dialect = dialectOf(adapter)
   const plain = db.withoutPlugins()
+  const named = db as unknown as Kysely<Record<string, Record<string, unknown>>>
   return {
     dialect,
     inTransaction: db.isTransaction,
@@ -65,7 +66,8 @@ export const openSession = <DB>(db: Kysely<DB>): Session => {
       db.isTransaction
         ? work(openSession(db))
         : db.transaction().execute((transaction) => work(openSession<DB>(transaction))),
-    tableText: (name) => sql`${sql.table(name)}`.compile(db).sql,
+    // `withSchema` minds tables that are selected from, not those of raw SQL.
+    tableText: (name) => named.selectFrom(name).selectAll().compile().sql.slice("select * from ".length),
     columnName: (name) => nameThrough(plugins, name, () => sql`${sql.id(name)}`.compile(db).sql),
   }
 }

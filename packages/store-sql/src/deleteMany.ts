@@ -1,8 +1,8 @@
 import type { Failure } from "@multistatus/core"
-import type { Kysely, Selectable } from "kysely"
+import type { Selectable } from "kysely"
 
 import { engineOf } from "./engineOf.ts"
-import type { ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { survey } from "./ManyRows.ts"
 import { answer, answeredColumns, noKey } from "./outcomes.ts"
 import { openSession } from "./Session.ts"
@@ -23,7 +23,7 @@ export const deleteMany = async <
   Table extends keyof DB & string,
   const R extends Returning<DB, Table> | undefined = undefined,
 >(
-  db: Kysely<DB>,
+  db: DatabaseHandle<DB>,
   table: Table,
   keys: ReadonlyArray<RowKey>,
   options: ManyOptions<DB, Table, R> = {},

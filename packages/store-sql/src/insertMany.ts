@@ -1,9 +1,9 @@
 import type { Failure } from "@multistatus/core"
-import type { Insertable, Kysely } from "kysely"
+import type { Insertable } from "kysely"
 
 import { engineOf } from "./engineOf.ts"
 import { survey } from "./ManyRows.ts"
-import type { ManyOptions, Returned, Returning } from "./ManyOptions.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
 import { openSession } from "./Session.ts"
 import { answer, answeredColumns } from "./outcomes.ts"
 
@@ -30,9 +30,9 @@ export const insertMany = async <
   Table extends keyof DB & string,
   const R extends Returning<DB, Table> | undefined = undefined,
 >(
-  db: Kysely<DB>,
+  db: DatabaseHandle<DB>,
   table: Table,
-  rows: ReadonlyArray<Insertable<DB[Table]>>,
+  rows: ReadonlyArray<NoInfer<Insertable<DB[Table]>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Insertable<DB[Table]>> | Failure>> => {
   if (rows.length === 0) return []

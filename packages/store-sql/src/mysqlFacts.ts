@@ -1,4 +1,4 @@
-import { rowRoutine } from "./migrations.ts"
+import { rowRoutine } from "./rowRoutine.ts"
 import type { Row, Session } from "./Session.ts"
 import { type ConstraintFacts, mentioned, type TableFacts } from "./TableFacts.ts"
 

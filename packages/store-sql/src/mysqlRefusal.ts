@@ -51,7 +51,10 @@ interface MysqlError extends Error {
 }
 
 /**
- * What an error says of its row. The names in messages stand between quotation marks, whatever their language.
+ * What an error says of its row.
+ *
+ * **Details** Messages come in the server's language, but name constraints and columns between quotation marks; values may
+ * stand before them, never after.
  *
  * @internal
  */
@@ -60,37 +63,31 @@ export const toMysqlRefusal = (
   { errno, state, message }: { readonly errno: number; readonly state: string; readonly message: string },
 ): Refusal => {
   const kind = numbers[errno] ?? (state.startsWith("22") ? "type" : "check")
-  const known = [...facts.columns.keys()]
-  switch (kind) {
-    case "unique": {
-      const named = /'([^']*)'[^']*$/.exec(message)?.[1] ?? ""
-      const constraint = facts.constraints.has(named) ? named : named.slice(named.indexOf(".") + 1)
-      return { kind, message, constraint, columns: facts.constraints.get(constraint)?.columns ?? [] }
-    }
-    case "foreign-key": {
-      const constraint = /CONSTRAINT `((?:[^`]|``)*)`/i.exec(message)?.[1]
-      const columns = (constraint === undefined ? undefined : facts.constraints.get(constraint)?.columns) ?? []
-      return { kind, message, columns, ...(constraint !== undefined && { constraint }) }
-    }
-    case "check": {
-      const named = /[`']((?:[^`'])*)[`']/.exec(message)?.[1]
-      const constraint =
-        named !== undefined && !facts.constraints.has(named) ? named.slice(named.lastIndexOf(".") + 1) : named
-      const columns = (constraint === undefined ? undefined : facts.constraints.get(constraint)?.columns) ?? []
-      return {
-        kind: isJsonCheck(facts, constraint) ? "type" : kind,
-        message,
-        columns,
-        ...(constraint !== undefined && { constraint }),
-      }
-    }
-    default: {
-      // The value may be quoted before the column, as in "Incorrect integer value: 'x' for column `d`.`t`.`age` at row 1".
-      const quoted = [...message.matchAll(/[`']((?:[^`'])*)[`']/g)].map(([, name = ""]) => name)
-      const column = quoted.findLast((name) => known.includes(name))
-      return { kind, message, columns: column === undefined ? [] : [column] }
+  if (kind === "not-null" || kind === "type") {
+    const column = lastQuoted(message, facts.columns.keys())
+    return { kind, message, columns: column === undefined ? [] : [column] }
+  }
+  const names = [...facts.constraints].flatMap(([name, constraint]) => (constraint.kind === kind ? [name] : []))
+  const constraint = lastQuoted(message, names)
+  if (constraint === undefined) return { kind, message, columns: [] }
+  const columns = facts.constraints.get(constraint)?.columns ?? []
+  return { kind: kind === "check" && isJsonCheck(facts, constraint) ? "type" : kind, message, constraint, columns }
+}
+
+// Names may come with that of their table: 'users.email', `users.age`.
+const lastQuoted = (message: string, names: Iterable<string>): string | undefined => {
+  let last: { readonly name: string; readonly end: number } | undefined
+  for (const name of names) {
+    for (const quote of ["'", "`"]) {
+      const tail = `${name}${quote}`
+      const start = message.lastIndexOf(tail)
+      const end = start + tail.length
+      if (start < 1 || !(message[start - 1] === quote || message[start - 1] === ".")) continue
+      if (last === undefined || end > last.end || (end === last.end && name.length > last.name.length))
+        last = { name, end }
     }
   }
+  return last?.name
 }
 
 // MariaDB's JSON is text with a check that bears the column's name.

@@ -28,9 +28,8 @@ const insert: Engine["insert"] = async (asked) => {
       columns.find(({ name }) => name === numbering.name),
     )
   const order = counts ? undefined : orderRows(task).sequence
-  if (dependOnEachOther(task) || (returning !== undefined && !keyKnown && !numbered)) {
-    return oneByOne(task, insertOne(task), order)
-  }
+  if (dependOnEachOther(task)) return oneByOne(task, insertOne(task), undefined)
+  if (returning !== undefined && !keyKnown && !numbered) return oneByOne(task, insertOne(task), order)
   const sorted = order === undefined ? rows : order.map((index) => rows[index] as Row)
   const values: Array<unknown> = []
   const tuples = sorted.map((row) => `(${columns.map(({ given }) => place(values, row[given])).join(", ")})`)
@@ -97,7 +96,8 @@ const updateAlike = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
   if (columns.length === 0) return existing(task, returning)
   const one = updateOne(task)
   const ranked = touchesUnique(task) ? undefined : ascending(keys)
-  if (dependOnEachOther(task) || columns.some(({ name }) => name === key)) return oneByOne(task, one, ranked)
+  if (dependOnEachOther(task)) return oneByOne(task, one, undefined)
+  if (columns.some(({ name }) => name === key)) return oneByOne(task, one, ranked)
   const values: Array<unknown> = []
   const cells = rows.map(
     (row, index) =>

@@ -1,6 +1,6 @@
 import type { Session } from "./Session.ts"
 import type { ColumnFacts, ConstraintFacts, TableFacts, UniqueFacts } from "./TableFacts.ts"
-import { rowRoutine } from "./migrations.ts"
+import { rowRoutine } from "./rowRoutine.ts"
 
 /**
  * Looks a table up in the catalog of PostgreSQL.
@@ -15,7 +15,10 @@ export const postgresFacts = async (session: Session, text: string): Promise<Tab
     text,
     columns: new Map(columns.map((column) => [column.name, { ...column, initial: column.initial ?? undefined }])),
     constraints: new Map([
-      ...uniques.map((unique): [string, ConstraintFacts] => [unique.name, { kind: "unique", columns: unique.columns }]),
+      // Of an index over expressions, the error's detail says more.
+      ...uniques
+        .filter(({ computed }) => !computed)
+        .map(({ name, columns }): [string, ConstraintFacts] => [name, { kind: "unique", columns }]),
       ...constraints.map(({ name, type, columns }): [string, ConstraintFacts] => [
         name,
         { kind: kinds[type] ?? "check", columns },

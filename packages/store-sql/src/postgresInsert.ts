@@ -44,7 +44,8 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
   // The key is what tells the returned rows apart, so it must be known before they are stored.
   const keyColumn = task.columns.find(({ name }) => name === task.key)
   const keyKnown = givenByAll(rows, keyColumn) || facts.columns.get(task.key)?.initial !== undefined
-  if (dependOnEachOther(task) || (returning !== undefined && !keyKnown)) return callRoutine(task, routine)
+  if (dependOnEachOther(task)) return callRoutine(task, { ...routine, sequence: undefined })
+  if (returning !== undefined && !keyKnown) return callRoutine(task, routine)
   if (session.inTransaction || facts.interferes) {
     const counted = facts.interferes || returning !== undefined
     const whole = plan.whole((place) => `$1[${place}]`, counted)

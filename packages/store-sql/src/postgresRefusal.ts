@@ -5,7 +5,7 @@ import type { Refusal } from "./ManyRows.ts"
 import type { Cell } from "./postgresText.ts"
 import type { Row } from "./Session.ts"
 import { suspectOf } from "./suspectOf.ts"
-import type { ConstraintFacts, TableFacts } from "./TableFacts.ts"
+import { type ConstraintFacts, mentioned, type TableFacts } from "./TableFacts.ts"
 
 /**
  * Whether an error concerns a row: data exceptions, constraints, WITH CHECK OPTION, and what triggers raise.
@@ -42,10 +42,10 @@ export const toPostgresRefusal = (
   switch (state) {
     case "23505":
     case "23P01":
-      return refusal("unique", known?.columns ?? keyColumns(report))
+      return refusal("unique", known?.columns ?? keyColumns(facts, report))
     case "23503":
     case "23001":
-      return refusal("foreign-key", known?.columns ?? (columns.length === 0 ? [] : keyColumns(report)))
+      return refusal("foreign-key", known?.columns ?? keyColumns(facts, report))
     case "23502":
       return refusal(
         "not-null",
@@ -63,9 +63,9 @@ const checkKind = (known: ConstraintFacts | undefined) => known?.kind ?? "check"
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
-// "Key (tenant, email)=(…) already exists", in whatever language: the columns of a constraint that is not known.
-const keyColumns = (report: Row): ReadonlyArray<string> =>
-  /\(([^()]+)\)=\(/.exec(String(report["~detail"] ?? ""))?.[1]?.split(", ") ?? []
+// "Key (tenant, lower(email))=(…) already exists", in whatever language: columns of what the catalog does not tell of.
+const keyColumns = (facts: TableFacts, report: Row): ReadonlyArray<string> =>
+  mentioned(/\((.+?)\)=\(/s.exec(String(report["~detail"] ?? ""))?.[1] ?? "", facts.columns.keys())
 
 // A domain's constraint names its type, not the column.
 const typed = (facts: TableFacts, columns: ReadonlyArray<string>, type: string | undefined) =>

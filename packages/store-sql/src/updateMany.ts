@@ -1,8 +1,8 @@
 import type { Failure } from "@multistatus/core"
-import type { Kysely, Updateable } from "kysely"
+import type { Updateable } from "kysely"
 
 import { engineOf } from "./engineOf.ts"
-import type { ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { survey } from "./ManyRows.ts"
 import { answer, answeredColumns, noKey } from "./outcomes.ts"
 import { openSession } from "./Session.ts"
@@ -42,9 +42,9 @@ export const updateMany = async <
   Table extends keyof DB & string,
   const R extends Returning<DB, Table> | undefined = undefined,
 >(
-  db: Kysely<DB>,
+  db: DatabaseHandle<DB>,
   table: Table,
-  changes: ReadonlyArray<RowChange<DB, Table>>,
+  changes: ReadonlyArray<NoInfer<RowChange<DB, Table>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Updateable<DB[Table]>> | Failure>> => {
   if (changes.length === 0) return []

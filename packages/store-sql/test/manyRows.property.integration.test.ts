@@ -1,6 +1,6 @@
 import { isFailure } from "@multistatus/core"
 import { deleteMany, insertMany, updateMany } from "@multistatus/store-sql"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { type Insertable, type Kysely, sql, type Updateable } from "kysely"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 

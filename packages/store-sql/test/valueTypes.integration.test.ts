@@ -237,11 +237,7 @@ describe.each(urls)("values (%s)", (dialect, makeUrl) => {
     const inside = await db
       .transaction()
       .execute((transaction) =>
-        insertMany<Tables, "things">(
-          transaction,
-          "things",
-          rows.map((row) => ({ ...row, id: `t${String(row["id"])}` })) as never,
-        ),
+        insertMany(transaction, "things", rows.map((row) => ({ ...row, id: `t${String(row["id"])}` })) as never),
       )
     expect(inside.map(shown).slice(0, bad.length)).toEqual(bad.map(() => refused))
     await insertMany(db, "things", rows.map((_, index) => ({ id: `c${index}` })) as never)

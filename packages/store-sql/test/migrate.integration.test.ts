@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+import { migrate, openDatabase } from "@multistatus/store-sql"
+import { freshDatabase } from "@multistatus/test-services"
+import { CamelCasePlugin, sql } from "kysely"
+import { afterAll, describe, expect, inject, it } from "vitest"
+
+const directory = await mkdtemp(join(tmpdir(), "migrate-"))
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+const cases = [
+  ["sqlite", 4, async () => `sqlite:${join(directory, "store.db")}`],
+  ["pglite", 1, async () => "pglite::memory:"],
+  ["postgres", 4, () => freshDatabase(inject("postgresUrl"))],
+  ["mysql", 4, () => freshDatabase(inject("mariadbUrl"))],
+] as const
+
+interface Recorded {
+  readonly multistatus_migration: { readonly name: string }
+}
+
+describe.each(cases)("migrate (%s)", (dialect, clients, makeUrl) => {
+  it("can be run by several at once, and again", async () => {
+    const url = await makeUrl()
+    const opened = await Promise.all(Array.from({ length: clients }, () => openDatabase<Recorded>(url)))
+    await Promise.all(opened.map(({ db }) => migrate(db, dialect)))
+    const [{ db } = opened[0]!] = opened
+    const recorded = async () =>
+      (await db.selectFrom("multistatus_migration").select("name").orderBy("name").execute()).map(({ name }) => name)
+    const first = await recorded()
+    await migrate(db, dialect)
+    expect(await recorded()).toEqual(first)
+    await Promise.all(opened.map(({ close }) => close()))
+  })
+
+  it("rejects with what went wrong", async () => {
+    const { db, close } = await openDatabase<Recorded>(await makeUrl())
+    await close()
+    await expect(migrate(db, dialect)).rejects.toThrow()
+  })
+})
+
+it("leaves the application's own migrations and plugins alone", async () => {
+  const { db, close } = await openDatabase<Recorded>("sqlite::memory:")
+  await sql`create table kysely_migration (name text)`.execute(db)
+  await migrate(db.withPlugin(new CamelCasePlugin()), "sqlite")
+  const { rows } = await sql<{
+    readonly name: string
+  }>`select name from sqlite_master where type = 'table' order by name`.execute(db)
+  expect(rows.map(({ name }) => name)).toEqual([
+    "kysely_migration",
+    "multistatus_migration",
+    "multistatus_migration_lock",
+  ])
+  await close()
+})
