@@ -9,7 +9,7 @@ import { Api, type SubResponse } from "../batch/Api.ts"
 import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { databases } from "../databases.ts"
 
-const deadlineMs = 4_000
+const deadlineMs = 2_500
 const timeout = 60_000
 
 /** Declares the scenarios on a database, run on Express and Fastify side by side. */
