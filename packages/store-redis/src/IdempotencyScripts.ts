@@ -39,7 +39,7 @@ local function isOver(record)
 end
 `
 
-/** What `acquire` answers, by number. */
+/** What `acquire` answers, by number. @category models @since 0.1.0 */
 export const acquired = ["fresh", "taken-over", "mine", "replay", "in-progress", "mismatch", "indeterminate"] as const
 
 // ARGV: now or '', owner, lease, pending TTL; for each key its mode and fingerprint as one.
@@ -89,7 +89,7 @@ for i, key in ipairs(KEYS) do
 end
 return out`
 
-/** What `settle` answers, by number. */
+/** What `settle` answers, by number. @category models @since 0.1.0 */
 export const settled = ["applied", "already", "recreated", "refused"] as const
 
 // ARGV: now or '', owner, lease, pending TTL, result TTL; for each key what to do, the fingerprint and a text.

@@ -30,8 +30,8 @@ type Reply = readonly [error: Error | null, value?: unknown]
 /**
  * Runs a script several times in one round trip; answers in the order of the calls.
  *
- * **Details** A server that does not have the script, as after a restart or `SCRIPT FLUSH`, is sent its text in a second
- * round trip, for those calls alone. Rejects with the first other error, whatever became of the other calls.
+ * **Details** A server that does not have the script, as after a restart or `SCRIPT FLUSH`, is sent its text in a
+ * second round trip, for those calls alone. Rejects with the first other error, whatever became of the other calls.
  *
  * @category commands
  * @since 0.1.0
@@ -65,8 +65,8 @@ const send = async (
   calls: ReadonlyArray<RedisScriptCall>,
 ): Promise<ReadonlyArray<Reply>> => {
   if (isCluster(client)) {
-    // Not a pipeline for each node: in one of those a slot that has moved fails for good. Commands that are sent without
-    // waiting for each other need one round trip too, and each follows its own slot.
+    // Not a pipeline for each node: in one of those a slot that has moved fails for good. Commands that are sent
+    // without waiting for each other need one round trip too, and each follows its own slot.
     return Promise.all(
       calls.map(({ keys, args }) =>
         client[command](script, keys.length, ...keys, ...args).then(

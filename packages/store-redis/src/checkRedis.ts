@@ -60,8 +60,8 @@ const serverWarnings = (name: string, info: string): ReadonlyArray<string> => {
     warnings.push(`${name} does not tell its maxmemory-policy: make sure that it is noeviction.`)
   } else if (policy !== "noeviction") {
     warnings.push(
-      `${name} drops records when its memory is full (maxmemory-policy ${policy}), and a retry would execute an operation ` +
-        "again. Set maxmemory-policy to noeviction, or use a server for this alone if another one is a cache.",
+      `${name} drops records when its memory is full (maxmemory-policy ${policy}), and a retry would then execute an ` +
+        "operation again. Set maxmemory-policy to noeviction, or use a server for this alone if another one is a cache.",
     )
   }
   if (fields.get("role") === "slave") warnings.push(`${name} is a replica and takes no writes. Connect to its primary.`)

@@ -12,8 +12,8 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /**
  * One of sixteen tags for a hash of 256 bits in base64url, all of them equally frequent.
  *
- * **Details** With fewer tags than slots, many keys of a batch go to a cluster in one script; with more than one, no node has
- * all of them.
+ * **Details** With fewer tags than slots, many keys of a batch go to a cluster in one script; with more than one, no
+ * node has all of them.
  *
  * @category constructors
  * @since 0.1.0

@@ -6,14 +6,17 @@
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
 
 /**
- * How the clients of `redisClient` and `redisCluster` differ from those of ioredis, which wait for a dead server for over a minute.
+ * How the clients of `redisClient` and `redisCluster` differ from those of ioredis, which wait for a dead server for
+ * over a minute.
  *
  * @category models
  * @since 0.1.0
  */
 export const redisDefaults = {
   connectTimeout: 2_000,
-  /** Milliseconds that a server may take to answer. Whoever asked may ask again: calls of the stores can be repeated. */
+  /**
+   * Milliseconds that a server may take to answer. Whoever asked may ask again: calls of the stores can be repeated.
+   */
   commandTimeout: 2_000,
   /** Nothing waits for a connection: without one, commands reject at once. */
   enableOfflineQueue: false,

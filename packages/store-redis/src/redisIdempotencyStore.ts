@@ -26,19 +26,22 @@ export interface RedisIdempotencyOptions {
   readonly prefix?: string | undefined
 }
 
-/** A script over more keys than this keeps other clients waiting noticeably; several of them are as fast for the caller. */
+/**
+ * A script over more keys than this keeps other clients waiting noticeably; several of them are as fast for the caller.
+ */
 const chunkLength = 100
 
 /**
  * Makes a store on a client of ioredis.
  *
  * **Details** Scripts over at most 100 keys each are sent together: one round trip for a call, whatever the number of
- * its items. Keys carry hash tags, sixteen in all, so that a cluster takes many in one script and still spreads them. Time is the
- * server's. Records expire by themselves, so `purge` has nothing to do.
+ * its items. Keys carry hash tags, sixteen in all, so that a cluster takes many in one script and still spreads them.
+ * Time is the server's. Records expire by themselves, so `purge` has nothing to do.
  *
- * **Gotchas** A claim is exclusive, but what is done under it and the result are not stored in one step: a process that dies in between
- * leaves an operation that a retry executes again, or, in mode `hold`, an outcome that nobody knows. A failover may lose
- * the writes of the last moments, and an eviction policy other than `noeviction` records at any time: see `checkRedis`.
+ * **Gotchas** A claim is exclusive, but what is done under it and the result are not stored in one step: a process that
+ * dies in between leaves an operation that a retry executes again, or, in mode `hold`, an outcome that nobody knows. A
+ * failover may lose the writes of the last moments, and an eviction policy other than `noeviction` records at any time:
+ * see `checkRedis`.
  *
  * **Example** (A store on a server of its own)
  * ```ts

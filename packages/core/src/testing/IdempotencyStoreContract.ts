@@ -1,5 +1,6 @@
 /**
- * What a store of idempotency keys owes, as tests: the contract of the port `IdempotencyStore`. Needs vitest and fast-check.
+ * What a store of idempotency keys owes, as tests: the contract of the port `IdempotencyStore`. Needs vitest and
+ * fast-check.
  *
  * **Details** A store is tested as its users have it: against its real server, through two clients. Nearly all cases
  * pass the time with their calls (`IdempotencyTimes.now`), so that nobody waits for leases to end; a few go by the
@@ -34,7 +35,9 @@ export { check, compare, outcomes, type RunOptions } from "./IdempotencyStoreCon
 export interface Capabilities {
   /** Whether `purge` removes records; false for a store that forgets by itself. Default true. */
   readonly purges?: boolean | undefined
-  /** Whether results can be settled in a transaction of the unit of work; needs `Backend.transaction`. Default false. */
+  /**
+   * Whether results can be settled in a transaction of the unit of work; needs `Backend.transaction`. Default false.
+   */
   readonly transactional?: boolean | undefined
 }
 

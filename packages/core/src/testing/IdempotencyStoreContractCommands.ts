@@ -26,7 +26,7 @@ type Act =
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** Keys, owners and fingerprints are numbers of those that a run draws for itself. */
+/** Keys, owners and fingerprints are numbers of those that a run draws for itself. @category models @since 0.1.0 */
 export type Command =
   | {
       readonly _tag: "acquire"
@@ -127,7 +127,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("evict" as const), key: keys }) },
 )
 
-/** A call that a command became, and what the model answers to it. */
+/** A call that a command became, and what the model answers to it. @category models @since 0.1.0 */
 export interface Call {
   readonly describe: string
   readonly now: number
@@ -141,7 +141,7 @@ export interface Call {
   readonly outcomes: ReadonlyArray<string>
 }
 
-/** Turns commands into calls, one after another, with keys and owners of its own. */
+/** Turns commands into calls, one after another, with keys and owners of its own. @category models @since 0.1.0 */
 export class Script {
   readonly model = new Model()
   readonly keys = hashes(3)

@@ -45,7 +45,7 @@ export const fencing = (backend: () => Backend): void => {
       expect(await actor().acquire(now)).toEqual({ _tag: "fresh", fence: 3 })
     })
 
-    it("cannot do anything after whoever took over released, and somebody else used the key for another thing", async () => {
+    it("cannot do anything after the key was released and used for another thing", async () => {
       const { actor } = stage(backend().store)
       const [old, next, third] = [actor(), actor(), actor(undefined, hash())]
       await old.acquire(start)

@@ -31,13 +31,18 @@ export interface Backend {
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** Milliseconds. Longer than any test takes, so that no server forgets by itself what is not yet over by a test's clock. */
+/**
+ * Milliseconds. Longer than any test takes, so that no server forgets by itself what is not yet over by a test's clock.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export const leaseMs = 30_000
-/** Milliseconds. */
+/** Milliseconds. @category testing @since 0.1.0 */
 export const pendingTtlMs = 90_000
-/** Milliseconds. */
+/** Milliseconds. @category testing @since 0.1.0 */
 export const resultTtlMs = 600_000
-/** The time at which a case begins, in milliseconds since 1970. */
+/** The time at which a case begins, in milliseconds since 1970. @category testing @since 0.1.0 */
 export const start = 1_800_000_000_000
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -51,25 +56,32 @@ const random = (length: number): string =>
 const mark = random(12)
 let made = 0
 
-/** A key, or a fingerprint, of which no store has heard. Together they have every character that there is, anywhere. */
+/**
+ * A key, or a fingerprint, of which no store has heard. Together they have every character that there is, anywhere.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export const hash = (): string => {
   made++
   const spread = Array.from({ length: 22 }, (_, index) => alphabet[(made + index) % 64]).join("")
   return `${mark}${String(made).padStart(8, "0")}${spread}${lastCharacters[made % 16]}`
 }
 
+/** Several of them. @category testing @since 0.1.0 */
 export const hashes = (count: number): ReadonlyArray<string> => Array.from({ length: count }, hash)
 
+/** An owner of whom no store has heard. @category testing @since 0.1.0 */
 export const makeOwner = (): string => random(22)
 
-/** An item that claims a key. */
+/** An item that claims a key. @category testing @since 0.1.0 */
 export const claim = (key: string, fingerprint: string, mode: AcquireItem["mode"] = "retry"): AcquireItem => ({
   key,
   fingerprint,
   mode,
 })
 
-/** One owner, who speaks through one client, of one key and one use of it. */
+/** One owner, who speaks through one client, of one key and one use of it. @category models @since 0.1.0 */
 export interface Actor {
   readonly owner: string
   readonly acquire: (now: number, mode?: AcquireItem["mode"]) => Promise<Acquired>
@@ -79,7 +91,7 @@ export interface Actor {
   readonly release: (now: number) => Promise<Settled>
 }
 
-/** The times of a call by an owner; by the store's own clock where `now` is left out. */
+/** The times of a call by an owner; by the store's own clock where `now` is left out. @category testing @since 0.1.0 */
 export const times = (owner: string, now?: number): IdempotencyTimes => ({
   owner,
   leaseMs,
@@ -88,6 +100,7 @@ export const times = (owner: string, now?: number): IdempotencyTimes => ({
   now,
 })
 
+/** A key, and how to get hold of those who use it. @category models @since 0.1.0 */
 export interface Stage {
   readonly key: string
   readonly fingerprint: string
@@ -96,7 +109,7 @@ export interface Stage {
   readonly peek: (now: number) => Promise<IdempotencyRecord | undefined>
 }
 
-/** A key of which nothing is known yet, and those who want it. */
+/** A key of which nothing is known yet, and those who want it. @category testing @since 0.1.0 */
 export const stage = (store: IdempotencyStore): Stage => {
   const key = hash()
   const fingerprint = hash()
@@ -120,16 +133,21 @@ export const stage = (store: IdempotencyStore): Stage => {
   }
 }
 
-/** Empties a store that purges. */
+/** Empties a store that purges. @category testing @since 0.1.0 */
 export const purgeAll = (store: IdempotencyStore): Promise<number> => store.purge(1_000_000, start + 1e11)
 
-/** The only element of an answer about one item. */
+/** The only element of an answer about one item. @category testing @since 0.1.0 */
 export const only = <A>(answers: ReadonlyArray<A>): A => {
   expect(answers).toHaveLength(1)
   return answers[0]!
 }
 
-/** What there is to see of a record, the time that is left of a lease only where there is one. */
+/**
+ * What there is to see of a record, the time that is left of a lease only where there is one.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export const visible = (record: IdempotencyRecord | undefined) =>
   record === undefined || record.state === "pending" || record.state === "held"
     ? record

@@ -188,7 +188,12 @@ export const settling = (backend: () => Backend): void => {
   })
 }
 
-/** Everything that somebody without a claim may try. `at` is the length of the journal. */
+/**
+ * Everything that somebody without a claim may try. `at` is the length of the journal.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export const refusesAll = async (actor: Actor, now: number, at: number): Promise<void> => {
   expect(await actor.append(now, at, "z")).toBe("refused")
   expect(await actor.extend(now)).toBe("refused")

@@ -21,6 +21,7 @@ import {
 /** Milliseconds by the store's own clock: short enough to wait for, long enough for calls to be over before. */
 const own = { leaseMs: 1_500, pendingTtlMs: 3_000, resultTtlMs: 1_500 }
 
+/** How time passes, and what becomes of what is over. @category models @since 0.1.0 */
 export interface TimeOptions {
   readonly advance: (ms: number) => Promise<unknown>
   readonly purges: boolean
