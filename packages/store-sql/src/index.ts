@@ -14,3 +14,9 @@ export type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from ".
 export { toFailure, type Violation } from "./Violation.ts"
 export { migrate } from "./migrate.ts"
 export { prepareMarked, type MarkableClient, type MarkablePool } from "./prepareMarked.ts"
+export {
+  sqlIdempotencyStore,
+  type SqlIdempotencyCapabilities,
+  type SqlIdempotencyOptions,
+  type SqlIdempotencyStore,
+} from "./sqlIdempotencyStore.ts"

@@ -2,6 +2,7 @@
  * What the store owns in a database: SQL texts, by dialect and in order.
  */
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
+import { idempotencyMigration } from "./idempotencyMigration.ts"
 import { mysqlRowRoutine } from "./mysqlRowRoutine.ts"
 import { postgresRowRoutine } from "./postgresRowRoutine.ts"
 
@@ -11,7 +12,15 @@ export interface StoreMigration {
   readonly statements: ReadonlyArray<string>
 }
 
-const postgres: ReadonlyArray<StoreMigration> = [{ name: "0001_rows", statements: [postgresRowRoutine] }]
+const idempotency = (dialect: DatabaseDialect): StoreMigration => ({
+  name: "0003_idempotency",
+  statements: idempotencyMigration[dialect],
+})
+
+const postgres: ReadonlyArray<StoreMigration> = [
+  { name: "0001_rows", statements: [postgresRowRoutine] },
+  idempotency("postgres"),
+]
 
 /** @internal */
 export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<StoreMigration>>> = {
@@ -27,6 +36,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
         ) engine = innodb`,
       ],
     },
+    idempotency("mysql"),
   ],
-  sqlite: [],
+  sqlite: [idempotency("sqlite")],
 }

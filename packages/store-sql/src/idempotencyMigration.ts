@@ -1,0 +1,65 @@
+/**
+ * The table of the idempotency store, and its routines where it has some.
+ *
+ * Times are milliseconds since 1970. `size` counts the journal as the port does, in UTF-16 code units, which no database
+ * counts in. `claim` is the mark of the statement that claimed or settled a record last, where statements cannot answer
+ * with what a row was before.
+ */
+import type { DatabaseDialect } from "./DatabaseUrl.ts"
+import { postgresIdempotencyRoutines } from "./postgresIdempotencyRoutines.ts"
+
+const postgres = [
+  `create table if not exists multistatus_idempotency (
+    key_hash text collate "C" primary key,
+    fingerprint text collate "C" not null,
+    owner text collate "C" not null,
+    state text not null check (state in ('pending', 'held', 'done', 'released')),
+    fence int4 not null,
+    lease_until int8 not null,
+    expires_at int8 not null,
+    size int4 not null,
+    payload text not null
+  ) with (fillfactor = 70)`,
+  `create index if not exists multistatus_idempotency_expires_at on multistatus_idempotency (expires_at)`,
+  ...postgresIdempotencyRoutines,
+]
+
+/**
+ * The statements that create them, by dialect; each can be run again.
+ *
+ * @internal
+ */
+export const idempotencyMigration: Readonly<Record<DatabaseDialect, ReadonlyArray<string>>> = {
+  postgres,
+  pglite: postgres,
+  mysql: [
+    `create table if not exists multistatus_idempotency (
+      key_hash varchar(64) character set ascii collate ascii_bin primary key,
+      fingerprint varchar(64) character set ascii collate ascii_bin not null,
+      owner varchar(64) character set ascii collate ascii_bin not null,
+      state varchar(8) character set ascii collate ascii_bin not null,
+      fence int not null,
+      lease_until bigint not null,
+      expires_at bigint not null,
+      size int not null,
+      payload longtext character set utf8mb4 collate utf8mb4_bin not null,
+      claim varchar(24) character set ascii collate ascii_bin not null,
+      index (expires_at)
+    ) engine = innodb`,
+  ],
+  sqlite: [
+    `create table if not exists multistatus_idempotency (
+      key_hash text primary key not null,
+      fingerprint text not null,
+      owner text not null,
+      state text not null check (state in ('pending', 'held', 'done', 'released')),
+      fence integer not null,
+      lease_until integer not null,
+      expires_at integer not null,
+      size integer not null,
+      payload text not null,
+      claim text not null
+    ) strict`,
+    `create index if not exists multistatus_idempotency_expires_at on multistatus_idempotency (expires_at)`,
+  ],
+}

@@ -1,0 +1,145 @@
+/**
+ * The routines of the idempotency store in PostgreSQL: one call for each purpose, whatever the number of keys.
+ *
+ * Routines, because their plans are kept by every session and because they choose how they are planned: a plan that was
+ * made while the table was small would read all of it for each key, long after it has grown.
+ *
+ * One moment, `clock`, counts for a whole statement. `clock_timestamp()` and not `now()`, which stands still inside of a
+ * transaction; asked once and at the beginning, so that waiting for rivals only ever shortens a lease.
+ */
+
+/** @internal */
+export const acquireRoutine = "multistatus_acquire"
+
+/** @internal */
+export const settleRoutine = "multistatus_settle"
+
+// They run with their caller's rights and search path.
+const planned = `language plpgsql volatile security invoker
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off`
+
+/** @internal */
+export const postgresClock = (now: string): string =>
+  `clock as materialized (
+    select coalesce(${now}, floor(extract(epoch from clock_timestamp()) * 1000)::int8) as t
+  )`
+
+// The fingerprint comes before the state. A tombstone is free for other uses, and so is whatever has expired.
+const takeable = `(r.expires_at <= c.t or r.state = 'released' or (r.fingerprint = i.f and r.state <> 'done'
+      and (r.owner = in_owner or (r.state = 'pending' and r.lease_until <= c.t))))`
+
+// Rows are looked up in lateral subqueries that cannot be flattened, and changed by inserting what is there: joins would
+// be ordered by how many rows the table was thought to have.
+const columns = "key_hash, fingerprint, owner, state, fence, lease_until, expires_at, size, payload"
+const change = `on conflict (key_hash) do update set fingerprint = excluded.fingerprint, owner = excluded.owner,
+      state = excluded.state, fence = excluded.fence, lease_until = excluded.lease_until,
+      expires_at = excluded.expires_at, size = excluded.size`
+
+// Only what the snapshot shows to be free is locked, so that replays and refusals write nothing; and what others hold is
+// passed over, so that nobody waits for a transaction that settles. New rows are inserted in the order of keys: those who
+// wait for each other's do not wait in a circle. There is no answer for what was passed over, nor for what a rival has
+// inserted since the snapshot: the caller asks again.
+const acquire = `
+create or replace function ${acquireRoutine}(
+  in_keys text[], in_fingerprints text[], in_states text[], in_owner text, in_lease int8, in_ttl int8, in_now int8)
+returns table (key_hash text, tag text, fence int4, payload text, left_ms float8) ${planned} as $routine$
+#variable_conflict use_column
+begin
+  return query with ${postgresClock("in_now")}, seen as materialized (
+    select i.k, i.f, i.s, r.key_hash is not null as known, ${takeable} as takeable, r.fingerprint = i.f as same, r.state,
+      r.lease_until - c.t as left_ms, case when r.state = 'done' and r.fingerprint = i.f then r.payload end as payload
+    from unnest(in_keys, in_fingerprints, in_states) as i (k, f, s) cross join clock c
+    left join lateral (select * from multistatus_idempotency r where r.key_hash = i.k offset 0) r on true
+  ), locked as materialized (
+    select i.k, i.f, r.was, c.t, case r.was when 'mine' then r.state else i.s end as state,
+      case r.was when 'absent' then 1 when 'mine' then r.fence else r.fence + 1 end as fence,
+      case when r.was in ('mine', 'taken-over') then r.size else 0 end as size,
+      case when r.was in ('mine', 'taken-over') then r.payload else '' end as payload
+    from (select * from seen where takeable order by k collate "C") i cross join clock c cross join lateral (
+      select r.*, case
+        when r.expires_at <= c.t then 'absent' when r.state = 'released' then 'released'
+        when r.owner = in_owner then 'mine' else 'taken-over' end as was
+      from multistatus_idempotency r where r.key_hash = i.k and ${takeable} for update of r skip locked
+    ) r
+  ), updated as (
+    insert into multistatus_idempotency as r (${columns})
+    select l.k, l.f, in_owner, l.state, l.fence, l.t + in_lease, l.t + in_ttl, l.size, '' from locked l
+    ${change},
+      payload = case when r.state in ('pending', 'held') and r.size = excluded.size then r.payload else '' end
+  ), inserted as (
+    insert into multistatus_idempotency (${columns})
+    select i.k, i.f, in_owner, i.s, 1, c.t + in_lease, c.t + in_ttl, 0, '' from seen i cross join clock c
+    where not i.known order by i.k collate "C"
+    on conflict do nothing returning key_hash
+  )
+  select l.k, case when l.was in ('absent', 'released') then 'fresh' else l.was end, l.fence, l.payload, null::float8
+  from locked l
+  union all
+  select a.key_hash, 'fresh', 1, '', null from inserted a
+  union all
+  select i.k, case
+      when not i.same then 'mismatch' when i.state = 'done' then 'replay'
+      when i.left_ms > 0 then 'in-progress' else 'indeterminate' end,
+    0, i.payload, i.left_ms::float8
+  from seen i where i.known and not i.takeable;
+end
+$routine$`
+// What is another owner's is not even locked. A result makes a record anew that has vanished or expired; no answer, where
+// a rival came first.
+const settle = `
+create or replace function ${settleRoutine}(
+  in_keys text[], in_fingerprints text[], in_actions text[], in_payloads text[], in_before int4[], in_after int4[],
+  in_owner text, in_lease int8, in_ttl int8, in_result_ttl int8, in_now int8)
+returns table (key_hash text, tag text) ${planned} as $routine$
+#variable_conflict use_column
+begin
+  return query with ${postgresClock("in_now")}, seen as materialized (
+    select i.k, i.f, i.a, i.p, i.b, i.z, r.key_hash is not null as known,
+      coalesce(r.expires_at > c.t, false) as alive, coalesce(r.owner = in_owner, false) as mine
+    from unnest(in_keys, in_fingerprints, in_actions, in_payloads, in_before, in_after) as i (k, f, a, p, b, z)
+    cross join clock c
+    left join lateral (select * from multistatus_idempotency r where r.key_hash = i.k offset 0) r on true
+  ), locked as materialized (
+    select i.k, i.f, i.a, i.p, i.z, c.t, r.tag, r.fingerprint, r.state, r.fence, r.lease_until, r.size
+    from (select * from seen where case when alive then mine else known and a = 'complete' end order by k collate "C") i
+    cross join clock c cross join lateral (
+      select r.*, case
+        when r.expires_at <= c.t then 'recreated'
+        when r.state = 'done' then case i.a when 'complete' then 'already' else 'refused' end
+        when r.state = 'released' then case i.a when 'release' then 'already' else 'refused' end
+        when i.a <> 'append' then 'applied'
+        when r.size = i.z and right(r.payload, char_length(i.p)) = i.p then 'already'
+        when r.size = i.b then 'applied' else 'refused' end as tag
+      from multistatus_idempotency r
+      where r.key_hash = i.k and case when r.expires_at <= c.t then i.a = 'complete' else r.owner = in_owner end
+      for update of r
+    ) r
+  ), updated as (
+    insert into multistatus_idempotency as r (${columns})
+    select l.k, case l.tag when 'recreated' then l.f else l.fingerprint end, in_owner,
+      case l.a when 'complete' then 'done' when 'release' then 'released' else l.state end,
+      case l.tag when 'recreated' then 1 else l.fence end,
+      case when l.a in ('append', 'extend') then l.t + in_lease when l.tag = 'recreated' then l.t else l.lease_until end,
+      l.t + case l.a when 'complete' then in_result_ttl else in_ttl end,
+      case l.a when 'append' then l.z when 'extend' then l.size else 0 end, l.p
+    from locked l where l.tag in ('applied', 'recreated') or (l.tag = 'already' and l.a = 'append')
+    ${change}, payload = case
+        when excluded.state in ('done', 'released') then excluded.payload
+        when excluded.size = r.size then r.payload else r.payload || excluded.payload end
+  ), inserted as (
+    insert into multistatus_idempotency (${columns})
+    select i.k, i.f, in_owner, 'done', 1, c.t, c.t + in_result_ttl, 0, i.p from seen i cross join clock c
+    where i.a = 'complete' and not i.known order by i.k collate "C"
+    on conflict do nothing returning key_hash
+  )
+  select l.k, l.tag from locked l
+  union all
+  select s.key_hash, 'recreated' from inserted s
+  union all
+  select i.k, case when not i.alive and i.a = 'release' then 'already' else 'refused' end
+  from seen i where case when i.alive then not i.mine else i.a <> 'complete' end;
+end
+$routine$`
+
+/** The statements that create them; each can be run again. @internal */
+export const postgresIdempotencyRoutines: ReadonlyArray<string> = [acquire, settle]
