@@ -24,28 +24,33 @@ export interface CommitOracle {
   readonly read: () => Promise<TransactionOutcome | "transient">
 }
 
+/** @internal */
+export interface OracleOptions {
+  /** Milliseconds until the deadline of the batch. */
+  readonly leftMs: number
+  /** Milliseconds that an answer is looked for before the outcome counts as unknown. */
+  readonly patienceMs: number
+}
+
 /**
- * Makes the oracle of one transaction on `db`, with `leftMs` until the deadline of its batch.
+ * Makes the oracle of one transaction on `db`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const commitOracle = <DB>(db: Kysely<DB>, leftMs: number): CommitOracle => {
+export const commitOracle = <DB>(db: Kysely<DB>, options: OracleOptions): CommitOracle => {
   const { adapter } = db.getExecutor()
   // PGlite has no timers of its own: a time limit that ran out would hang the process.
   if (adapter instanceof PGliteAdapter) return embeddedOracle
-  if (adapter instanceof PostgresAdapter) return postgresOracle(db, leftMs)
-  return adapter instanceof MysqlAdapter ? mysqlOracle(db) : embeddedOracle
+  if (adapter instanceof PostgresAdapter) return postgresOracle(db, options)
+  return adapter instanceof MysqlAdapter ? mysqlOracle(db, options) : embeddedOracle
 }
-
-/** How long an answer is looked for, in milliseconds, before the outcome counts as unknown. */
-const patienceMs = 5000
 
 /** How long one look may take: a connection may have died without a word. */
 const lookMs = 2000
 
 // PostgreSQL knows what became of every recent transaction.
-const postgresOracle = <DB>(db: Kysely<DB>, leftMs: number): CommitOracle => {
+const postgresOracle = <DB>(db: Kysely<DB>, { leftMs, patienceMs }: OracleOptions): CommitOracle => {
   let prepared: { readonly xid: string; readonly life: string } | undefined
   return {
     prepare: async (transaction) => {
@@ -59,7 +64,7 @@ const postgresOracle = <DB>(db: Kysely<DB>, leftMs: number): CommitOracle => {
     // Whatever ends the session as well may have been said after the commit was done.
     isRefusal: (error) => error instanceof Error && "severity" in error && error.severity === "ERROR",
     read: () =>
-      ask(async () => {
+      ask(patienceMs, async () => {
         const { rows } = await sql<{ readonly status: string | null; readonly life: string }>`
           select pg_xact_status(${prepared?.xid}::xid8) as status, ${life} as life`
           .execute(db)
@@ -89,7 +94,7 @@ interface CommitTable {
 
 // A mark that was written with the transaction tells of it. Writing it anew waits for a commit that is still on its way,
 // or else shuts it out; the time that it carries says who has written it.
-const mysqlOracle = <DB>(db: Kysely<DB>): CommitOracle => {
+const mysqlOracle = <DB>(db: Kysely<DB>, { patienceMs }: OracleOptions): CommitOracle => {
   const id = randomUUID()
   let marked = false
   const on = (handle: unknown) => (handle as Kysely<CommitTable>).withoutPlugins()
@@ -109,7 +114,7 @@ const mysqlOracle = <DB>(db: Kysely<DB>): CommitOracle => {
     isRefusal: () => false,
     read: async () => {
       if (!marked) return "unknown"
-      return ask(async () => {
+      return ask(patienceMs, async () => {
         try {
           await write(db, refuted)
           return "transient"
@@ -150,11 +155,12 @@ const embeddedOracle: CommitOracle = {
 }
 
 const ask = async (
+  patienceMs: number,
   look: () => Promise<TransactionOutcome | "transient" | undefined>,
 ): Promise<TransactionOutcome | "transient"> => {
   for (const startedAt = performance.now(); performance.now() - startedAt < patienceMs; await delay(50)) {
     try {
-      const outcome = await within(lookMs, look())
+      const outcome = await within(Math.min(lookMs, patienceMs), look())
       if (outcome !== undefined && outcome !== "late") return outcome
     } catch {
       // The database may be on its way back.

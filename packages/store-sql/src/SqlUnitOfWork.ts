@@ -21,10 +21,12 @@ import { within } from "./within.ts"
 export interface SqlUnitOfWorkOptions {
   /** Default: the database's own. */
   readonly isolationLevel?: "read committed" | "repeatable read" | "serializable" | undefined
-  /** How often a transaction is tried that rivals make fail. Default 5. */
+  /** How often a transaction is tried that rivals make fail, within the deadline of its batch. Default 10. */
   readonly attempts?: number | undefined
   /** Milliseconds that a commit is waited for before its outcome is looked up. Default 5000. */
   readonly commitTimeoutMs?: number | undefined
+  /** Milliseconds that the outcome of a commit is looked for before it counts as unknown. Default 5000. */
+  readonly outcomeTimeoutMs?: number | undefined
 }
 
 /**
@@ -40,7 +42,7 @@ export interface SqlUnitOfWorkOptions {
  */
 export const sqlUnitOfWork = <DB>(
   db: Kysely<DB>,
-  { isolationLevel, attempts = 5, commitTimeoutMs = 5000 }: SqlUnitOfWorkOptions = {},
+  { isolationLevel, attempts = 10, commitTimeoutMs = 5000, outcomeTimeoutMs = 5000 }: SqlUnitOfWorkOptions = {},
 ): UnitOfWork => {
   if (!Number.isSafeInteger(attempts) || attempts < 1) throw new TypeError(`"attempts" must be a whole number from 1`)
   const begin = (): Promise<ControlledTransaction<DB>> => {
@@ -54,15 +56,23 @@ export const sqlUnitOfWork = <DB>(
       const endsAt = performance.now() + remainingMs
       for (let attempt = 1; ; attempt++) {
         const left = Math.max(1, Math.ceil(endsAt - performance.now()))
-        const outcome = await tryOnce({ begin, left, work, oracle: commitOracle(db, left), commitTimeoutMs })
+        const outcome = await tryOnce({
+          begin,
+          left,
+          work,
+          oracle: commitOracle(db, { leftMs: left, patienceMs: outcomeTimeoutMs }),
+          commitTimeoutMs,
+        })
         if (outcome !== "transient") return outcome
         if (attempt >= attempts || performance.now() >= endsAt) return "conflict"
         // Rivals that fail together must not come back together.
-        await delay(Math.random() * 10 * 2 ** attempt)
+        await delay(Math.random() * Math.min(longestPauseMs, 10 * 2 ** attempt))
       }
     },
   }
 }
+
+const longestPauseMs = 200
 
 interface Attempt<DB> {
   readonly begin: () => Promise<ControlledTransaction<DB>>

@@ -23,7 +23,10 @@ export interface CutProxy {
 }
 
 // The statement alone: PostgreSQL's Query and Parse messages end it with a zero, MySQL's COM_QUERY with the packet.
-const isCommit = (chunk: Buffer): boolean => /commit\0|\x03commit$/.test(chunk.toString("latin1"))
+const isCommit = (chunk: Buffer): boolean => {
+  const text = chunk.toString("latin1")
+  return text.includes("commit\0") || text.endsWith("\u0003commit")
+}
 
 export const cutProxy = async (databaseUrl: string): Promise<CutProxy> => {
   const target = new URL(databaseUrl)

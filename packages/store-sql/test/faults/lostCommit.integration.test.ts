@@ -32,7 +32,10 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
 
   /** Sends a batch of 100 whose commit is cut; tells the answer, and how many of the keys are there. */
   const send = async (cut: Parameters<CutProxy["cutNext"]>[0], prefix: string, attempts?: number) => {
-    const endpoint = addEndpoint(through, { transactions: { commitTimeoutMs: 500, attempts } })
+    const isHopeless = cut === "lost" || cut === "silent"
+    const endpoint = addEndpoint(through, {
+      transactions: { commitTimeoutMs: 1_000, attempts, ...(isHopeless && { outcomeTimeoutMs: 1_500 }) },
+    })
     proxy.cutNext(cut)
     const answer = await endpoint.send({ atomic: true, operations: each("add", keysFrom(prefix)) })
     await endpoint.close()
