@@ -1,6 +1,6 @@
 import { afterEach } from "vitest"
 import { type Action, resource } from "../../src/dispatchers/Resource.ts"
-import { failure, isFailure } from "../../src/domain/Failure.ts"
+import { failure } from "../../src/domain/Failure.ts"
 import type { BatchOptions } from "../../src/edge/BatchOptions.ts"
 import { createBatch, type Endpoint } from "../../src/edge/createBatch.ts"
 import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
@@ -18,6 +18,8 @@ export interface Given extends BatchOptions {
   readonly commits?: FakeDatabase["commits"]
 }
 
+const notFound = (key: string) => failure("NOT_FOUND", `Key ${key} not found`)
+
 const open: Array<{ readonly close: () => Promise<void> }> = []
 
 afterEach(async () => {
@@ -34,7 +36,7 @@ export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
   const put = async ({ key, end }: Put, tx: unknown, signal: AbortSignal): Promise<unknown> => {
     calls.push(key)
     await (tx as Handle).add(key)
-    if (end === "fail") return failure("NOT_FOUND", `Key ${key} not found`)
+    if (end === "fail") return notFound(key)
     if (end === "throw") throw new Error(`secret ${key}`)
     if (end === "transient") throw new Transient("rivals")
     if (end === "hang" || end === "late") {
@@ -60,8 +62,9 @@ export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
         const answers: Array<unknown> = []
         calls.push(`many ${items.length}`)
         for (const { input } of items) {
-          const answer = await put(input, tx, signal)
-          answers.push(isFailure(answer) ? answer : { id: input.key })
+          // What answers a failure for an item has left nothing of it.
+          if (input.end === "fail") answers.push(notFound(input.key))
+          else answers.push(await put(input, tx, signal))
         }
         return answers
       },
