@@ -64,8 +64,9 @@ export interface Action<Input> {
   /** Runs one operation. What it returns is the `data` of the result, and `id` in it the result's id. */
   readonly run?: ((input: Input, context: ActionContext) => unknown) | undefined
   /**
-   * Runs many operations with one statement. Answers one value or failure per item, in order. If it throws, it must
-   * have changed nothing: it is then called again with fewer items, to find those that made it throw.
+   * Runs many operations with one statement. Answers one value or failure per item, in order; of an item that it
+   * answers a failure for it must have changed nothing. If it throws, it must have changed nothing at all: it is then
+   * called again with fewer items, to find those that made it throw.
    */
   readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
 }
