@@ -4,12 +4,11 @@ import type { ControlledTransaction, Kysely, Selectable, Transaction } from "kys
 import type { Violation } from "./Violation.ts"
 
 /**
- * A database or a transaction of Kysely's.
+ * A database or a transaction of Kysely's: each class by its name, or `DB` would not be inferred from those that extend it.
  *
  * @category models
  * @since 0.1.0
  */
-// Each by its name: of a class that extends another, the type parameter would not be found.
 export type DatabaseHandle<DB> = Kysely<DB> | Transaction<DB> | ControlledTransaction<DB>
 
 /**

@@ -9,6 +9,9 @@ import type { SqliteDatabase, SqliteStatement } from "kysely"
 
 const cachedStatements = 128
 
+// A statement on thousands of rows takes megabytes and is not met again soon.
+const cachedLength = 20_000
+
 /**
  * Opens an SQLite database for Kysely's `SqliteDialect`.
  *
@@ -16,7 +19,7 @@ const cachedStatements = 128
  *
  * `location` is a file or `:memory:`. Foreign keys are enforced and a locked database is waited for `busyTimeoutMs`
  * milliseconds (default 5000); a file is put in WAL mode, so that readers of other processes do not stop the writer.
- * The 128 statements used last stay prepared. Booleans are bound as 1 and 0, `undefined` as NULL.
+ * The 128 statements used last stay prepared, very long ones excepted. Booleans are bound as 1 and 0, `undefined` as NULL.
  *
  * **Gotchas**
  *
@@ -43,6 +46,7 @@ export const openNodeSqlite = (location: string, options?: { readonly busyTimeou
     prepare(sql) {
       const known = statements.get(sql)
       const statement = known ?? toStatement(database, sql)
+      if (sql.length > cachedLength) return statement
       // Re-inserting keeps the map in order of use, so that its first key is the one to forget.
       if (known !== undefined) statements.delete(sql)
       else if (statements.size >= cachedStatements) statements.delete(statements.keys().next().value as string)

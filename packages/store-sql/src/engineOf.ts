@@ -1,5 +1,7 @@
 import type { Engine, Task } from "./ManyRows.ts"
-import { mysqlEngine } from "./mysqlRows.ts"
+import { mysqlDelete } from "./mysqlDelete.ts"
+import { mysqlInsert } from "./mysqlInsert.ts"
+import { mysqlUpdate } from "./mysqlUpdate.ts"
 import { postgresDelete, postgresUpdate } from "./postgresChange.ts"
 import { postgresInsert } from "./postgresInsert.ts"
 import type { Session } from "./Session.ts"
@@ -26,7 +28,9 @@ const engine = ({ insert, update, remove }: Engine, first = (run: Engine["insert
 
 const postgres = engine({ insert: postgresInsert, update: postgresUpdate, remove: postgresDelete }, withoutZeros)
 
-const engines = { postgres, pglite: postgres, mysql: engine(mysqlEngine), sqlite: engine(sqliteEngine) }
+const mysql = engine({ insert: mysqlInsert, update: mysqlUpdate, remove: mysqlDelete })
+
+const engines = { postgres, pglite: postgres, mysql, sqlite: engine(sqliteEngine) }
 
 /** The statements of a session's database. @internal */
 export const engineOf = ({ dialect }: Session): Engine => engines[dialect]

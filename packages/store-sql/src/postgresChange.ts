@@ -25,11 +25,7 @@ export const postgresUpdate = (task: Task): Promise<ReadonlyArray<Outcome>> => {
     return `${quote(name)} = ${unlike ? `case when get_bit(r.m, ${index}) = 1 then ${value} else t.${quote(name)} end` : value}`
   })
   return change(task, {
-    // Without a value there is nothing to set, but whether the row exists is still to be told.
-    verb:
-      set.length === 0
-        ? `update ${facts.text} as t set ${quote(task.key)} = t.${quote(task.key)} from`
-        : `update ${facts.text} as t set ${set.join(", ")} from`,
+    verb: `update ${facts.text} as t set ${set.length === 0 ? idle(task) : set.join(", ")} from`,
     lock: "no key update",
     types,
     cells: columns.map(({ given }, index) => rows.map((row) => toCell(row[given], types[index], utc(task)))),
@@ -38,6 +34,12 @@ export const postgresUpdate = (task: Task): Promise<ReadonlyArray<Outcome>> => {
       : undefined,
     handsOver: handOver(task),
   })
+}
+
+// Without a value there is nothing to set, but whether the row exists is still to be told.
+const idle = ({ facts, key }: Task): string => {
+  const column = quote([...facts.columns.values()].find(({ generated }) => !generated)?.name ?? key)
+  return `${column} = t.${column}`
 }
 
 /** @internal */

@@ -8,7 +8,8 @@
 import { byKey, byNumber } from "./answeredRows.ts"
 import { dependOnEachOther, done, type Engine, givenByAll, type Outcome, quoteName, type Task } from "./ManyRows.ts"
 import type { Row } from "./Session.ts"
-import { isSqliteRowError, toSqliteRefusal } from "./sqliteRefusal.ts"
+import { insertOne, oneByOne, plain, removeOne, selected, updateOne } from "./sqliteOneByOne.ts"
+import { isSqliteRowError } from "./sqliteRefusal.ts"
 
 const maximumParameters = 32_766
 
@@ -141,96 +142,6 @@ const updateSome = async (
   return reply.rows
 }
 
-interface Statement {
-  readonly text: string
-  readonly values: ReadonlyArray<unknown>
-}
-
-const insertOne = (task: Task, index: number): Statement => {
-  const { session, facts, columns } = task
-  const row = task.rows[index] as Row
-  const given = columns.filter((column) => row[column.given] !== undefined)
-  const names = given.map(({ name }) => quoteName(session, name)).join(", ")
-  const values = given.length === 0 ? "default values" : `(${names}) values (${given.map(() => "?").join(", ")})`
-  return { text: `insert into ${facts.text} ${values}`, values: given.map((column) => row[column.given]) }
-}
-
-const updateOne = (task: Task, index: number): Statement => {
-  const { session, facts, columns, key, keys } = task
-  const row = task.rows[index] as Row
-  const given = columns.filter((column) => row[column.given] !== undefined)
-  const name = quoteName(session, key)
-  const set = given.map((column) => `${quoteName(session, column.name)} = ?`).join(", ")
-  return {
-    text: `update ${facts.text} set ${set === "" ? `${name} = ${name}` : set} where ${name} = ?`,
-    values: [...given.map((column) => row[column.given]), keys[index]],
-  }
-}
-
-const removeOne = ({ session, facts, key, keys }: Task, index: number): Statement => ({
-  text: `delete from ${facts.text} where ${quoteName(session, key)} = ?`,
-  values: [keys[index]],
-})
-
-const oneByOne = (task: Task, statementOf: (task: Task, index: number) => Statement): Promise<ReadonlyArray<Outcome>> =>
-  task.session.atomically(async (session) => {
-    const inner = { ...task, session }
-    const outcomes: Array<Outcome> = []
-    const size = Math.max(task.rows.length, task.keys.length)
-    for (let index = 0; index < size; index++) {
-      const { text, values } = statementOf(inner, index)
-      try {
-        const { rows } = await session.run(`/* multistatus */ ${text} returning ${selected(task)}`, values.map(plain))
-        const [found] = rows
-        if (found === undefined || task.returning === undefined) outcomes.push(found === undefined ? undefined : done)
-        else {
-          const { "~key": _, ...row } = found
-          outcomes.push({ row })
-        }
-      } catch (error) {
-        if (!isSqliteRowError(error)) throw error
-        const refusal = toSqliteRefusal(task.facts, error)
-        const columns = refusal.kind === "foreign-key" ? await danglingColumns(inner, index) : refusal.columns
-        outcomes.push({ refusal: { ...refusal, columns } })
-      }
-    }
-    return outcomes
-  })
-
-// SQLite does not say which foreign key failed. With one there is no doubt; else its parents are looked for.
-const danglingColumns = async (
-  { session, facts, columns, rows }: Task,
-  index: number,
-): Promise<ReadonlyArray<string>> => {
-  const row = rows[index]
-  const keys = [...facts.constraints].filter(([, { kind }]) => kind === "foreign-key")
-  const given = keys.filter(([, constraint]) =>
-    constraint.columns.every((name) => {
-      const column = columns.find((candidate) => candidate.name === name)
-      return column !== undefined && row?.[column.given] !== undefined && row[column.given] !== null
-    }),
-  )
-  if (given.length < 2) return given[0]?.[1].columns ?? []
-  const table = /"((?:[^"]|"")*)"$/.exec(facts.text)?.[1]?.replaceAll('""', '"')
-  for (const [name, constraint] of given) {
-    const parts = await session.look(
-      `select f."table" as target, coalesce(f."to", p.name) as parent from pragma_foreign_key_list(?) f
-        left join pragma_table_info(f."table") p on p.pk = f.seq + 1 where f.id = ? order by f.seq`,
-      [table, Number(name.slice("foreign key ".length))],
-    )
-    const where = parts.map(({ parent }) => `${quoteName(session, String(parent))} = ?`).join(" and ")
-    const values = constraint.columns.map((column) =>
-      plain(row?.[columns.find((given) => given.name === column)?.given ?? ""]),
-    )
-    const found = await session.look(
-      `select 1 from ${quoteName(session, String(parts[0]?.["target"]))} where ${where}`,
-      values,
-    )
-    if (found.length === 0) return constraint.columns
-  }
-  return []
-}
-
 const inParts = async (
   size: number,
   width: number,
@@ -248,12 +159,6 @@ const initialOf = ({ facts }: Task, name: string): string => {
   return initial === undefined ? "null" : `(${initial})`
 }
 
-const plain = (value: unknown): unknown => {
-  if (value === undefined) return null
-  if (typeof value !== "object" || value === null || value instanceof Date || ArrayBuffer.isView(value)) return value
-  return JSON.stringify(value)
-}
-
 // As on PostgreSQL: where a row takes a unique value that another has, nothing is done, and the rows come one by one.
 const handOver = ({ session, facts, columns, rows, key }: Task): string | undefined => {
   if (rows.length < 2) return undefined
@@ -267,6 +172,3 @@ const handOver = ({ session, facts, columns, rows, key }: Task): string | undefi
   })
   return ` and not exists (select 1 from ${facts.text} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
 }
-
-const selected = ({ session, key, returning = [] }: Task): string =>
-  [`${quoteName(session, key)} as "~key"`, ...returning.map((name) => quoteName(session, name))].join(", ")

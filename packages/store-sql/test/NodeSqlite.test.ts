@@ -31,6 +31,12 @@ describe("openNodeSqlite", () => {
     expect(database.prepare("select 'seldom'")).not.toBe(seldom)
   })
 
+  it("does not keep a statement of thousands of values", () => {
+    const database = open()
+    const long = `values ${Array.from({ length: 10_000 }, () => "(?)").join(",")}`
+    expect(database.prepare(long)).not.toBe(database.prepare(long))
+  })
+
   it("tells statements that return rows from those that do not", () => {
     const database = open()
     expect(database.prepare("select 1").reader).toBe(true)

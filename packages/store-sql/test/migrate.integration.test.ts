@@ -49,10 +49,8 @@ it("leaves the application's own migrations and plugins alone", async () => {
   const { rows } = await sql<{
     readonly name: string
   }>`select name from sqlite_master where type = 'table' order by name`.execute(db)
-  expect(rows.map(({ name }) => name)).toEqual([
-    "kysely_migration",
-    "multistatus_migration",
-    "multistatus_migration_lock",
-  ])
+  const names = rows.map(({ name }) => name)
+  expect(names).toEqual(expect.arrayContaining(["kysely_migration", "multistatus_migration"]))
+  expect(names.filter((name) => name !== "kysely_migration" && !name.startsWith("multistatus_"))).toEqual([])
   await close()
 })
