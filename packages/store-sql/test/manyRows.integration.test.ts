@@ -171,6 +171,41 @@ describe.each(urls)("statements on many rows (%s)", (...url) => {
   })
 })
 
+const rivalry: Readonly<Partial<Record<string, ReadonlyArray<string>>>> = {
+  postgres: [
+    `create function rival() returns trigger language plpgsql as $$ begin
+      if new.email = 'rival@x' then raise exception using errcode = '40001'; end if; return new; end $$`,
+    "create trigger rival before update or insert on people for each row execute function rival()",
+  ],
+  mysql: ["insert", "update"].map(
+    (event) => `create trigger rival_${event} before ${event} on people for each row
+      begin if new.email = 'rival@x' then signal sqlstate '40001'; end if; end`,
+  ),
+}
+
+describe.each(urls.filter(([dialect]) => dialect !== "sqlite"))("a serialization failure (%s)", (...url) => {
+  it("rejects the call, and nothing of it has happened", async () => {
+    const { db, close } = await openPeople(url)
+    for (const statement of rivalry[url[0]] ?? rivalry["postgres"] ?? []) await sql.raw(statement).execute(db)
+    const rows = [
+      { id: "a", email: "a@x" },
+      { id: "b", email: "a@x" },
+      { id: "c", email: "rival@x" },
+    ]
+    const state = (error: unknown) => (error as { sqlState?: string }).sqlState ?? (error as { code?: string }).code
+    expect(await insertMany(db, "people", rows).catch(state)).toBe("40001")
+    expect(await db.selectFrom("people").select("id").execute()).toEqual([])
+    await insertMany(db, "people", rows.slice(0, 1))
+    const changes = [
+      { key: "a", set: { age: 1, email: "a@x" } },
+      { key: "a", set: { age: 2, email: "rival@x" } },
+    ]
+    expect(await updateMany(db, "people", changes).catch(state)).toBe("40001")
+    expect(failures(await insertMany(db, "people", [{ id: "d", email: "d@x" }]))).toEqual([])
+    await close()
+  })
+})
+
 interface Server {
   readonly things: { readonly id: Generated<number>; readonly text: string; readonly state: Generated<string> }
 }
