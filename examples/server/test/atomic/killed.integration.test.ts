@@ -4,6 +4,6 @@ import { killRounds } from "./killRounds.ts"
 
 it(
   "a server that is killed in the midst of an atomic batch has done all of it or nothing",
-  () => killRounds(6),
+  () => killRounds(4),
   180_000,
 )
