@@ -1,5 +1,9 @@
-/** How replies of sub-requests are kept for replay: their status, the headers that a client needs, their body. */
-import type { Reply } from "../domain/SubRequest.ts"
+/**
+ * How replies of sub-requests are kept for replay: their status, the headers that a client needs, their body. And what
+ * makes a sub-request the same as an earlier one.
+ */
+import * as Predicate from "effect/Predicate"
+import type { Reply, SubRequest } from "../domain/SubRequest.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 
 const standing = ["content-type", "content-encoding", "content-language", "location", "etag"]
@@ -40,13 +44,40 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
       return { s: status, h: location === undefined ? {} : { location } } satisfies Kept
     },
     fromJson: (json) => {
+      if (!isKept(json)) throw new TypeError("This was not written as a reply")
       // Without a body: it was too large to be kept, and all that is left of it is that there was one.
-      const { s = 200, h = {}, t, b } = json as Partial<Kept>
+      const { s, h, t, b } = json
       const body = b === undefined ? encoder.encode(t ?? "") : Uint8Array.from(atob(b), (byte) => byte.charCodeAt(0))
       return { status: s, headers: h, body, text: t ?? new TextDecoder().decode(body) } satisfies Reply
     },
+    // Not its id, which only says which one of its batch it is.
+    purpose: ({ input }) => {
+      const { url, headers, body } = input as SubRequest
+      return { url, body, headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !volatile.has(name))) }
+    },
   }
 }
+
+// What a client sends anew with every attempt, and what changes nothing about the request.
+const volatile = new Set([
+  "idempotency-key",
+  "traceparent",
+  "tracestate",
+  "baggage",
+  "b3",
+  "x-request-id",
+  "x-correlation-id",
+  "user-agent",
+  "date",
+])
+
+const isKept = (json: unknown): json is Kept => {
+  if (!Predicate.isObject(json)) return false
+  const { s, h, t, b } = json as Partial<Record<keyof Kept, unknown>>
+  return Number.isInteger(s) && Predicate.isObject(h) && isTextOrNone(t) && isTextOrNone(b)
+}
+
+const isTextOrNone = (value: unknown): boolean => value === undefined || typeof value === "string"
 
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, index) => byte === other[index])

@@ -2,7 +2,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Batch } from "../domain/Batch.ts"
 import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
 import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Problem from "../domain/Problem.ts"
@@ -60,8 +59,11 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const running = engine.run({ batch, dispatcher, tenant, idempotencyKey, gone: request.gone }, options)
-    const { completed, unrecorded } = yield* options.admission.within(running)
-    if (codec.kind !== "requests" && isOutcomeUnknown(batch)) return yield* Effect.fail(outcomeUnknown)
+    const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(running)
+    // An atomic batch answers for all of its operations at once, so it must not guess.
+    if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
+      return yield* Effect.fail(outcomeUnknown)
+    }
     const prefer = Preference.returnPreference(request.headers)
     const { status, body, honoured } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     const headers = {
@@ -84,10 +86,6 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
 })
 
 const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
-
-// An atomic batch answers for all of its operations at once, so it must not guess.
-const isOutcomeUnknown = ({ operations, strategy }: Batch): boolean =>
-  strategy._tag === "atomic" && operations.some(({ result }) => result?.failure?.code === "OUTCOME_UNKNOWN")
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 

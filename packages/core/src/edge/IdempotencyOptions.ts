@@ -16,7 +16,10 @@ export interface IdempotencyOptions {
   readonly required?: boolean | undefined
   /** Whether batches run without protection when the store cannot be reached. Default false: they are answered 503. */
   readonly failOpen?: boolean | undefined
-  /** Bytes that the result of one operation may have. Larger ones are replayed without their data. Default 65,536. */
+  /**
+   * Bytes that the result of one operation may have. Larger ones are replayed without their data, and so are those
+   * beyond 8 MiB under one key of a batch. Default 65,536.
+   */
   readonly maxResultBytes?: number | undefined
   /**
    * What the end of a lease without a result means: `retry` (default), the operation may be run again; `hold`, nobody may,
@@ -29,9 +32,12 @@ export interface IdempotencyOptions {
    * how many calls share a transaction, `true` 25. Default false: results are stored after operations have ended.
    */
   readonly sameTransaction?: boolean | number | undefined
-  /** Encrypts what is stored, or leaves things out. Default: stored as it is. */
+  /** Encrypts what is stored (see `aesGcmResults`), or leaves things out. Default: stored as it is. */
   readonly codec?: ResultCodec | undefined
-  /** Set to `global` where keys are not to be kept apart by caller. */
+  /**
+   * Set to `global` where keys are not to be kept apart by caller. Otherwise a request with keys of which `tenant` does
+   * not know who is calling is refused.
+   */
   readonly unsafeScope?: "global" | undefined
 }
 
@@ -83,5 +89,6 @@ export const settle = (
     onAmbiguous: typeof onAmbiguous === "function" ? ({ action }) => onAmbiguous(action) : () => onAmbiguous,
     sameTransaction: sameTransaction === true ? 25 : sameTransaction === false ? undefined : sameTransaction,
     codec: options.codec,
+    scope: options.unsafeScope ?? "tenant",
   }
 }

@@ -14,6 +14,7 @@ import type { Planner } from "../domain/Plan.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { Claimed } from "../policies/Idempotency.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import * as Retries from "./Retries.ts"
@@ -72,6 +73,8 @@ export interface BatchRun {
   readonly completed: boolean
   /** Whether results could not be recorded, so that a retry may run operations again that have run. */
   readonly unrecorded: boolean
+  /** Whether the answer to a commit was lost, so that it is not known of some operations what became of them. */
+  readonly isCommitUnknown: boolean
 }
 
 /**
@@ -124,17 +127,23 @@ export class BatchEngine extends Context.Service<
             transactionSize: retries.transactionSize ?? transactionSize,
           }),
         )
-        const { claims, completed } = yield* retries.claim
-        const admitAndExecute = Effect.gen(function* () {
-          for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
-          const deadlineMs = Math.max(0, limits.deadlineMs - (yield* Clock.currentTimeMillis) + startedAt)
-          const { operationTimeoutMs } = limits
-          const executing = { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork, claims }
-          yield* executor.execute(plan, dispatcher, executing)
+        const timeLeft = Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, limits.deadlineMs - now + startedAt))
+        const admitAndExecute = Effect.fnUntraced(function* ({ claims, completed, unprotected }: Claimed) {
+          const undecided = batch.operations.some(isOutcomeUnknown)
+          const admitting = Effect.gen(function* () {
+            for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
+            const deadlineMs = yield* timeLeft
+            const { operationTimeoutMs } = limits
+            const executing = { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork, claims }
+            yield* executor.execute(plan, dispatcher, executing)
+          })
+          yield* Effect.scoped(admitting)
+          const isCommitUnknown = !undecided && batch.operations.some(isOutcomeUnknown)
+          return { completed, claims, unprotected, isCommitUnknown }
         })
-        yield* Effect.scoped(admitAndExecute).pipe(retries.settling(claims))
+        const { claims, unprotected, ...ran } = yield* retries.around(yield* timeLeft, admitAndExecute)
         yield* options.metrics.ran(tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
-        return { completed, unrecorded: claims?.unrecorded === true }
+        return { ...ran, unrecorded: unprotected || claims?.unrecorded === true }
       })
 
       return BatchEngine.of({ run })
@@ -143,6 +152,8 @@ export class BatchEngine extends Context.Service<
 
   static readonly layer: Layer.Layer<BatchEngine> = Layer.provide(BatchEngine.layerNoDeps, Executor.layer)
 }
+
+const isOutcomeUnknown = ({ result }: Operation): boolean => result?.failure?.code === "OUTCOME_UNKNOWN"
 
 // What nobody has validated must not run, however little time is left.
 const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {

@@ -1,8 +1,11 @@
 /** Idempotency's place in the pipeline: keys are hashed first, claimed once the batch is planned, settled at the end. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { Batch } from "../domain/Batch.ts"
 import { BatchError } from "../domain/BatchError.ts"
-import type { Claims } from "../policies/Claims.ts"
+import type { Operation } from "../domain/Operation.ts"
 import * as Idempotency from "../policies/Idempotency.ts"
 import * as IdempotencyKeys from "../policies/IdempotencyKeys.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
@@ -13,18 +16,20 @@ import { CurrentDigest } from "../ports/Digest.ts"
 export interface Retries {
   /** How many calls share a transaction that stores their results; undefined where results are stored afterwards. */
   readonly transactionSize: number | undefined
-  /** Claims the keys of the batch; refuses a batch that is being done, or was another one. */
-  readonly claim: Effect.Effect<Idempotency.Claimed, BatchError>
-  /** Settles what was claimed when the batch has ended, however it ended. */
-  readonly settling: (claims: Claims | undefined) => <A, E>(run: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /**
+   * Claims the keys of the batch, refusing one that is being done, or was another one; runs it; and settles what was
+   * claimed when it has ended, however it ended.
+   */
+  readonly around: <A, E>(
+    deadlineMs: number,
+    run: (claimed: Idempotency.Claimed) => Effect.Effect<A, E>,
+  ) => Effect.Effect<A, E | BatchError>
 }
 
-/** For endpoints that do not recognise retries. @category constructors @since 0.1.0 */
-export const none: Retries = {
-  transactionSize: undefined,
-  claim: Effect.succeed({ claims: undefined, completed: false }),
-  settling: () => (run) => run,
-}
+const nothing: Idempotency.Claimed = { claims: undefined, completed: false, unprotected: false }
+
+/** For batches whose retries are not recognised. @category constructors @since 0.1.0 */
+export const none: Retries = { transactionSize: undefined, around: (_, run) => run(nothing) }
 
 /** @category models @since 0.1.0 */
 export interface RetriesOptions {
@@ -37,9 +42,12 @@ export interface RetriesOptions {
 
 const asItIs: ValueFormat = {
   toJson: (value) => value,
-  fromJson: (json) => json,
+  fromJson: (json, outcome) => {
+    if (outcome === "error") throw new TypeError("A failure has no value")
+    return json
+  },
   stub: (value) =>
-    typeof value === "object" && value !== null && Object.hasOwn(value, "id")
+    Predicate.isObject(value) && Object.hasOwn(value, "id")
       ? { id: (value as { readonly id: unknown }).id }
       : undefined,
 }
@@ -51,42 +59,64 @@ const asItIs: ValueFormat = {
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
-  { operations, strategy }: Batch,
-  { settings, format = asItIs, idempotencyKey, ...scope }: RetriesOptions,
+  batch: Batch,
+  { settings, format = asItIs, idempotencyKey, endpoint, tenant }: RetriesOptions,
 ) {
-  const keyless = operations.some(
-    (operation) => operation.result === undefined && operation.idempotencyKey === undefined,
-  )
-  if (settings.required && idempotencyKey === undefined && keyless) return yield* Effect.fail(keyRequired)
+  const { operations } = batch
+  const due = operations.filter(({ result }) => result === undefined)
+  if (settings.required && idempotencyKey === undefined && !due.every(hasKey)) return yield* Effect.fail(keyRequired)
+  if (idempotencyKey === undefined && !due.some(hasKey)) return none
+  if (tenant === undefined && settings.scope === "tenant") return yield* Effect.fail(nobody)
   const digest = yield* CurrentDigest
-  const context = yield* Effect.context<never>()
-  const keys = yield* Effect.promise(() => IdempotencyKeys.ofOperations(operations, scope, digest))
-  const batchKey =
-    idempotencyKey === undefined
-      ? undefined
-      : yield* Effect.promise(() => IdempotencyKeys.ofBatch(operations, strategy, idempotencyKey, scope, digest))
-  const fork = Effect.runForkWith(context)
-  const timer = (milliseconds: number, fire: () => void) => {
-    const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
-    return () => sleeping.interruptUnsafe()
+  const scope = { tenant: settings.scope === "tenant" ? tenant : undefined, endpoint, digest, format }
+  const keys = yield* Effect.promise(() => IdempotencyKeys.ofOperations(operations, scope))
+  let batchKey: IdempotencyKeys.HashedKey | undefined
+  if (idempotencyKey !== undefined) {
+    batchKey = yield* Effect.promise(() => IdempotencyKeys.ofBatch(batch, idempotencyKey, scope))
+    const held = due.filter((operation) => !hasKey(operation) && settings.onAmbiguous(operation) === "hold")
+    const parts = yield* Effect.promise(() => IdempotencyKeys.ofParts(held, idempotencyKey, scope))
+    for (const [operation, key] of parts) keys.set(operation, key)
   }
-  const isKeyed = keys.size > 0 || batchKey !== undefined
+  const clocks = clocksOf(yield* Effect.context<never>())
   const retries: Retries = {
-    transactionSize: isKeyed ? settings.sameTransaction : undefined,
-    claim: Effect.suspend(() => {
-      if (!isKeyed) return none.claim
-      return Effect.tryPromise({
-        try: () => Idempotency.claim({ settings, operations, keys, batchKey, format, timer }),
+    transactionSize: settings.sameTransaction,
+    around: (deadlineMs, run) => {
+      const claim = Effect.tryPromise({
+        try: () => Idempotency.claim({ settings, operations, keys, batchKey, format, deadlineMs, ...clocks }),
         catch: (error) => error,
       }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
-    }),
-    settling: (claims) => (run) =>
-      claims === undefined ? run : Effect.onExit(run, () => Effect.promise(() => claims.finish())),
+      // Whoever interrupts a batch that is claiming its keys waits until it is known what has to be given back.
+      return Effect.acquireUseRelease(claim, run, ({ claims }) => Effect.promise(async () => claims?.finish()))
+    },
   }
   return retries
 })
 
+const hasKey = ({ idempotencyKey }: Operation): boolean => idempotencyKey !== undefined
+
+// By the clock of the batch's fiber; the live one is asked without a big integer.
+const clocksOf = (context: Context.Context<never>) => {
+  const fork = Effect.runForkWith(context)
+  const clock = Context.get(context, Clock.Clock)
+  return {
+    timer: (milliseconds: number, fire: () => void) => {
+      const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
+      return () => sleeping.interruptUnsafe()
+    },
+    now:
+      clock.constructor === liveClock ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
+  }
+}
+
+const liveClock = Clock.Clock.defaultValue().constructor
+
 const keyRequired = BatchError.invalid(
   "IDEMPOTENCY_KEY_REQUIRED",
   "Send the header Idempotency-Key with the batch, or a key with every operation",
+)
+
+// Those who do not say who they are would be shown each other's results.
+const nobody = BatchError.invalid(
+  "INVALID_IDEMPOTENCY_KEY",
+  "Idempotency keys are kept apart by caller, and this request does not say who is calling",
 )

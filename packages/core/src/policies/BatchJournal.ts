@@ -4,115 +4,159 @@
  */
 import type { Operation } from "../domain/Operation.ts"
 import type { OperationResult } from "../domain/OperationResult.ts"
-import type { SettleItem } from "../ports/IdempotencyStore.ts"
-import type { HashedKey } from "./IdempotencyKeys.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
+import type { SettleAction, SettleItem } from "../ports/IdempotencyStore.ts"
+import type { HashedKey } from "./IdempotencyKeys.ts"
 import * as StoredResult from "./StoredResult.ts"
+
+/** How a batch stands that has something to tell the store. @category models @since 0.1.0 */
+export interface Standing {
+  /** Whether every operation has ended. */
+  readonly isOver: boolean
+  /** Whether operations may have had an effect, or may be having it still, of which there is no line. */
+  readonly isAmbiguous: boolean
+}
+
+/** Characters that the lines of a batch may have together; stores take records of some megabytes, and not of any size. */
+const maxLength = 8 * 2 ** 20
 
 /** @category models @since 0.1.0 */
 export class BatchJournal {
   readonly claim: HashedKey
-  private readonly codec: StoredResult.ResultCodec | undefined
   private readonly lines = new Map<Operation, string>()
+  private length = 0
   /** Characters that the store has. */
   private stored: number
-  /** Operations whose lines the store does not have yet. */
+  /** What the store was told last and has not confirmed. It may have it: so it is told the same again, and nothing else. */
+  private told = ""
+  /** Operations whose lines the store was not told. */
   private pending: Array<Operation> = []
+  private isClosed = false
 
-  constructor(claim: HashedKey, codec: StoredResult.ResultCodec | undefined, journal: string) {
+  constructor(claim: HashedKey, journal: string) {
     this.claim = claim
-    this.codec = codec
     this.stored = journal.length
   }
 
-  /** Adds the result of an operation, if it is not there yet. */
-  async add(operation: Operation, text: string): Promise<void> {
-    if (this.lines.has(operation)) return
-    const encoded = this.codec === undefined ? text : await this.codec.encode(text, this.claim.key)
-    this.set(operation, `${operation.index}:${encoded}\n`)
+  /** Characters that there is room for yet. */
+  get room(): number {
+    return maxLength - this.length
+  }
+
+  has(operation: Operation): boolean {
+    return this.lines.has(operation)
+  }
+
+  /** Names the place of an operation's result, for codecs. */
+  placeOf({ index }: Operation): string {
+    return placeOf(this.claim, index)
+  }
+
+  /** Adds the encoded result of an operation. */
+  add(operation: Operation, encoded: string): void {
+    this.set(operation, `${operation.index}:${encoded.length}:${encoded}\n`)
     this.pending.push(operation)
   }
 
   /** Keeps the line of an operation that the store has already. */
   set(operation: Operation, line: string): void {
     this.lines.set(operation, line)
+    this.length += line.length
   }
 
-  /** What the store is to be told: that the batch is done, what was added, or that nothing came of it. */
-  item(operations: ReadonlyArray<Operation>, isLast: boolean): SettleItem | undefined {
-    const chunk = this.chunk()
-    if (isLast && this.isComplete(operations)) {
-      const result = operations.map((operation) => this.lines.get(operation)!).join("")
-      return { ...this.claim, action: { _tag: "complete", result } }
+  /** What the store is to be told next: that the batch is done, what was added, or that nothing came of it. */
+  next(operations: ReadonlyArray<Operation>, { isOver, isAmbiguous }: Standing): SettleItem | undefined {
+    if (this.isClosed) return undefined
+    if (isOver && this.isComplete(operations)) {
+      return this.item({ _tag: "complete", result: operations.map((operation) => this.lines.get(operation)!).join("") })
     }
-    if (isLast && this.stored === 0 && chunk === "") {
-      return operations.some(mayStillRun) ? undefined : { ...this.claim, action: { _tag: "release" } }
+    if (this.told === "") {
+      this.told = this.pending.map((operation) => this.lines.get(operation)!).join("")
+      this.pending = []
     }
-    if (chunk !== "") return { ...this.claim, action: { _tag: "append", at: this.stored, chunk } }
-    return isLast && !operations.some(mayStillRun) ? { ...this.claim, action: { _tag: "extend" } } : undefined
+    if (this.told !== "") return this.item({ _tag: "append", at: this.stored, chunk: this.told })
+    if (!isOver || isAmbiguous) return undefined
+    return this.item({ _tag: this.stored === 0 ? "release" : "extend" })
   }
 
-  /** Notes that the store has all that was added. */
-  commit(): void {
-    this.stored += this.chunk().length
-    this.pending = []
+  /** Notes that the store has done what it was told; answers whether there is more to tell. */
+  confirm({ action: { _tag } }: SettleItem): boolean {
+    this.isClosed = _tag === "complete" || _tag === "release"
+    this.stored += _tag === "append" ? this.told.length : 0
+    if (_tag !== "append") return false
+    this.told = ""
+    return this.pending.length > 0
   }
 
-  /** Forgets what was added and not told: the transaction it was to be told in came to nothing. */
-  discard(): void {
-    for (const operation of this.pending) this.lines.delete(operation)
-    this.pending = []
+  /** Remembers how things are; what it answers makes them so again: the transaction they are told in may come to nothing. */
+  checkpoint(): () => void {
+    const { stored, told, pending, isClosed, length } = this
+    const waiting = [...pending]
+    const count = this.lines.size
+    return () => {
+      ;[...this.lines.keys()].slice(count).forEach((operation) => this.lines.delete(operation))
+      Object.assign(this, { stored, told, isClosed, length, pending: waiting })
+    }
   }
 
-  private chunk(): string {
-    return this.pending.map((operation) => this.lines.get(operation)!).join("")
-  }
-
-  /** Whether the batch is not done, but nothing of it can be running any more. */
-  isResumable(operations: ReadonlyArray<Operation>): boolean {
-    return !this.isComplete(operations) && !operations.some(mayStillRun)
-  }
-
-  private isComplete(operations: ReadonlyArray<Operation>): boolean {
+  /** Whether every operation has its line. */
+  isComplete(operations: ReadonlyArray<Operation>): boolean {
     return operations.every((operation) => this.lines.has(operation))
+  }
+
+  private item(action: SettleAction): SettleItem {
+    return { ...this.claim, action }
   }
 }
 
-const mayStillRun = ({ result }: Operation): boolean =>
-  result?.outcome === "error" && (result.failure?.code === "TIMEOUT" || result.failure?.code === "DEADLINE_EXCEEDED")
+const placeOf = ({ key }: HashedKey, index: number): string => `${key}/${index}`
+
+/** @category models @since 0.1.0 */
+export interface ReadJournal {
+  /** Results and lines, by index. */
+  readonly lines: ReadonlyMap<number, { readonly line: string; readonly result: OperationResult }>
+  /** Whether there is something that is no line: of which operation it was the result cannot be known. */
+  readonly isDamaged: boolean
+}
 
 /**
- * Reads a journal: the results of operations, and their lines, by index.
+ * Reads a journal.
  *
  * @category decoding
  * @since 0.1.0
  */
 export const readJournal = async (
   journal: string,
-  key: string,
+  claim: HashedKey,
   codec: StoredResult.ResultCodec | undefined,
   format: ValueFormat,
-): Promise<ReadonlyMap<number, { readonly line: string; readonly result: OperationResult }>> => {
-  const read = new Map<number, { readonly line: string; readonly result: OperationResult }>()
-  for (const line of journal.split("\n")) {
-    const colon = line.indexOf(":")
-    const index = colon === -1 ? Number.NaN : Number(line.slice(0, colon))
-    if (!Number.isSafeInteger(index)) continue
-    const result = await decode(line.slice(colon + 1), key, codec, format)
-    read.set(index, { line: `${line}\n`, result })
+): Promise<ReadJournal> => {
+  const lines = new Map<number, { readonly line: string; readonly result: OperationResult }>()
+  const head = /(\d{1,9}):(\d{1,9}):/y
+  let at = 0
+  while (at < journal.length) {
+    head.lastIndex = at
+    const found = head.exec(journal)
+    if (found === null) break
+    const index = Number(found[1])
+    const end = head.lastIndex + Number(found[2])
+    if (journal[end] !== "\n" || lines.has(index)) break
+    const result = await decode(journal.slice(head.lastIndex, end), placeOf(claim, index), codec, format)
+    lines.set(index, { line: journal.slice(at, end + 1), result })
+    at = end + 1
   }
-  return read
+  return { lines, isDamaged: at < journal.length }
 }
 
 /** Reads one stored text. @category decoding @since 0.1.0 */
 export const decode = async (
   text: string,
-  key: string,
+  place: string,
   codec: StoredResult.ResultCodec | undefined,
   format: ValueFormat,
 ): Promise<OperationResult> => {
   try {
-    return StoredResult.read(codec === undefined ? text : await codec.decode(text, key), format)
+    return StoredResult.read(codec === undefined ? text : await codec.decode(text, place), format)
   } catch {
     return StoredResult.unreadable()
   }

@@ -1,29 +1,26 @@
 /**
  * The claims of one batch that runs: settles what has ended, a commit group at a time, and keeps the others alive.
  */
-import type { Operation } from "../domain/Operation.ts"
 import { failure } from "../domain/Failure.ts"
+import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
-import type { IdempotencyTimes, SettleAction, SettleItem } from "../ports/IdempotencyStore.ts"
-import type { UnitOfWork } from "../ports/UnitOfWork.ts"
-import type { BatchJournal } from "./BatchJournal.ts"
-import type { HashedKey } from "./IdempotencyKeys.ts"
-import type { IdempotencySettings } from "./IdempotencySettings.ts"
-import type { ValueFormat } from "../ports/Codec.ts"
-import * as StoredResult from "./StoredResult.ts"
+import type { IdempotencyTimes } from "../ports/IdempotencyStore.ts"
+import type { TransactionOutcome, UnitOfWork } from "../ports/UnitOfWork.ts"
+import { Endings } from "./Endings.ts"
+import { Heartbeat } from "./Heartbeat.ts"
+import { answerMs } from "./IdempotencySettings.ts"
+import { inTime } from "./inTime.ts"
+import { Settlement, type SettlementOptions } from "./Settlement.ts"
 import type { Timer } from "./TimeoutQueue.ts"
+import { WriteOrder } from "./WriteOrder.ts"
 
 /** @category models @since 0.1.0 */
-export interface ClaimsOptions {
-  readonly settings: IdempotencySettings
+export interface ClaimsOptions extends Omit<SettlementOptions, "endings"> {
   readonly times: IdempotencyTimes
-  /** All operations of the batch. Those that have a result already have ended. */
-  readonly operations: ReadonlyArray<Operation>
-  readonly claimed: ReadonlyMap<Operation, HashedKey>
-  readonly journal: BatchJournal | undefined
-  readonly format: ValueFormat
   readonly timer: Timer
-  /** When the claims were asked for, by `performance.now`. */
+  /** Milliseconds, steadily rising. */
+  readonly now: () => number
+  /** When the claims were asked for, by `now`. */
   readonly askedAt: number
 }
 
@@ -36,30 +33,44 @@ const retryMs = 1000
 
 /** @category models @since 0.1.0 */
 export class Claims {
-  /** Whether the store could not be told of results. */
-  unrecorded = false
   private readonly options: ClaimsOptions
-  private readonly open: Map<Operation, HashedKey>
+  private readonly endings: Endings
+  private readonly settlement: Settlement
+  private readonly order: WriteOrder
+  private readonly heartbeat: Heartbeat
+  /** Milliseconds in which the store has to answer. */
+  private readonly answerMs: number
   private readonly running: Set<Operation>
   private waiting: Array<Operation> = []
-  private lost = false
-  private finished = false
-  private aliveUntil: number
   private stopFlush: (() => void) | undefined = undefined
-  private stopBeat: (() => void) | undefined = undefined
-  private writing: Promise<void> = Promise.resolve()
+  private isCrowded = false
+  private isUntold = false
+  private finished = false
 
   constructor(options: ClaimsOptions) {
+    const { operations, settings, times, timer, now, askedAt } = options
     this.options = options
-    this.open = new Map(options.claimed)
-    this.running = new Set(options.operations.filter(({ result }) => result === undefined))
-    this.aliveUntil = options.askedAt + 0.7 * options.times.leaseMs
-    this.stopBeat = options.timer(options.times.leaseMs / 3, () => void this.beat())
+    this.answerMs = answerMs(settings)
+    this.endings = new Endings(operations, settings)
+    this.settlement = new Settlement({ ...options, endings: this.endings })
+    this.running = new Set(
+      operations.filter(({ result, duplicateOf }) => result === undefined && duplicateOf === undefined),
+    )
+    this.order = new WriteOrder(timer)
+    const extend = () =>
+      this.settlement.extend((items) => inTime(() => settings.store.settle(items, times), this.answerMs, timer))
+    this.heartbeat = new Heartbeat({ leaseMs: times.leaseMs, timer, now, askedAt, extend })
   }
 
-  /** Whether operations may still begin: by this process' own clock the lease is surely not over. */
-  mayBegin(): boolean {
-    return !this.lost && performance.now() < this.aliveUntil
+  /** Whether the store could not be told of results. */
+  get unrecorded(): boolean {
+    return this.isUntold || this.endings.unencodable.size > 0
+  }
+
+  /** Whether operations may still begin: those that are claimed only while the lease is surely not over. */
+  mayBegin(operations: ReadonlyArray<Operation>): boolean {
+    if (!this.settlement.lost && this.heartbeat.isAlive) return true
+    return !operations.some((operation) => this.settlement.holds(operation))
   }
 
   /** Notes operations that have ended; they are settled soon, many at once. */
@@ -67,38 +78,32 @@ export class Claims {
     // Those that settled within a transaction are not waited with again.
     for (const operation of operations) if (this.running.delete(operation)) this.waiting.push(operation)
     // What is left at the end is settled by `finish`, together with the batch itself.
-    if (this.running.size === 0) return
+    if (this.running.size === 0 || this.finished) return
     if (operations.length > 1 || this.waiting.length >= groupSize) this.flush()
     else this.stopFlush ??= this.options.timer(groupMs, () => this.flush())
   }
 
   /**
-   * A unit of work whose transactions store the results of these operations before they commit, and do not commit when
-   * the claims were lost meanwhile: whoever took them over is at work on the same.
+   * A unit of work whose transactions store the results of these operations before they commit, where the store can do
+   * that, and do not commit when the claims were lost meanwhile: whoever took them over is at work on the same. What
+   * became of operations of a transaction that did not commit is never stored; nor is it of `members`, which are undone
+   * with them.
    */
-  fence(unitOfWork: UnitOfWork, operations: ReadonlyArray<Operation>): UnitOfWork {
-    if (this.options.settings.store.settleIn === undefined) return unitOfWork
-    let unlock: (() => void) | undefined
-    const release = () => {
-      unlock?.()
-      unlock = undefined
-    }
+  fence(
+    unitOfWork: UnitOfWork,
+    operations: ReadonlyArray<Operation>,
+    members: ReadonlyArray<Operation> = operations,
+  ): UnitOfWork {
     const run: UnitOfWork["run"] = async (work, options) => {
+      this.endings.begin(operations)
+      const leave = this.settlesInside ? await this.order.enter() : () => {}
+      let outcome: TransactionOutcome = "rolled-back"
       try {
-        const outcome = await unitOfWork.run(async (transaction) => {
-          if (unlock !== undefined) this.options.journal?.discard()
-          release()
-          if ((await work(transaction)) === "rollback") return "rollback"
-          // The journal is one record: another transaction of this batch must not write to it before this one has ended.
-          unlock = await this.lock()
-          return (await this.settleIn(transaction.handle, operations)) ? "commit" : "rollback"
-        }, options)
-        if (outcome === "committed") this.committed(operations)
-        else if (unlock !== undefined) this.options.journal?.discard()
-        if (this.lost && outcome !== "committed") loseAll(operations)
+        outcome = await this.attempt(unitOfWork, operations, work, options)
         return outcome
       } finally {
-        release()
+        leave()
+        if (outcome !== "committed" && outcome !== "unknown") this.abandon(operations, members)
       }
     }
     return { ...unitOfWork, run }
@@ -108,135 +113,152 @@ export class Claims {
   async finish(): Promise<void> {
     this.stopFlush?.()
     this.finished = true
-    this.stopBeat?.()
-    const unlock = await this.lock()
-    const left = [...new Set([...this.waiting, ...this.open.keys()])]
+    this.heartbeat.stop()
+    const left = [...new Set([...this.waiting, ...this.settlement.left])]
     this.waiting = []
-    await this.settle(left, true)
-    unlock()
-    if (this.unrecorded) this.retryLater(left, performance.now() + this.options.times.leaseMs)
+    await this.settleInTurn(left)
+    if (this.isUntold) this.retryLater(left, this.options.now() + this.options.times.leaseMs)
   }
 
-  private async settleIn(transaction: unknown, operations: ReadonlyArray<Operation>): Promise<boolean> {
-    const { settings, times } = this.options
-    const isLast = [...this.running].every((operation) => operations.includes(operation))
-    const items = await this.itemsOf(operations, isLast)
-    if (items.length === 0) return true
-    const settled = await settings.store.settleIn!(transaction, items, times)
-    this.lost ||= settled.includes("refused")
-    return !this.lost
+  private get settlesInside(): boolean {
+    return this.options.settings.store.settleIn !== undefined
   }
 
-  private committed(operations: ReadonlyArray<Operation>): void {
-    this.options.journal?.commit()
-    for (const operation of operations) {
-      this.running.delete(operation)
-      this.open.delete(operation)
+  private async attempt(
+    unitOfWork: UnitOfWork,
+    operations: ReadonlyArray<Operation>,
+    ...[work, options]: Parameters<UnitOfWork["run"]>
+  ): Promise<TransactionOutcome> {
+    const last: { ending: Ending | undefined } = { ending: undefined }
+    try {
+      const outcome = await unitOfWork.run(async (transaction) => {
+        // An earlier attempt came to nothing.
+        last.ending?.undo()
+        last.ending = undefined
+        if ((await work(transaction)) === "rollback") return "rollback"
+        if (!this.settlesInside) return "commit"
+        last.ending = await this.settleInside(transaction.handle, operations)
+        return last.ending.refusal === undefined ? "commit" : "rollback"
+      }, options)
+      if (outcome === "committed") {
+        this.endings.commit(operations)
+        last.ending?.keep()
+        last.ending = undefined
+      }
+      const refusal = last.ending?.refusal
+      if (refusal !== undefined) for (const operation of operations) operation.result = refusal()
+      return outcome
+    } finally {
+      last.ending?.undo()
     }
   }
 
-  // Writers go one after another, in the order they came.
-  private async lock(): Promise<() => void> {
-    const before = this.writing
-    let unlock: () => void = () => {}
-    this.writing = new Promise((resolve) => (unlock = resolve))
-    await before
-    return unlock
+  // Within the transaction the results are what they are going to be.
+  private async settleInside(transaction: unknown, operations: ReadonlyArray<Operation>): Promise<Ending> {
+    const { settings, times, journal } = this.options
+    const leave = journal === undefined ? () => {} : await this.order.turn(this.answerMs)
+    if (leave === undefined) return refused(inTheWay)
+    const inside = new Set(operations)
+    const isOver = [...this.running].every((operation) => this.endings.hasEnded(operation, inside))
+    try {
+      const takeBack = await this.settlement.tell(operations, {
+        isOver,
+        inside,
+        call: (items) => settings.store.settleIn!(transaction, items, times),
+      })
+      const undo = () => {
+        takeBack()
+        leave()
+      }
+      const keep = () => {
+        for (const operation of operations) this.running.delete(operation)
+        this.settlement.confirm(operations)
+        leave()
+      }
+      if (!this.settlement.lost) return { undo, keep, refusal: undefined }
+      undo()
+      return refused(taken)
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  private abandon(operations: ReadonlyArray<Operation>, members: ReadonlyArray<Operation>): void {
+    this.endings.undo(operations, members)
+    // It was given up, and the batch answered: only now is it known that nothing came of it.
+    if (this.finished) void this.settleInTurn(operations)
   }
 
   private flush(): void {
     this.stopFlush?.()
     this.stopFlush = undefined
-    const operations = this.waiting
-    this.waiting = []
-    void this.lock().then((unlock) => this.settle(operations, false).finally(unlock))
+    if (!this.isCrowded) void this.settleWaiting()
   }
 
-  private async settle(operations: ReadonlyArray<Operation>, isLast: boolean): Promise<void> {
-    const { settings, times, journal } = this.options
+  private async settleWaiting(): Promise<void> {
+    const operations = this.waiting
+    this.waiting = []
+    const isGuarded = this.options.journal !== undefined && this.settlesInside
+    const leave = await (isGuarded ? this.order.alone(this.answerMs) : this.order.turn(this.answerMs))
+    if (leave === undefined) {
+      // A transaction that was given up does not end: the others must not wait for it again.
+      this.isCrowded = true
+      this.waiting.push(...operations)
+      return
+    }
+    await this.settle(operations, false)
+    leave()
+  }
+
+  private async settleInTurn(operations: ReadonlyArray<Operation>): Promise<void> {
+    const leave = await this.order.turn(this.answerMs)
+    await this.settle(operations, true)
+    leave?.()
+  }
+
+  private async settle(operations: ReadonlyArray<Operation>, isOver: boolean): Promise<void> {
+    const { settings, times, timer, journal } = this.options
+    // A batch that may be tried again at once is left with a lease that is over.
+    const isResumable = () => isOver && journal !== undefined && !this.endings.areAmbiguous
     try {
-      const items = await this.itemsOf(operations, isLast)
-      if (items.length > 0) {
-        // A batch that may be tried again at once is left with a lease that is over.
-        const leaseMs = isLast && journal?.isResumable(this.options.operations) === true ? 0 : times.leaseMs
-        const settled = await settings.store.settle(items, { ...times, leaseMs })
-        this.lost ||= settled.includes("refused")
-      }
-      journal?.commit()
-      for (const operation of operations) this.open.delete(operation)
-      this.unrecorded = false
+      await this.settlement.tell(operations, {
+        isOver,
+        inside: undefined,
+        call: (items) => {
+          const leaseMs = isResumable() ? 0 : times.leaseMs
+          return inTime(() => settings.store.settle(items, { ...times, leaseMs }), this.answerMs, timer)
+        },
+      })
+      this.settlement.confirm(operations.filter((operation) => !this.endings.isUnsure(operation)))
+      this.isUntold = false
     } catch {
-      this.unrecorded = true
-      if (!isLast) this.waiting.push(...operations)
+      this.isUntold = true
+      if (!isOver) this.waiting.push(...operations)
     }
   }
 
   private retryLater(operations: ReadonlyArray<Operation>, until: number): void {
-    if (performance.now() >= until) return
+    if (this.options.now() >= until) return
     const again = async () => {
-      await this.settle(operations, true)
-      if (this.unrecorded) this.retryLater(operations, until)
+      await this.settleInTurn(operations)
+      if (this.isUntold) this.retryLater(operations, until)
     }
     this.options.timer(retryMs, () => void again())
   }
-
-  private async itemsOf(operations: ReadonlyArray<Operation>, isLast: boolean): Promise<ReadonlyArray<SettleItem>> {
-    const { journal, settings, format } = this.options
-    const items: Array<SettleItem> = []
-    for (const operation of operations) {
-      const claim = this.open.get(operation)
-      const { result } = operation
-      if (result === undefined) {
-        // The batch was refused after its keys had been claimed.
-        if (claim !== undefined) items.push({ ...claim, action: { _tag: "release" } })
-        continue
-      }
-      const text = StoredResult.isFinal(result)
-        ? StoredResult.write(result, format, settings.maxResultBytes)
-        : undefined
-      if (text !== undefined) await journal?.add(operation, text)
-      if (claim === undefined) continue
-      const action = await this.actionFor(operation, result, text, claim.key)
-      if (action !== undefined) items.push({ ...claim, action })
-    }
-    const ofBatch = journal?.item(this.options.operations, isLast)
-    return ofBatch === undefined ? items : [...items, ofBatch]
-  }
-
-  private async actionFor(
-    operation: Operation,
-    result: OperationResult,
-    text: string | undefined,
-    key: string,
-  ): Promise<SettleAction | undefined> {
-    const { codec, onAmbiguous } = this.options.settings
-    if (text !== undefined)
-      return { _tag: "complete", result: codec === undefined ? text : await codec.encode(text, key) }
-    return isAmbiguous(result, onAmbiguous(operation)) ? undefined : { _tag: "release" }
-  }
-
-  private async beat(): Promise<void> {
-    const { settings, times, timer, journal } = this.options
-    const sentAt = performance.now()
-    const keys = [...this.open.values(), ...(journal === undefined ? [] : [journal.claim])]
-    const items = keys.map(({ key, fingerprint }): SettleItem => ({ key, fingerprint, action: { _tag: "extend" } }))
-    try {
-      const settled = items.length === 0 ? [] : await settings.store.settle(items, times)
-      if (this.finished) return
-      // A claim that was settled while this was on its way is refused too, and is no loss.
-      this.lost ||= items.some(({ key }, index) => settled[index] === "refused" && this.holds(key))
-      if (!this.lost) this.aliveUntil = sentAt + 0.7 * times.leaseMs
-    } catch {
-      // The next one may get through; until then time runs.
-    }
-    if (!this.finished) this.stopBeat = timer(times.leaseMs / 3, () => void this.beat())
-  }
-
-  private holds(key: string): boolean {
-    for (const claim of this.open.values()) if (claim.key === key) return true
-    return this.options.journal?.claim.key === key
-  }
 }
+
+/** What was settled in a transaction that has not ended. */
+interface Ending {
+  /** The transaction came to nothing. */
+  readonly undo: () => void
+  /** The transaction was committed. */
+  readonly keep: () => void
+  /** What its operations are answered if it must not be committed. */
+  readonly refusal: (() => OperationResult) | undefined
+}
+
+const refused = (refusal: () => OperationResult): Ending => ({ undo: () => {}, keep: () => {}, refusal })
 
 /**
  * What is said of operations that another execution has taken over.
@@ -252,14 +274,5 @@ export const taken = (): OperationResult =>
     }),
   )
 
-const loseAll = (operations: ReadonlyArray<Operation>): void => {
-  for (const operation of operations) operation.result = taken()
-}
-
-/** Codes of results whose operation may have had its effect, or may be having it still. */
-const ambiguous = new Set(["TIMEOUT", "DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"])
-
-const isAmbiguous = ({ outcome, failure, answered }: OperationResult, mode: "retry" | "hold"): boolean => {
-  if (outcome === "skipped") return false
-  return ambiguous.has(failure?.code ?? "") || (mode === "hold" && answered)
-}
+const inTheWay = (): OperationResult =>
+  OperationResult.refused(failure("CONFLICT", "Other transactions of the batch took too long", { retryable: true }))

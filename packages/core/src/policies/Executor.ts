@@ -3,8 +3,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Plan } from "../domain/Plan.ts"
+import type { Operation } from "../domain/Operation.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { Call } from "./Call.ts"
 import { type Claims, taken } from "./Claims.ts"
 import { Handlers } from "./Handlers.ts"
 import { Pool } from "./Pool.ts"
@@ -82,7 +84,7 @@ const makePool = <Input>(
         claims?.ended(due)
         finished()
       })
-      if (claims?.mayBegin() === false) {
+      if (claims?.mayBegin(due) === false) {
         for (const operation of due) call.settle(operation, taken())
         end()
       } else if (call.group.transaction === "none") handlers.run(call, due, end)
@@ -91,7 +93,11 @@ const makePool = <Input>(
         const watch =
           operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
         void handlers
-          .transact(call, { unitOfWork: claims?.fence(unitOfWork, due) ?? unitOfWork, remainingMs, watch })
+          .transact(call, {
+            unitOfWork: claims?.fence(unitOfWork, due, membersOf(call, due)) ?? unitOfWork,
+            remainingMs,
+            watch,
+          })
           .then(end)
       } else throw new TypeError("The plan has transactions, but there is no unit of work to run them in")
     },
@@ -107,3 +113,7 @@ const makePool = <Input>(
 }
 
 const notAtAll = () => () => {}
+
+// All of a group that happens as a whole, also those that ended before it began.
+const membersOf = <Input>({ atomic, group }: Call<Input>, due: ReadonlyArray<Operation<Input>>) =>
+  atomic ? group.operations : due

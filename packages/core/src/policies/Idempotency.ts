@@ -7,7 +7,9 @@ import type { Acquired, AcquireItem, IdempotencyTimes } from "../ports/Idempoten
 import { BatchJournal, decode, readJournal } from "./BatchJournal.ts"
 import { Claims } from "./Claims.ts"
 import { type HashedKey, keyReused } from "./IdempotencyKeys.ts"
-import type { IdempotencySettings } from "./IdempotencySettings.ts"
+import { answerMs, type IdempotencySettings } from "./IdempotencySettings.ts"
+import { inTime } from "./inTime.ts"
+import * as StoredResult from "./StoredResult.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import type { Timer } from "./TimeoutQueue.ts"
 
@@ -21,6 +23,10 @@ export interface ClaimRequest {
   readonly batchKey: HashedKey | undefined
   readonly format: ValueFormat
   readonly timer: Timer
+  /** Milliseconds, steadily rising. */
+  readonly now: () => number
+  /** Milliseconds that the batch has left. */
+  readonly deadlineMs: number
 }
 
 /** @category models @since 0.1.0 */
@@ -29,6 +35,8 @@ export interface Claimed {
   readonly claims: Claims | undefined
   /** Whether the batch as a whole was done before: every result is a replay. */
   readonly completed: boolean
+  /** Whether there are keys, and the batch runs without claims because the store cannot be reached. */
+  readonly unprotected: boolean
 }
 
 /**
@@ -41,21 +49,19 @@ export interface Claimed {
  * @since 0.1.0
  */
 export const claim = async (request: ClaimRequest): Promise<Claimed> => {
-  const { settings, operations, keys, batchKey, timer, format } = request
+  const { settings, operations, keys, batchKey, now, ...rest } = request
   const due = operations.filter((operation) => operation.result === undefined && keys.has(operation))
   const items = due.map((operation): AcquireItem => ({
     ...keys.get(operation)!,
     mode: settings.onAmbiguous(operation),
   }))
-  if (batchKey !== undefined) {
-    const holds = operations.some((operation) => settings.onAmbiguous(operation) === "hold")
-    items.push({ ...batchKey, mode: holds ? "hold" : "retry" })
-  }
-  if (items.length === 0) return { claims: undefined, completed: false }
+  // Operations that must not be run again have claims of their own, so the batch itself may always be gone on with.
+  if (batchKey !== undefined) items.push({ ...batchKey, mode: "retry" })
+  if (items.length === 0) return { claims: undefined, completed: false, unprotected: false }
   const times = timesOf(settings)
-  const askedAt = performance.now()
-  const acquired = await acquire(items, times, settings)
-  if (acquired === undefined) return { claims: undefined, completed: false }
+  const askedAt = now()
+  const acquired = await acquire(items, times, request)
+  if (acquired === undefined) return { claims: undefined, completed: false, unprotected: true }
   const claimed = new Map<Operation, HashedKey>()
   await Promise.all(
     due.map(async (operation, index) => {
@@ -64,27 +70,40 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
       if (isHeld(acquired[index]!)) claimed.set(operation, key)
     }),
   )
-  const make = (journal: BatchJournal | undefined) =>
-    new Claims({ settings, times, operations, claimed, journal, format, timer, askedAt })
-  if (batchKey === undefined) return { claims: make(undefined), completed: false }
-  const ofBatch = acquired.at(-1)!
-  if (isHeld(ofBatch)) return { claims: make(await resume(ofBatch, batchKey, request)), completed: false }
-  // Nothing of this batch runs now, so what was claimed for its operations is given back.
-  await giveBack(claimed, settings, times)
-  if (ofBatch._tag !== "replay") throw refusalOf(ofBatch)
-  await replayAll(ofBatch.result, batchKey, request)
-  return { claims: undefined, completed: true }
+  const ofBatch = batchKey === undefined ? undefined : acquired.at(-1)!
+  if (batchKey !== undefined && ofBatch !== undefined && !isHeld(ofBatch)) {
+    // Nothing of this batch runs now, so what was claimed for its operations is given back.
+    await giveBack([...claimed.values()], times, request)
+    if (ofBatch._tag !== "replay") throw refusalOf(ofBatch)
+    await replayAll(ofBatch.result, batchKey, request)
+    return { claims: undefined, completed: true, unprotected: false }
+  }
+  const isBatchHeld = batchKey !== undefined && ofBatch !== undefined && isHeld(ofBatch)
+  const journal = isBatchHeld ? await resume(ofBatch, batchKey, request) : undefined
+  const claims = new Claims({ ...rest, settings, operations, times, claimed, journal, now, askedAt })
+  return { claims, completed: false, unprotected: false }
 }
 
 const acquire = async (
   items: ReadonlyArray<AcquireItem>,
   times: IdempotencyTimes,
-  { store, failOpen }: IdempotencySettings,
+  request: ClaimRequest,
 ): Promise<ReadonlyArray<Acquired> | undefined> => {
+  const { settings, timer, deadlineMs } = request
+  let asked: Promise<unknown> = Promise.resolve()
+  const ask = () => {
+    const answer = settings.store.acquire(items, times)
+    asked = answer
+    return answer
+  }
   try {
-    return await store.acquire(items, times)
+    return await inTime(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
   } catch {
-    if (failOpen) return undefined
+    // It may have been done all the same, or be done yet; nothing runs under these claims.
+    const free = () => void giveBack(items, times, request)
+    free()
+    asked.then(free, () => undefined)
+    if (settings.failOpen) return undefined
     throw refuse(failure("STORE_UNAVAILABLE", storeUnavailable, { status: 503, retryAfter: 1 }))
   }
 }
@@ -152,31 +171,43 @@ const refusalOf = (acquired: Acquired): BatchError => {
 
 const resume = async (held: Held, batchKey: HashedKey, { settings, operations, format }: ClaimRequest) => {
   const journal = held._tag === "fresh" ? "" : held.journal
-  const resumed = new BatchJournal(batchKey, settings.codec, journal)
-  const lines = await readJournal(journal, batchKey.key, settings.codec, format)
+  const resumed = new BatchJournal(batchKey, journal)
+  const { lines, isDamaged } = await readJournal(journal, batchKey, settings.codec, format)
   for (const operation of operations) {
     const found = lines.get(operation.index)
-    if (found === undefined) continue
-    resumed.set(operation, found.line)
-    operation.result ??= found.result
+    if (found !== undefined) {
+      resumed.set(operation, found.line)
+      // What the operation's own key says may be less: that it is in progress, or that its outcome is not known.
+      if (operation.result?.replayed !== true) operation.result = found.result
+    } else if (isDamaged) operation.result ??= StoredResult.unreadable()
   }
   return resumed
 }
 
-const replayAll = async (stored: string, { key }: HashedKey, { settings, operations, format }: ClaimRequest) => {
-  const lines = await readJournal(stored, key, settings.codec, format)
+const replayAll = async (stored: string, batchKey: HashedKey, { settings, operations, format }: ClaimRequest) => {
+  const { lines } = await readJournal(stored, batchKey, settings.codec, format)
   for (const operation of operations) {
     operation.duplicateOf = undefined
-    operation.result = lines.get(operation.index)?.result ?? OperationResult.refused(indeterminate())
+    operation.result = lines.get(operation.index)?.result ?? StoredResult.unreadable()
   }
 }
 
+/** Attempts to give claims back to a store that does not answer, at longer and longer intervals. */
+const attempts = 4
+
+// They are free when the lease ends, if the store cannot be told; those that nobody may take over never are.
 const giveBack = async (
-  claimed: ReadonlyMap<Operation, HashedKey>,
-  { store }: IdempotencySettings,
+  keys: ReadonlyArray<HashedKey>,
   times: IdempotencyTimes,
+  { settings, timer }: Pick<ClaimRequest, "settings" | "timer">,
+  attempt = 1,
 ): Promise<void> => {
-  const items = Array.from(claimed.values(), (key) => ({ ...key, action: { _tag: "release" as const } }))
-  // They are free when the lease ends, if the store cannot be told.
-  if (items.length > 0) await store.settle(items, times).catch(() => undefined)
+  if (keys.length === 0) return
+  const items = keys.map(({ key, fingerprint }) => ({ key, fingerprint, action: { _tag: "release" as const } }))
+  try {
+    await inTime(() => settings.store.settle(items, times), answerMs(settings), timer)
+  } catch {
+    if (attempt < attempts)
+      timer(1000 * 2 ** attempt, () => void giveBack(keys, times, { settings, timer }, attempt + 1))
+  }
 }

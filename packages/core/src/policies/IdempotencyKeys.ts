@@ -1,17 +1,21 @@
 /** What operations and batches are claimed under: keys hashed in their scope, and fingerprints of what they are used for. */
+import type { Batch } from "../domain/Batch.ts"
 import { canonicalJson } from "../domain/CanonicalJson.ts"
 import { failure } from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
+import type { ValueFormat } from "../ports/Codec.ts"
 import type { Digest } from "../ports/Digest.ts"
 
 /** Counts up when hashes are made another way, so that old records are not taken for new ones. */
 const version = "v1"
 
-/** Whose keys they are. @category models @since 0.1.0 */
+/** Whose keys they are, and how they are hashed. @category models @since 0.1.0 */
 export interface KeyScope {
   readonly tenant: string | undefined
   readonly endpoint: string
+  readonly digest: Digest
+  readonly format: ValueFormat
 }
 
 /** What one claim is made with. @category models @since 0.1.0 */
@@ -21,17 +25,19 @@ export interface HashedKey {
 }
 
 // A JSON array keeps its parts apart whatever is in them: no tenant can be spelt so that its key is another's.
-const scoped = ({ tenant, endpoint }: KeyScope, kind: "operation" | "batch", key: string): string =>
-  JSON.stringify([version, tenant ?? null, endpoint, kind, key])
+const scoped = ({ tenant, endpoint }: KeyScope, kind: "operation" | "batch", ...key: ReadonlyArray<string | number>) =>
+  JSON.stringify([version, tenant ?? null, endpoint, kind, ...key])
 
-const fingerprintText = ({ action, id, input }: Operation): string =>
-  canonicalJson([version, action, id ?? null, input ?? null])
+const fingerprintText = (operation: Operation, { purpose = standard }: ValueFormat): string =>
+  canonicalJson([version, operation.action, purpose(operation)])
+
+const standard = ({ id, input }: Operation): unknown => [id ?? null, input ?? null]
 
 /**
  * Hashes the keys of the operations that have one and are to run.
  *
  * **Details** The input is hashed as it was sent, so this comes before inputs are validated and replaced. An operation
- * with the key of an earlier one and the same input becomes its duplicate; with another input it is refused.
+ * with the key of an earlier one and the same purpose becomes its duplicate; with another it is refused.
  *
  * @category constructors
  * @since 0.1.0
@@ -39,14 +45,13 @@ const fingerprintText = ({ action, id, input }: Operation): string =>
 export const ofOperations = async (
   operations: ReadonlyArray<Operation>,
   scope: KeyScope,
-  digest: Digest,
-): Promise<ReadonlyMap<Operation, HashedKey>> => {
+): Promise<Map<Operation, HashedKey>> => {
   const keyed = operations.filter(({ result, idempotencyKey }) => result === undefined && idempotencyKey !== undefined)
   const texts = keyed.flatMap((operation) => [
     scoped(scope, "operation", operation.idempotencyKey!),
-    fingerprintText(operation),
+    fingerprintText(operation, scope.format),
   ])
-  const hashes = await digestAll(texts, digest)
+  const hashes = await digestAll(texts, scope.digest)
   const hashed = new Map<Operation, HashedKey>()
   const firsts = new Map<string, Operation>()
   keyed.forEach((operation, position) => {
@@ -64,15 +69,46 @@ export const ofOperations = async (
 
 /** Hashes the key of a batch. @category constructors @since 0.1.0 */
 export const ofBatch = async (
-  operations: ReadonlyArray<Operation>,
-  strategy: unknown,
+  { operations, strategy }: Pick<Batch, "operations" | "strategy">,
   key: string,
   scope: KeyScope,
-  digest: Digest,
 ): Promise<HashedKey> => {
-  const whole = canonicalJson([version, strategy, operations.map(fingerprintText)])
-  const [hash, fingerprint] = await digestAll([scoped(scope, "batch", key), whole], digest)
+  const parts = operations.map((operation) => [
+    fingerprintText(operation, scope.format),
+    operation.id ?? null,
+    operation.idempotencyKey ?? null,
+    operation.group ?? null,
+    operation.dependsOn.map(({ operation: { index }, accept }) => [index, accept]),
+  ])
+  const [hash, fingerprint] = await digestAll(
+    [scoped(scope, "batch", key), canonicalJson([version, strategy, parts])],
+    scope.digest,
+  )
   return { key: hash!, fingerprint: fingerprint! }
+}
+
+/**
+ * Hashes keys for operations that have none of their own, from their place in a batch that has one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofParts = async (
+  operations: ReadonlyArray<Operation>,
+  batchKey: string,
+  scope: KeyScope,
+): Promise<ReadonlyMap<Operation, HashedKey>> => {
+  const texts = operations.flatMap((operation) => [
+    scoped(scope, "batch", batchKey, operation.index),
+    fingerprintText(operation, scope.format),
+  ])
+  const hashes = await digestAll(texts, scope.digest)
+  return new Map(
+    operations.map((operation, position) => [
+      operation,
+      { key: hashes[2 * position]!, fingerprint: hashes[2 * position + 1]! },
+    ]),
+  )
 }
 
 const digestAll = async (texts: ReadonlyArray<string>, digest: Digest): Promise<ReadonlyArray<string>> => {

@@ -21,4 +21,15 @@ export interface IdempotencySettings {
   /** Calls that share a transaction, which also stores their results; undefined where results are stored afterwards. */
   readonly sameTransaction: number | undefined
   readonly codec: ResultCodec | undefined
+  /** Whether keys are kept apart by caller; a caller who is not known has none then. */
+  readonly scope: "tenant" | "global"
 }
+
+/**
+ * Milliseconds in which the store has to answer: a third of the lease, so that a heartbeat may fail, but no less than a
+ * second.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const answerMs = ({ leaseMs }: Pick<IdempotencySettings, "leaseMs">): number => Math.max(1000, leaseMs / 3)

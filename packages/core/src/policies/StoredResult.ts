@@ -5,19 +5,25 @@ import { type Outcome, OperationResult } from "../domain/OperationResult.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 
 /**
- * Turns stored texts into others, such as encrypted ones; `key` is the hash of the key they are stored under, which an
- * encryption should bind its text to.
+ * Turns stored texts into others, such as encrypted ones; `aesGcmResults` makes one.
+ *
+ * **Details** `place` names where the text is stored: the hash of its key, and in the record of a batch the operation's
+ * position too. An encryption should bind its text to it, so that texts cannot change places. What `decode` throws at is
+ * answered `OUTCOME_UNKNOWN`: an operation that ran is not run again because its result cannot be read.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ResultCodec {
-  readonly encode: (text: string, key: string) => string | PromiseLike<string>
-  readonly decode: (text: string, key: string) => string | PromiseLike<string>
+  readonly encode: (text: string, place: string) => string | PromiseLike<string>
+  readonly decode: (text: string, place: string) => string | PromiseLike<string>
 }
 
 /** The first character of every stored text: what is written by another version is not guessed at. */
 const version = "1"
+
+/** Bytes that are left to what says that an operation ran, where its result is not kept whole. */
+const stubBytes = 1024
 
 const neverStored = new Set([408, 425, 429])
 
@@ -45,13 +51,43 @@ interface Stored {
  * @category encoding
  * @since 0.1.0
  */
-export const write = (result: OperationResult, format: ValueFormat, maxBytes: number): string => {
-  const { outcome: o, status: s, value, failure: f } = result
-  const head: Stored = { o, s, ...(f !== undefined && { f }) }
-  const text = attempt(() => JSON.stringify({ ...head, v: value === undefined ? undefined : format.toJson(value) }))
-  if (text !== undefined && Json.utf8Length(text) <= maxBytes) return version + text
-  const stub = attempt(() => JSON.stringify({ ...head, v: value === undefined ? undefined : format.stub(value) }))
-  return version + (stub ?? JSON.stringify(head))
+export const write = (
+  { outcome: o, status, value, failure: f }: OperationResult,
+  format: ValueFormat,
+  maxBytes: number,
+): string => {
+  const s = Number(status)
+  const text = (v: () => unknown, bytes: number) => {
+    const written = attempt(() => JSON.stringify({ o, s, f, v: v() }))
+    return written !== undefined && Json.utf8Length(written) <= bytes ? version + written : undefined
+  }
+  return (
+    text(() => (value === undefined ? undefined : format.toJson(value)), maxBytes) ??
+    text(() => (value === undefined ? undefined : format.stub(value)), stubBytes) ??
+    version + JSON.stringify({ o, s, ...(f !== undefined && { f: short(f) }) })
+  )
+}
+
+// The application's own words, which may be anything.
+const short = ({ code, message, status }: Failure) => ({
+  code: String(code).slice(0, 100),
+  message: String(message).slice(0, 300),
+  status: Number(status),
+})
+
+/**
+ * Writes of a result as little as says that the operation ran.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const writeStub = (result: OperationResult, format: ValueFormat): string => write(result, format, 0)
+
+/** Hands a text to the codec, where there is one. @category encoding @since 0.1.0 */
+export const encode = async (text: string, place: string, codec: ResultCodec | undefined): Promise<string> => {
+  const encoded: unknown = codec === undefined ? text : await codec.encode(text, place)
+  if (typeof encoded !== "string") throw new TypeError("A codec of results has to encode them as a text")
+  return encoded
 }
 
 /**
@@ -65,12 +101,14 @@ export const read = (text: string, format: ValueFormat): OperationResult =>
   attempt(() => {
     if (!text.startsWith(version)) return undefined
     const { o, s, v, f } = JSON.parse(text.slice(version.length)) as Stored
-    if ((o !== "success" && o !== "error") || !Number.isInteger(s)) return undefined
-    const value = v === undefined ? undefined : format.fromJson(v)
+    if ((o !== "success" && o !== "error") || !Number.isInteger(s) || (o === "success" && f !== undefined)) {
+      return undefined
+    }
+    if (f !== undefined && (typeof f.code !== "string" || typeof f.message !== "string")) return undefined
     return OperationResult.replay({
       outcome: o,
       status: s,
-      value,
+      value: f === undefined ? format.fromJson(v, o) : undefined,
       failure: f === undefined ? undefined : failure(f.code, f.message, f),
     })
   }) ?? unreadable()

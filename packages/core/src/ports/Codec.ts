@@ -7,6 +7,8 @@ import type * as Result from "effect/Result"
 import type { Batch } from "../domain/Batch.ts"
 import type { BatchError } from "../domain/BatchError.ts"
 import type { Limits } from "../domain/Limits.ts"
+import type { Operation } from "../domain/Operation.ts"
+import type { Outcome } from "../domain/OperationResult.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 
 /** A request body that has been read and parsed. @category models @since 0.1.0 */
@@ -37,17 +39,20 @@ export interface EncodeOptions {
 }
 
 /**
- * How what operations returned is kept as JSON, to be replayed.
+ * How what operations returned is kept as JSON, to be replayed, and what makes an operation the same as an earlier one.
  *
- * **Details** `stub` is what is left of a value that is too large to be kept, or is no JSON.
+ * **Details** `stub` is what is left of a value that is too large to be kept, or is no JSON. `fromJson` is given
+ * undefined where nothing was kept, and how the operation ended; it throws at what it did not write. `purpose` is what two uses of one idempotency
+ * key must have in common beside the action, as JSON; default: the `id` and the `input`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ValueFormat {
   readonly toJson: (value: unknown) => unknown
-  readonly fromJson: (json: unknown) => unknown
+  readonly fromJson: (json: unknown, outcome: Outcome) => unknown
   readonly stub: (value: unknown) => unknown
+  readonly purpose?: ((operation: Operation) => unknown) | undefined
 }
 
 /** An encoded answer. @category models @since 0.1.0 */

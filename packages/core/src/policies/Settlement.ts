@@ -1,0 +1,172 @@
+/** Tells the store how operations ended: under their own keys, and in the record of their batch. */
+import type { Operation } from "../domain/Operation.ts"
+import type { ValueFormat } from "../ports/Codec.ts"
+import type { SettleAction, Settled, SettleItem } from "../ports/IdempotencyStore.ts"
+import type { BatchJournal } from "./BatchJournal.ts"
+import type { Endings, Inside } from "./Endings.ts"
+import type { HashedKey } from "./IdempotencyKeys.ts"
+import type { IdempotencySettings } from "./IdempotencySettings.ts"
+import * as StoredResult from "./StoredResult.ts"
+
+/** @category models @since 0.1.0 */
+export interface SettlementOptions {
+  readonly settings: IdempotencySettings
+  /** All operations of the batch. */
+  readonly operations: ReadonlyArray<Operation>
+  readonly claimed: ReadonlyMap<Operation, HashedKey>
+  readonly journal: BatchJournal | undefined
+  readonly format: ValueFormat
+  readonly endings: Endings
+}
+
+/** @category models @since 0.1.0 */
+export interface Telling {
+  /** Whether every operation of the batch has ended. */
+  readonly isOver: boolean
+  /** The operations of the transaction that the store is told in; undefined outside of one. */
+  readonly inside: Inside | undefined
+  readonly call: (items: ReadonlyArray<SettleItem>) => PromiseLike<ReadonlyArray<Settled>>
+}
+
+/** @category models @since 0.1.0 */
+export class Settlement {
+  /** Whether claims were lost: others may be at work on the same. */
+  lost = false
+  private readonly options: SettlementOptions
+  /** What is not settled yet. */
+  private readonly open: Map<Operation, HashedKey>
+  /** Keys that the store was told the end of: it may have settled them, whether it confirmed that or not. */
+  private readonly told = new Set<string>()
+
+  constructor(options: SettlementOptions) {
+    this.options = options
+    this.open = new Map(options.claimed)
+  }
+
+  /** Whether the operation has a claim that is not settled, of its own or with its batch. */
+  holds(operation: Operation): boolean {
+    return this.options.journal !== undefined || this.open.has(operation)
+  }
+
+  /** Operations with claims that are not settled. */
+  get left(): Iterable<Operation> {
+    return this.open.keys()
+  }
+
+  /** Notes that the store has confirmed what it was told of these operations. */
+  confirm(operations: ReadonlyArray<Operation>): void {
+    for (const operation of operations) this.open.delete(operation)
+  }
+
+  /**
+   * Tells the store of operations; rejects if it is not known whether it has heard.
+   *
+   * **Details** What it answers takes that back, for a transaction that came to nothing; so does rejecting.
+   */
+  async tell(operations: ReadonlyArray<Operation>, { isOver, inside, call }: Telling): Promise<() => void> {
+    const { journal, endings } = this.options
+    const restore = inside === undefined ? undefined : journal?.checkpoint()
+    const news: Array<string> = []
+    const takeBack = () => {
+      restore?.()
+      for (const key of news) this.told.delete(key)
+    }
+    try {
+      let items = await this.itemsOf(operations, inside)
+      if (isOver) await this.journalRest(inside)
+      const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: endings.areAmbiguous })
+      // Keys differ within one call, so a journal of which a part is in doubt takes two.
+      for (let ofBatch = next(); items.length > 0 || ofBatch !== undefined; items = []) {
+        const all = ofBatch === undefined ? items : [...items, ofBatch]
+        news.push(...this.note(all))
+        this.lost ||= (await call(all)).includes("refused")
+        const hasMore = !this.lost && ofBatch !== undefined && journal?.confirm(ofBatch) === true
+        ofBatch = hasMore ? next() : undefined
+      }
+    } catch (error) {
+      // Outside of a transaction it may have been done all the same.
+      if (inside !== undefined) takeBack()
+      throw error
+    }
+    return takeBack
+  }
+
+  /** Extends the lease of every claim that is not settled. */
+  async extend(call: Telling["call"]): Promise<void> {
+    const { journal } = this.options
+    const keys = [...this.open.values(), ...(journal === undefined ? [] : [journal.claim])]
+    if (keys.length === 0) return
+    const settled = await call(keys.map(({ key, fingerprint }) => ({ key, fingerprint, action: { _tag: "extend" } })))
+    // A claim that was settled meanwhile is refused too, and is no loss.
+    this.lost ||= keys.some(({ key }, index) => settled[index] === "refused" && !this.told.has(key))
+  }
+
+  private async itemsOf(
+    operations: ReadonlyArray<Operation>,
+    inside: Inside | undefined,
+  ): Promise<ReadonlyArray<SettleItem>> {
+    const { endings } = this.options
+    const items: Array<SettleItem> = []
+    for (const operation of operations) {
+      if (endings.isLeft(operation, inside)) continue
+      if (endings.isStorable(operation, inside)) await this.journal(operation)
+      const claim = this.open.get(operation)
+      const action = claim && (await this.actionFor(operation, claim.key, inside))
+      if (claim !== undefined && action !== undefined) items.push({ ...claim, action })
+    }
+    return items
+  }
+
+  // Replays, and those that got the result of another one, ended without anybody noting it.
+  private async journalRest(inside: Inside | undefined): Promise<void> {
+    const { journal, operations, endings } = this.options
+    if (journal === undefined || operations.some(({ result }) => result === undefined)) return
+    for (const operation of operations) if (endings.isStorable(operation, inside)) await this.journal(operation)
+  }
+
+  private async journal(operation: Operation): Promise<void> {
+    const { journal } = this.options
+    if (journal === undefined || journal.has(operation)) return
+    const line = await this.encode(operation, journal.placeOf(operation), journal.room)
+    if (line !== undefined) journal.add(operation, line)
+  }
+
+  private async actionFor(
+    operation: Operation,
+    key: string,
+    inside: Inside | undefined,
+  ): Promise<SettleAction | undefined> {
+    const { endings } = this.options
+    const result = endings.isStorable(operation, inside) ? await this.encode(operation, key) : undefined
+    if (result !== undefined) return { _tag: "complete", result }
+    return endings.isAmbiguous(operation) ? undefined : { _tag: "release" }
+  }
+
+  // Undefined where the codec refuses even what says that the operation ran: the others must not suffer from that.
+  private async encode(
+    operation: Operation,
+    place: string,
+    room = Number.POSITIVE_INFINITY,
+  ): Promise<string | undefined> {
+    const { format, settings, endings } = this.options
+    const result = operation.result!
+    const text = StoredResult.write(result, format, settings.maxResultBytes)
+    const stub = StoredResult.writeStub(result, format)
+    for (const kept of text.length <= room ? [text, stub] : [stub]) {
+      try {
+        return await StoredResult.encode(kept, place, settings.codec)
+      } catch {
+        // It may be what the result holds.
+      }
+    }
+    endings.unencodable.add(operation)
+    return undefined
+  }
+
+  private note(items: ReadonlyArray<SettleItem>): ReadonlyArray<string> {
+    const ends = items.filter(({ action: { _tag } }) => _tag === "complete" || _tag === "release")
+    const news = ends.map(({ key }) => key).filter((key) => !this.told.has(key))
+    for (const key of news) this.told.add(key)
+    return news
+  }
+}

@@ -1,0 +1,296 @@
+/** Batches with keys, on a store that is watched and can be made to fail, by a clock that the test turns. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { TestClock } from "effect/testing"
+import type { BatchError } from "../../src/domain/BatchError.ts"
+import * as Limits from "../../src/domain/Limits.ts"
+import type { Operation } from "../../src/domain/Operation.ts"
+import { OperationResult } from "../../src/domain/OperationResult.ts"
+import { failure, internalFailure, isFailure } from "../../src/domain/Failure.ts"
+import * as Plan from "../../src/domain/Plan.ts"
+import { partial, type Strategy } from "../../src/domain/Strategy.ts"
+import { BatchEngine, type BatchRun, type EngineOptions } from "../../src/engine/BatchEngine.ts"
+import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
+import type { IdempotencySettings } from "../../src/policies/IdempotencySettings.ts"
+import type { Dispatcher } from "../../src/ports/Dispatcher.ts"
+import type {
+  Acquired,
+  AcquireItem,
+  IdempotencyStore,
+  IdempotencyTimes,
+  Settled,
+  SettleItem,
+} from "../../src/ports/IdempotencyStore.ts"
+import { memoryIdempotencyStore } from "../../src/stores/memoryIdempotencyStore.ts"
+import { operation } from "./operation.ts"
+
+/**
+ * What a store does with one call. `lost`: it does it, and the answer does not come. `dead`: it does nothing, and no
+ * answer comes either. `slow` ones take 200 ms.
+ */
+export type Manner = "good" | "before" | "lost" | "dead" | "hang" | "slow" | "refused" | "vanish"
+
+/** One call that a store was asked. */
+export interface Asked {
+  readonly call: "acquire" | "settle" | "settleIn"
+  readonly items: ReadonlyArray<AcquireItem | SettleItem>
+  readonly times: IdempotencyTimes
+}
+
+/** How a batch was answered. */
+export interface Ran extends Partial<BatchRun> {
+  readonly operations: ReadonlyArray<Operation>
+  readonly refusal: BatchError | undefined
+}
+
+/** A batch to run. */
+export interface Given {
+  readonly operations: ReadonlyArray<Operation>
+  readonly key?: string | undefined
+  readonly tenant?: string | undefined
+  readonly strategy?: Strategy
+  readonly run?: Dispatcher<unknown>["run"]
+  readonly runMany?: Dispatcher<unknown>["runMany"]
+  readonly prepare?: Dispatcher<unknown>["prepare"]
+  readonly coalesces?: Dispatcher<unknown>["coalesces"]
+  readonly gone?: AbortSignal
+  readonly limits?: Limits.LimitsOptions
+  readonly options?: Partial<EngineOptions>
+  readonly settings?: Partial<IdempotencySettings>
+}
+
+/** A handler that does not answer. */
+export const never = () => new Promise<never>(() => {})
+
+/** Lets everything happen that needs no time. */
+export const soon = Effect.promise(async () => {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** A world of one store and one clock. */
+export class World {
+  /** How the next calls go, by their names; beyond, they go well. */
+  readonly manners: { acquire: Array<Manner>; settle: Array<Manner>; settleIn: Array<Manner> } = {
+    acquire: [],
+    settle: [],
+    settleIn: [],
+  }
+  /** How calls go that nothing is said of. */
+  manner: Manner = "good"
+  readonly asked: Array<Asked> = []
+  /** Milliseconds, by the clock of the test. */
+  nowMs = 1_800_000_000_000
+  readonly memory: IdempotencyStore
+  readonly store: IdempotencyStore
+  settings: Partial<IdempotencySettings>
+
+  constructor(settings: Partial<IdempotencySettings> = {}, inside?: (asked: Asked) => void) {
+    this.settings = settings
+    this.memory = memoryIdempotencyStore({ now: () => this.nowMs })
+    this.store = {
+      ...this.memory,
+      acquire: (items, times) =>
+        this.call<Acquired>({ call: "acquire", items, times }, () => this.memory.acquire(items, times), {
+          _tag: "in-progress",
+          retryAfterMs: 1,
+        }),
+      settle: (items, times) =>
+        this.call<Settled>({ call: "settle", items, times }, () => this.memory.settle(items, times), "refused"),
+      ...(inside !== undefined && {
+        settleIn: (_: unknown, items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) =>
+          this.call<Settled>(
+            { call: "settleIn", items, times },
+            async () => {
+              inside({ call: "settleIn", items, times })
+              return items.map((): Settled => "applied")
+            },
+            "refused",
+          ),
+      }),
+    }
+  }
+
+  private async call<A>(asked: Asked, run: () => Promise<ReadonlyArray<A>>, refused: A): Promise<ReadonlyArray<A>> {
+    this.asked.push(asked)
+    const manner = this.manners[asked.call].shift() ?? this.manner
+    const unreachable = new Error("ECONNREFUSED")
+    switch (manner) {
+      case "good":
+        return run()
+      case "before":
+        throw unreachable
+      case "lost":
+        await run()
+        throw unreachable
+      case "dead":
+        return never()
+      case "hang":
+        await run()
+        return never()
+      case "slow": {
+        const until = this.nowMs + 200
+        while (this.nowMs < until) await new Promise((resolve) => setImmediate(resolve))
+        return run()
+      }
+      case "refused":
+        return asked.items.map(() => refused)
+      case "vanish":
+        await this.memory.purge(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+        return run()
+    }
+  }
+
+  /** How often the store was asked so, or what it was asked then. */
+  count(call: Asked["call"]): number {
+    return this.asked.filter((each) => each.call === call).length
+  }
+
+  actions(): ReadonlyArray<string> {
+    return this.asked.flatMap(({ call, items }) =>
+      call === "acquire" ? [] : items.map((item) => ("action" in item ? item.action._tag : "")),
+    )
+  }
+
+  /** States of all keys that were ever asked for. */
+  async states(): Promise<ReadonlyMap<string, string>> {
+    const keys = new Set(this.asked.flatMap(({ items }) => items.map(({ key }) => key)))
+    const states = new Map<string, string>()
+    for (const key of keys) {
+      const record = await this.memory.peek(key)
+      const isPending = record?.state === "pending" || record?.state === "held"
+      states.set(
+        key,
+        isPending && record.leaseLeftMs <= 0 ? `${record.state}, lease over` : (record?.state ?? "absent"),
+      )
+    }
+    return states
+  }
+
+  /** Lets time pass. */
+  pass(milliseconds: number, step = 50): Effect.Effect<void> {
+    const one = Effect.suspend(() => {
+      this.nowMs += step
+      return Effect.andThen(TestClock.adjust(step), soon)
+    })
+    return Effect.replicateEffect(one, Math.ceil(milliseconds / step), { discard: true })
+  }
+
+  /** Runs a batch, for as much time as it takes. */
+  run(given: Given): Effect.Effect<Ran> {
+    return Effect.flatMap(this.start(given), (fiber) => this.until(fiber, 2000))
+  }
+
+  private until(fiber: Fiber.Fiber<Ran>, turns: number): Effect.Effect<Ran> {
+    return Effect.suspend(() =>
+      fiber.pollUnsafe() !== undefined || turns === 0
+        ? Fiber.join(fiber)
+        : Effect.andThen(this.pass(50), this.until(fiber, turns - 1)),
+    )
+  }
+
+  /** Starts a batch. */
+  start(given: Given): Effect.Effect<Fiber.Fiber<Ran>> {
+    const starting = Effect.forkChild(this.batch(given), { startImmediately: true })
+    return Effect.andThen(starting, (fiber) => Effect.as(soon, fiber))
+  }
+
+  private batch(given: Given): Effect.Effect<Ran> {
+    const { operations, key, strategy = partial, runMany, tenant = "t" } = given
+    const options: EngineOptions = {
+      endpoint: "things",
+      format: undefined,
+      limits: Limits.make(given.limits),
+      concurrency: 10,
+      planner: Plan.make,
+      policies: [],
+      mapError: undefined,
+      onUnexpected: () => {},
+      unitOfWork: undefined,
+      transactionSize: undefined,
+      metrics: BatchMetrics.recorder("things"),
+      ...given.options,
+      idempotency: {
+        store: this.store,
+        ttlMs: 86_400_000,
+        leaseMs: 15_000,
+        required: false,
+        failOpen: false,
+        maxResultBytes: 65_536,
+        onAmbiguous: () => "retry",
+        sameTransaction: undefined,
+        codec: undefined,
+        scope: "tenant",
+        ...this.settings,
+        ...given.settings,
+      },
+    }
+    const dispatcher: Dispatcher<unknown> = {
+      coalesces: given.coalesces ?? (() => runMany !== undefined),
+      run: given.run ?? (() => OperationResult.success("done")),
+      ...(runMany !== undefined && { runMany }),
+      ...(given.prepare !== undefined && { prepare: given.prepare }),
+    }
+    const request = {
+      batch: { operations, strategy },
+      dispatcher,
+      tenant,
+      idempotencyKey: key,
+      gone: given.gone,
+    }
+    return BatchEngine.use(({ run }) => run(request, options)).pipe(
+      Effect.map((ran): Ran => ({ ...ran, operations, refusal: undefined })),
+      Effect.catch((refusal) => Effect.succeed<Ran>({ operations, refusal })),
+      Effect.provide(BatchEngine.layer),
+    )
+  }
+}
+
+/** Operations with a key each, or none where it is undefined; `input` is the payload. */
+export const keyed = (
+  ...keys: ReadonlyArray<string | undefined | (Partial<Operation<unknown>> & { readonly k?: string })>
+): ReadonlyArray<Operation<unknown>> =>
+  keys.map((given, index) => {
+    const { k, ...more } = typeof given === "object" ? given : { k: given }
+    return operation<unknown>({
+      index,
+      id: undefined,
+      input: k ?? index,
+      ...(k !== undefined && { idempotencyKey: k }),
+      ...more,
+    })
+  })
+
+/** What became of each: its value or code, `=` in front where it was replayed. */
+export const told = ({ operations }: Pick<Ran, "operations">): ReadonlyArray<string> =>
+  operations.map(({ result }) => {
+    if (result === undefined) return "nothing"
+    const { failure: why, value, replayed } = result
+    return `${replayed ? "=" : ""}${why === undefined ? String(value) : why.code}`
+  })
+
+/** The code that a batch was refused with. */
+export const code = ({ refusal }: Ran): string | undefined => refusal?.reason.code
+
+/** A handler that counts what it did, by the input of the operation. */
+export const counting = (
+  answer: (input: unknown, count: number) => unknown = (input, count) => `${String(input)}${count}`,
+) => {
+  const counts = new Map<unknown, number>()
+  const run = ({ input }: Pick<Operation, "input">): Promise<OperationResult> | OperationResult => {
+    const count = (counts.get(input) ?? 0) + 1
+    counts.set(input, count)
+    const answered = answer(input, count)
+    if (answered instanceof Promise) return answered.then(toResult)
+    return toResult(answered)
+  }
+  return { run, counts, total: () => [...counts.values()].reduce((sum, count) => sum + count, 0) }
+}
+
+const toResult = (value: unknown): OperationResult => {
+  if (value instanceof OperationResult) return value
+  return isFailure(value) ? OperationResult.error(value) : OperationResult.success(value)
+}
+
+/** A handler's answers. */
+export const notFound = failure("NOT_FOUND", "There is none")
+export const crashed = OperationResult.error(internalFailure())
