@@ -5,7 +5,8 @@ import type { Session } from "./Session.ts"
 import { stepwiseIdempotency, type StepwiseTexts } from "./stepwiseIdempotency.ts"
 
 // `utc_timestamp` knows no time zone, and so no hour that comes twice.
-const now = "coalesce(:now, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) div 1000)"
+/** @internal */
+export const mysqlNow = "coalesce(:now, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) div 1000)"
 
 const claimItems = `json_table(:items, '$[*]' columns (
   k varchar(64) path '$[0]', f varchar(64) path '$[1]', s varchar(8) path '$[2]')) as i`
@@ -18,14 +19,14 @@ const withRows = `straight_join multistatus_idempotency r force index (primary)
 
 const columns = "key_hash, fingerprint, owner, state, fence, lease_until, expires_at, size, payload, claim"
 
-const takeable = `(expires_at <= ${now} or state = 'released' or (fingerprint = values(fingerprint) and state <> 'done'
-  and (owner = :owner or (state = 'pending' and lease_until <= ${now}))))`
+const takeable = `(expires_at <= ${mysqlNow} or state = 'released' or (fingerprint = values(fingerprint) and state <> 'done'
+  and (owner = :owner or (state = 'pending' and lease_until <= ${mysqlNow}))))`
 
 // Assignments are made from left to right, so the mark comes first and tells the others what the row was.
 const claim = `insert into multistatus_idempotency (${columns})
-select i.k, i.f, :owner, i.s, 1, ${now} + :lease, ${now} + :ttl, 0, '', :fresh from ${claimItems} where true
+select i.k, i.f, :owner, i.s, 1, ${mysqlNow} + :lease, ${mysqlNow} + :ttl, 0, '', :fresh from ${claimItems} where true
 on duplicate key update
-  claim = if(${takeable}, case when expires_at <= ${now} then :absent when state = 'released' then :released
+  claim = if(${takeable}, case when expires_at <= ${mysqlNow} then :absent when state = 'released' then :released
     when owner = :owner then :mine else :taken end, claim),
   fingerprint = if(claim in (:absent, :released), values(fingerprint), fingerprint),
   owner = if(claim in (:absent, :released, :taken), values(owner), owner),
@@ -38,7 +39,7 @@ on duplicate key update
 
 // A journal is of interest to those alone who have just claimed it.
 const known = (on: string) => `${on}key_hash, ${on}fingerprint, ${on}owner, ${on}state, ${on}fence,
-  ${on}lease_until - ${now} as left_ms, ${on}expires_at <= ${now} as expired, ${on}claim,
+  ${on}lease_until - ${mysqlNow} as left_ms, ${on}expires_at <= ${mysqlNow} as expired, ${on}claim,
   case when ${on}state = 'done' or left(${on}claim, 16) = :mark then ${on}payload end as payload`
 
 const look = `select ${known("r.")} from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}`
@@ -46,23 +47,23 @@ const look = `select ${known("r.")} from json_table(:items, '$[*]' columns (k va
 const again = "i.a = 'append' and r.size = i.z and binary right(r.payload, char_length(i.p)) = binary i.p"
 
 const change = `update ${settleItems} ${withRows} set
-  r.lease_until = if(i.a in ('append', 'extend'), ${now} + :lease, r.lease_until),
-  r.expires_at = ${now} + if(i.a = 'complete', :result, :ttl),
+  r.lease_until = if(i.a in ('append', 'extend'), ${mysqlNow} + :lease, r.lease_until),
+  r.expires_at = ${mysqlNow} + if(i.a = 'complete', :result, :ttl),
   r.size = case i.a when 'append' then i.z when 'extend' then r.size else 0 end,
   r.payload = case i.a when 'append' then concat(r.payload, i.p) when 'extend' then r.payload else i.p end,
   r.state = case i.a when 'complete' then 'done' when 'release' then 'released' else r.state end,
   r.claim = :claim
-where r.expires_at > ${now} and r.owner = :owner and r.state in ('pending', 'held')
+where r.expires_at > ${mysqlNow} and r.owner = :owner and r.state in ('pending', 'held')
   and (i.a <> 'append' or (r.size = i.b and i.z > i.b))`
 
 // What was committed since the transaction began counts too.
-const explain = `select r.key_hash, r.owner, r.state, r.claim, r.expires_at <= ${now} as expired, ${again} as again
+const explain = `select r.key_hash, r.owner, r.state, r.claim, r.expires_at <= ${mysqlNow} as expired, ${again} as again
 from ${settleItems} ${withRows} lock in share mode`
 
 const recreate = `insert into multistatus_idempotency (${columns})
-select i.k, i.f, :owner, 'done', 1, ${now}, ${now} + :result, 0, i.p, :claim from ${settleItems} where true
+select i.k, i.f, :owner, 'done', 1, ${mysqlNow}, ${mysqlNow} + :result, 0, i.p, :claim from ${settleItems} where true
 on duplicate key update
-  claim = if(expires_at <= ${now}, values(claim), claim),
+  claim = if(expires_at <= ${mysqlNow}, values(claim), claim),
   fingerprint = if(claim = :claim, values(fingerprint), fingerprint), owner = if(claim = :claim, values(owner), owner),
   state = if(claim = :claim, values(state), state), fence = if(claim = :claim, 1, fence),
   size = if(claim = :claim, 0, size), payload = if(claim = :claim, values(payload), payload),
@@ -71,8 +72,8 @@ on duplicate key update
 
 // It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
 const resolve = `update multistatus_idempotency
-set expires_at = coalesce(${now} + :ttl, expires_at), owner = '', size = 0, payload = :payload, state = :state
-where key_hash = :key and state = 'held' and lease_until <= ${now} and expires_at > ${now}`
+set expires_at = coalesce(${mysqlNow} + :ttl, expires_at), owner = '', size = 0, payload = :payload, state = :state
+where key_hash = :key and state = 'held' and lease_until <= ${mysqlNow} and expires_at > ${mysqlNow}`
 
 /** @internal */
 export const mysqlIdempotencyTexts: StepwiseTexts = {
@@ -82,11 +83,11 @@ export const mysqlIdempotencyTexts: StepwiseTexts = {
   explain,
   recreate,
   resolve,
-  peek: `select state, fence, lease_until - ${now} as left_ms from multistatus_idempotency
-    where key_hash = :key and expires_at > ${now}`,
-  expired: `select key_hash from multistatus_idempotency where expires_at <= ${now} order by expires_at limit :limit`,
+  peek: `select state, fence, lease_until - ${mysqlNow} as left_ms from multistatus_idempotency
+    where key_hash = :key and expires_at > ${mysqlNow}`,
+  expired: `select key_hash from multistatus_idempotency where expires_at <= ${mysqlNow} order by expires_at limit :limit`,
   purge: `delete r from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}
-    where r.expires_at <= ${now}`,
+    where r.expires_at <= ${mysqlNow}`,
 }
 
 /**

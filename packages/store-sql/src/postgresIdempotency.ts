@@ -9,41 +9,44 @@ import { acquireRoutine, postgresClock, settleRoutine } from "./postgresIdempote
 import type { Row } from "./Session.ts"
 
 const marked = "/* multistatus prepare */ "
-const acquireText = `${marked}select * from ${acquireRoutine}($1, $2, $3, $4, $5, $6, $7)`
-const settleText = `${marked}select * from ${settleRoutine}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+const acquire = `${marked}select * from ${acquireRoutine}($1, $2, $3, $4, $5, $6, $7)`
+const settle = `${marked}select * from ${settleRoutine}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-const peekText = `${marked}with ${postgresClock("$2::int8")}
+const peek = `${marked}with ${postgresClock("$2::int8")}
 select r.state, r.fence, (r.lease_until - c.t)::float8 as left_ms
 from multistatus_idempotency r cross join clock c where r.key_hash = $1 and r.expires_at > c.t`
 
 // It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
-const resolveText = `${marked}with ${postgresClock("$5::int8")}
+const resolve = `${marked}with ${postgresClock("$5::int8")}
 update multistatus_idempotency r
 set owner = '', state = $2, size = 0, payload = $3, expires_at = coalesce(c.t + $4::int8, r.expires_at)
 from clock c where r.key_hash = $1 and r.state = 'held' and r.lease_until <= c.t and r.expires_at > c.t
 returning r.key_hash`
 
 // In order and as an array: so that the indexes are used, whatever the statistics say.
-const purgeText = `${marked}with ${postgresClock("$2::int8")}
+const purge = `${marked}with ${postgresClock("$2::int8")}
 delete from multistatus_idempotency where key_hash = any(array(
   select r.key_hash from multistatus_idempotency r where r.expires_at <= (select t from clock)
   order by r.expires_at limit $1::int8 for update of r skip locked))
 returning key_hash`
 
 /** @internal */
-export const postgresIdempotency: IdempotencyDialect = {
+export const postgresIdempotencyTexts = { acquire, settle, peek, resolve, purge }
+
+/** @internal */
+export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): IdempotencyDialect => ({
   acquire: async (session, items, { owner, leaseMs, pendingTtlMs, now }) => {
     const keys = items.map(({ key }) => key)
     const fingerprints = items.map(({ fingerprint }) => fingerprint)
     const parameters = [keys, fingerprints, items.map(stateOf), owner, leaseMs, pendingTtlMs, now ?? null]
-    const rows = byKey(await session.look(acquireText, parameters))
+    const rows = byKey(await session.look(texts.acquire, parameters))
     return keys.map((key) => toAcquired(rows.get(key)))
   },
   settle: async (session, items, { owner, leaseMs, pendingTtlMs, resultTtlMs, now }) => {
     const keys = items.map(({ key }) => key)
     const sizes = items.map(sizesOf)
     const rows = byKey(
-      await session.look(settleText, [
+      await session.look(texts.settle, [
         keys,
         items.map(({ fingerprint }) => fingerprint),
         items.map(({ action }) => action._tag),
@@ -59,13 +62,13 @@ export const postgresIdempotency: IdempotencyDialect = {
     )
     return keys.map((key) => rows.get(key)?.["tag"] as Settled | undefined)
   },
-  peek: async (session, key, now) => toRecord((await session.look(peekText, [key, now ?? null]))[0]),
+  peek: async (session, key, now) => toRecord((await session.look(texts.peek, [key, now ?? null]))[0]),
   resolve: async (session, key, { state, payload, ttlMs }, now) => {
     const parameters = [key, state, escapePayload(payload), ttlMs ?? null, now ?? null]
-    return (await session.look(resolveText, parameters)).length > 0
+    return (await session.look(texts.resolve, parameters)).length > 0
   },
-  purge: async (session, limit, now) => (await session.look(purgeText, [limit, now ?? null])).length,
-}
+  purge: async (session, limit, now) => (await session.look(texts.purge, [limit, now ?? null])).length,
+})
 
 const byKey = (rows: ReadonlyArray<Row>): ReadonlyMap<unknown, Row> =>
   new Map(rows.map((row) => [row["key_hash"], row]))

@@ -101,7 +101,7 @@ begin
     left join lateral (select * from multistatus_idempotency r where r.key_hash = i.k offset 0) r on true
   ), locked as materialized (
     select i.k, i.f, i.a, i.p, i.z, c.t, r.tag, r.fingerprint, r.state, r.fence, r.lease_until, r.size
-    from (select * from seen where case when alive then mine else known and a = 'complete' end order by k collate "C") i
+    from (select * from seen where case when alive then mine else known end order by k collate "C") i
     cross join clock c cross join lateral (
       select r.*, case
         when r.expires_at <= c.t then 'recreated'

@@ -9,7 +9,7 @@ import type { Kysely } from "kysely"
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import type { IdempotencyDialect } from "./IdempotencyDialect.ts"
 import { mysqlIdempotency } from "./mysqlIdempotency.ts"
-import { postgresIdempotency } from "./postgresIdempotency.ts"
+import { postgresIdempotency, postgresIdempotencyTexts } from "./postgresIdempotency.ts"
 import { openSession, type Session } from "./Session.ts"
 import { sqliteIdempotency } from "./sqliteIdempotency.ts"
 import { isTransient } from "./transientErrors.ts"
@@ -116,9 +116,11 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
   },
 })
 
+const postgres = postgresIdempotency(postgresIdempotencyTexts)
+
 const dialects: Readonly<Record<DatabaseDialect, IdempotencyDialect>> = {
-  postgres: postgresIdempotency,
-  pglite: postgresIdempotency,
+  postgres,
+  pglite: postgres,
   mysql: mysqlIdempotency,
   sqlite: sqliteIdempotency,
 }
@@ -136,8 +138,8 @@ const capabilities: Readonly<Record<DatabaseDialect, SqlIdempotencyCapabilities>
 /** Rows that are removed, and so locked, at once. */
 const purgeStep = 1000
 
-/** How often a statement is sent that rivals make fail. */
-const attempts = 8
+/** Milliseconds in which statements are sent again that rivals make fail. SQLite has waited for them by then. */
+const patienceMs = 2000
 
 // Somebody is claiming the key at this moment, or has claimed it and is settling.
 const busy: Acquired = { _tag: "in-progress", retryAfterMs: 50 }
@@ -160,12 +162,14 @@ const asked = async <Item, Answer>(
 }
 
 const patiently = async <A>(work: () => Promise<A>): Promise<A> => {
+  const endsAt = performance.now() + patienceMs
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      if (attempt === attempts || !isTransient(error)) throw error
-      await delay(Math.random() * 5 * 2 ** attempt)
+      if (!isTransient(error) || performance.now() > endsAt) throw error
+      // Rivals that fail together must not come back together.
+      await delay(Math.random() * Math.min(100, 5 * 2 ** attempt))
     }
   }
 }

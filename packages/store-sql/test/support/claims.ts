@@ -1,4 +1,6 @@
 /** Stores of claims on real databases, as the contract of idempotency stores wants them. */
+import { randomBytes } from "node:crypto"
+
 import type { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { type Kysely, sql } from "kysely"
 
@@ -35,3 +37,11 @@ export const openClaims = async (
     },
   }
 }
+
+export const makeOwner = (): string => randomBytes(16).toString("base64url")
+
+export const shuffled = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> =>
+  values
+    .map((value) => ({ value, place: Math.random() }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ value }) => value)
