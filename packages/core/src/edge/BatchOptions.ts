@@ -1,5 +1,4 @@
 /** What a developer configures: every option with its default, checked once, when the batch is made. */
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Failure } from "../domain/Failure.ts"
 import * as Limits from "../domain/Limits.ts"
@@ -7,7 +6,7 @@ import * as Plan from "../domain/Plan.ts"
 import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
 import * as Idempotency from "./IdempotencyOptions.ts"
 import type { IdempotencyOptions } from "./IdempotencyOptions.ts"
-import { AnyFunction, withMethods } from "./OptionSchemas.ts"
+import { AnyFunction, checker, withMethods } from "./OptionSchemas.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
@@ -86,7 +85,7 @@ const Options = Schema.Struct({
   planner: Schema.optional(AnyFunction),
 })
 
-const decode = Schema.decodeUnknownResult(Options, { onExcessProperty: "error", errors: "all" })
+const check = checker("batch", Options)
 
 /**
  * Checks options and fills in defaults; throws a `TypeError` that names what is wrong, for the start-up to fail with.
@@ -95,8 +94,7 @@ const decode = Schema.decodeUnknownResult(Options, { onExcessProperty: "error", 
  * @since 0.1.0
  */
 export const settle = <Request>(options: BatchOptions<Request>): Settings => {
-  const decoded = decode(options)
-  if (Result.isFailure(decoded)) throw new TypeError(`The batch options are not valid: ${String(decoded.failure)}`)
+  check(options)
   const standard = toStrategy(options.strategy ?? "partial")
   const choices = options.clientStrategies ?? []
   const { unitOfWork, transactionSize } = options
