@@ -19,6 +19,12 @@ export const operations = Metric.counter("multistatus.operations", {
   incremental: true,
 })
 
+/** Operations that were answered with a stored result, by endpoint. @category metrics @since 0.1.0 */
+export const replays = Metric.counter("multistatus.replays", {
+  description: "Operations that were answered with a stored result",
+  incremental: true,
+})
+
 /** Milliseconds that batches took to execute, by endpoint. @category metrics @since 0.1.0 */
 export const duration = Metric.histogram("multistatus.batch.duration", {
   description: "Milliseconds that batches took",
@@ -37,10 +43,11 @@ export interface BatchRecorder {
 export const recorder = (endpoint: string): BatchRecorder => {
   const ran = Metric.withAttributes(batches, { endpoint })
   const took = Metric.withAttributes(duration, { endpoint })
-  const outcomes = {
+  const counters = {
     succeeded: Metric.withAttributes(operations, { endpoint, outcome: "success" }),
     failed: Metric.withAttributes(operations, { endpoint, outcome: "error" }),
     skipped: Metric.withAttributes(operations, { endpoint, outcome: "skipped" }),
+    replayed: Metric.withAttributes(replays, { endpoint }),
   }
   return {
     ran: (counted, milliseconds) =>
@@ -48,8 +55,8 @@ export const recorder = (endpoint: string): BatchRecorder => {
         Effect.sync(() => {
           ran.updateUnsafe(1, context)
           took.updateUnsafe(milliseconds, context)
-          for (const outcome of ["succeeded", "failed", "skipped"] as const) {
-            if (counted[outcome] > 0) outcomes[outcome].updateUnsafe(counted[outcome], context)
+          for (const name of ["succeeded", "failed", "skipped", "replayed"] as const) {
+            if (counted[name] > 0) counters[name].updateUnsafe(counted[name], context)
           }
         }),
       ),

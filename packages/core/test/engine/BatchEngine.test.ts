@@ -106,7 +106,7 @@ describe("run", () => {
       const all = operations(5)
       const run = ({ index }: Operation) => {
         if (index === 1) throw new Error("bug")
-        return good
+        return index === 2 ? OperationResult.replay(good) : good
       }
       const count = (name: string, outcome?: string) =>
         Effect.map(Metric.snapshot, (metrics) =>
@@ -121,6 +121,7 @@ describe("run", () => {
       expect(yield* count("multistatus.batches")).toEqual([1])
       expect(yield* count("multistatus.operations", "success")).toEqual([4])
       expect(yield* count("multistatus.operations", "error")).toEqual([1])
+      expect(yield* count("multistatus.replays")).toEqual([1])
     }),
   )
 })
