@@ -41,13 +41,9 @@ export const read = (
   }
   const depth = Json.inspect(value, limits.depth)
   return depth === "deep"
-    ? Result.fail(tooDeep(limits.depth))
+    ? Result.fail(BatchError.tooDeep(limits.depth))
     : Result.succeed({ envelope: value as Record<string, unknown>, items })
 }
-
-/** Refuses a body that is nested too deeply. @category constructors @since 0.1.0 */
-export const tooDeep = (limit: number): BatchError =>
-  BatchError.invalid("TOO_DEEP", `The JSON is nested more than ${limit} levels deep`, undefined, limit)
 
 /**
  * Tells what refuses one operation for its size. Sizes are only taken where the body is large enough to hold one that

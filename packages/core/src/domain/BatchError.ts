@@ -174,6 +174,11 @@ export class BatchError extends Schema.TaggedError<BatchError>("@multistatus/cor
     return new BatchError({ reason: new LimitExceeded({ code, limit, actual }) })
   }
 
+  /** Refuses a body that is nested too deeply. */
+  static tooDeep(limit: number): BatchError {
+    return BatchError.invalid("TOO_DEEP", `The JSON is nested more than ${limit} levels deep`, undefined, limit)
+  }
+
   /** Refuses a body in a form that is not read here. */
   static unsupported(detail: string): BatchError {
     return new BatchError({ reason: new UnsupportedMediaType({ detail }) })

@@ -22,7 +22,7 @@ const scannedFrom = 256 * 1024
 export const readEnvelope = (request: HttpRequest, limits: Limits): Effect.Effect<Envelope, BatchError> => {
   const refused = refuseHead(request, limits)
   if (refused !== undefined) return Effect.fail(refused)
-  if (request.body._tag === "Parsed") return fromParsed(request.body.value, declaredLength(request), limits)
+  if (request.body._tag === "Parsed") return fromParsed(request.body.value, plainLength(request), limits)
   const { bytes } = request.body
   return Effect.tryPromise({
     try: () => collect(bytes, declaredLength(request), limits),
@@ -44,7 +44,7 @@ const refuseHead = ({ headers, body }: HttpRequest, { bodyBytes }: Limits): Batc
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(type)?.[1]?.toLowerCase() ?? "utf-8"
   if (charset !== "utf-8" && charset !== "utf8")
     return BatchError.unsupported(`JSON must be sent in UTF-8, not in ${charset}`)
-  const encoding = single(headers["content-encoding"])?.trim().toLowerCase() ?? "identity"
+  const encoding = encodingOf(headers)
   if (encoding !== "identity" && body._tag === "Stream") {
     return BatchError.unsupported(
       `The content encoding ${JSON.stringify(encoding)} is not supported: send the body uncompressed`,
@@ -57,6 +57,13 @@ const refuseHead = ({ headers, body }: HttpRequest, { bodyBytes }: Limits): Batc
 const single = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   typeof value === "string" ? value : value?.[0]
 
+const encodingOf = (headers: HttpRequest["headers"]): string =>
+  single(headers["content-encoding"])?.trim().toLowerCase() ?? "identity"
+
+// What a compressed body declares says nothing about what the host has made of it.
+const plainLength = (request: HttpRequest): number | undefined =>
+  encodingOf(request.headers) === "identity" ? declaredLength(request) : undefined
+
 const declaredLength = ({ headers }: HttpRequest): number | undefined => {
   const length = single(headers["content-length"])
   return length === undefined ? undefined : Number(length)
@@ -68,7 +75,7 @@ const fromParsed = (
   { depth }: Limits,
 ): Effect.Effect<Envelope, BatchError> =>
   Json.inspect(value, depth) === "deep"
-    ? Effect.fail(tooDeep(depth))
+    ? Effect.fail(BatchError.tooDeep(depth))
     : Effect.succeed({ value, text: undefined, bytes })
 
 const collect = async (
@@ -89,14 +96,11 @@ const collect = async (
     for (; scanned < chunks.length; scanned++) {
       const finding = scanner.scan(chunks[scanned]!)
       if (finding === "too many") throw BatchError.tooMany("TOO_MANY_OPERATIONS", operations, scanner.count)
-      if (finding === "too deep") throw tooDeep(depth)
+      if (finding === "too deep") throw BatchError.tooDeep(depth)
     }
   }
   return chunks
 }
-
-const tooDeep = (limit: number): BatchError =>
-  BatchError.invalid("TOO_DEEP", `The JSON is nested more than ${limit} levels deep`, undefined, limit)
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 

@@ -124,6 +124,11 @@ describe("the content type", () => {
     const parsed = request({ _tag: "Parsed", value: {} }, { headers: { "content-encoding": "gzip" } })
     expect((await read(parsed)).value).toEqual({})
   })
+
+  it("is of unknown size where the host has undone one", async () => {
+    const headers = { "content-encoding": "gzip", "content-length": "12" }
+    expect((await read(request({ _tag: "Parsed", value: {} }, { headers }))).bytes).toBeUndefined()
+  })
 })
 
 describe("the limit of bytes", () => {
