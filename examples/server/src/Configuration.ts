@@ -2,6 +2,8 @@
  * What the environment says about this server: read once, checked at once.
  */
 
+import { redactDatabaseUrl } from "@multistatus/store-sql"
+
 /**
  * The server's configuration.
  *
@@ -70,7 +72,7 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
 const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): string | undefined => {
   const url = environment["REDIS_URL"] || undefined
   if (url === undefined || /^rediss?:\/\/./.test(url)) return url
-  throw new ConfigurationError("REDIS_URL", url, "a URL such as redis://127.0.0.1:6379")
+  throw new ConfigurationError("REDIS_URL", redactDatabaseUrl(url), "a URL such as redis://127.0.0.1:6379")
 }
 
 const storeOf = (environment: Readonly<Record<string, string | undefined>>): Configuration["store"] => {

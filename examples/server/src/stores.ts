@@ -3,6 +3,7 @@
  */
 import { type IdempotencyStore, memoryIdempotencyStore } from "@multistatus/core"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
+import { redactDatabaseUrl } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
 
@@ -27,16 +28,15 @@ export const openStores = async ({ store, redisUrl }: Configuration): Promise<St
   if (store === "memory") {
     return { idempotency: memoryIdempotencyStore(), close: async () => {} }
   }
-  const client = redisClient(redisUrl ?? "")
+  const url = redisUrl ?? ""
+  const client = redisClient(url)
   // Commands say that there is no connection; without a listener ioredis would print it as well.
   client.on("error", () => {})
-  await checkRedis(client).catch(() => {
+  await checkRedis(client).catch((error: unknown) => {
     client.disconnect()
-    throw new ConfigurationError(
-      "REDIS_URL",
-      redisUrl ?? "",
-      "nothing answers there: start a Redis server, or unset it",
-    )
+    const reason = error instanceof Error ? error.message : String(error)
+    const advice = `start a Redis server that answers there, or unset it (${reason})`
+    throw new ConfigurationError("REDIS_URL", redactDatabaseUrl(url), advice)
   })
   return {
     idempotency: redisIdempotencyStore(client),

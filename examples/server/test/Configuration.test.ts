@@ -8,10 +8,13 @@ describe("readConfiguration", () => {
       port: 3000,
       framework: "fastify",
       databaseUrl: "sqlite::memory:",
+      redisUrl: undefined,
+      store: "memory",
       maxOperations: 1000,
       maxBodyBytes: 10_485_760,
       deadlineMs: 30_000,
       concurrency: 10,
+      idempotencyTtlSeconds: 86_400,
     })
   })
 
@@ -24,16 +27,27 @@ describe("readConfiguration", () => {
       MAX_BODY_BYTES: "1000",
       DEADLINE_MS: "250",
       CONCURRENCY: "1",
+      REDIS_URL: "redis://127.0.0.1:6379",
+      STORE: "memory",
+      IDEMPOTENCY_TTL_S: "60",
     }
     expect(readConfiguration(environment)).toEqual({
       port: 0,
       framework: "express",
       databaseUrl: "sqlite:users.db",
+      redisUrl: "redis://127.0.0.1:6379",
+      store: "memory",
       maxOperations: 5,
       maxBodyBytes: 1000,
       deadlineMs: 250,
       concurrency: 1,
+      idempotencyTtlSeconds: 60,
     })
+  })
+
+  it("keeps keys in Redis where there is one", () => {
+    expect(readConfiguration({ REDIS_URL: "redis://127.0.0.1:6379" }).store).toBe("redis")
+    expect(() => readConfiguration({ STORE: "redis" })).toThrow("STORE=redis is not accepted: set REDIS_URL too")
   })
 
   it.each([
@@ -47,5 +61,11 @@ describe("readConfiguration", () => {
     ["CONCURRENCY", "1.5", "a whole number from 1 to 10000"],
   ])("names %s=%s and what is accepted", (variable, value, accepted) => {
     expect(() => readConfiguration({ [variable]: value })).toThrow(`${variable}=${value} is not accepted: ${accepted}`)
+  })
+
+  it("shows no password", () => {
+    expect(() => readConfiguration({ REDIS_URL: "http://me:secret@127.0.0.1" })).toThrow(
+      "REDIS_URL=http://me:***@127.0.0.1 is not accepted: a URL such as redis://127.0.0.1:6379",
+    )
   })
 })
