@@ -20,7 +20,7 @@ import {
 import { type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
 import { isCluster, makeRedisScript, type RedisScript, runRedisScript } from "./RedisScript.ts"
 
-/** @category models @since 0.1.0 */
+/** Under which keys a store keeps its records. @category models @since 0.1.0 */
 export interface RedisIdempotencyOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
