@@ -19,8 +19,8 @@ export interface Configuration {
   readonly databaseUrl: string
   /** `REDIS_URL`; undefined for none. */
   readonly redisUrl: string | undefined
-  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, else `memory`. */
-  readonly store: "memory" | "redis"
+  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, else `sql`. */
+  readonly store: "memory" | "sql" | "redis"
   /** `MAX_OPERATIONS` of one batch. Default 1,000. */
   readonly maxOperations: number
   /** `MAX_BODY_BYTES` of one request. Default 10 MiB. */
@@ -77,8 +77,8 @@ const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): 
 
 const storeOf = (environment: Readonly<Record<string, string | undefined>>): Configuration["store"] => {
   const hasRedis = redisUrlOf(environment) !== undefined
-  if ((environment["STORE"] ?? "") === "") return hasRedis ? "redis" : "memory"
-  const store = oneOf(environment, "STORE", ["memory", "redis"])
+  if ((environment["STORE"] ?? "") === "") return hasRedis ? "redis" : "sql"
+  const store = oneOf(environment, "STORE", ["memory", "sql", "redis"])
   if (store === "redis" && !hasRedis) throw new ConfigurationError("STORE", store, "set REDIS_URL too")
   return store
 }

@@ -3,23 +3,24 @@ import type { Express } from "express"
 
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { actionOptions, batchOptions, headerRules, userResource } from "./userBatches.ts"
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
 /** Mounts the batch endpoints, and opens what they keep things in, on the Express application. @category constructors @since 0.1.0 */
 export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<Stores> => {
-  const stores = await openStores(configuration)
+  const stores = await openStores(users, configuration)
   const batch = expressBatch({
     ...batchOptions(users, stores, configuration),
     tenant: ({ headers }) => tenantOf(headers),
   })
   const resource = userResource(users)
+  const actions = actionOptions(stores, configuration)
   const endpoints = {
-    "/api/v1/users/bulk-create": batch.bulk(resource, "create"),
-    "/api/v1/users/bulk-update": batch.bulk(resource, "update"),
-    "/api/v1/users/bulk-delete": batch.bulk(resource, "delete"),
-    "/api/v1/users/batch": batch.operations(resource, { clientStrategies: ["atomic", "stop-after"] }),
+    "/api/v1/users/bulk-create": batch.bulk(resource, "create", actions),
+    "/api/v1/users/bulk-update": batch.bulk(resource, "update", actions),
+    "/api/v1/users/bulk-delete": batch.bulk(resource, "delete", actions),
+    "/api/v1/users/batch": batch.operations(resource, { ...actions, clientStrategies: ["atomic", "stop-after"] }),
     "/api/v1/batch": batch.requests(app, { clientStrategies: ["atomic"], headers: headerRules }),
     "/api/v1/$batch": batch.requests(app, { clientStrategies: ["atomic"], headers: headerRules, contentType: true }),
   }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify"
 
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { actionOptions, batchOptions, headerRules, userResource } from "./userBatches.ts"
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
@@ -13,16 +13,17 @@ export const mountBatches = async (
   users: Users,
   configuration: Configuration,
 ): Promise<Stores> => {
-  const stores = await openStores(configuration)
+  const stores = await openStores(users, configuration)
   await app.register(fastifyBatch, {
     ...batchOptions(users, stores, configuration),
     tenant: ({ headers }) => tenantOf(headers),
   })
   const resource = userResource(users)
-  app.batch.bulk("/api/v1/users/bulk-create", resource, "create")
-  app.batch.bulk("/api/v1/users/bulk-update", resource, "update")
-  app.batch.bulk("/api/v1/users/bulk-delete", resource, "delete")
-  app.batch.operations("/api/v1/users/batch", resource, { clientStrategies: ["atomic", "stop-after"] })
+  const actions = actionOptions(stores, configuration)
+  app.batch.bulk("/api/v1/users/bulk-create", resource, "create", actions)
+  app.batch.bulk("/api/v1/users/bulk-update", resource, "update", actions)
+  app.batch.bulk("/api/v1/users/bulk-delete", resource, "delete", actions)
+  app.batch.operations("/api/v1/users/batch", resource, { ...actions, clientStrategies: ["atomic", "stop-after"] })
   app.batch.requests("/api/v1/batch", { clientStrategies: ["atomic"], headers: headerRules })
   app.batch.requests("/api/v1/$batch", { clientStrategies: ["atomic"], headers: headerRules, contentType: true })
   return stores

@@ -1,11 +1,13 @@
 /**
- * Where the server keeps what outlives a request: in memory, or in Redis.
+ * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
  */
 import { type IdempotencyStore, memoryIdempotencyStore } from "@multistatus/core"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
-import { redactDatabaseUrl } from "@multistatus/store-sql"
+import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
+import type { Tables } from "./Tables.ts"
+import type { Users } from "./Users.ts"
 
 /**
  * The stores of one server.
@@ -15,20 +17,40 @@ import { type Configuration, ConfigurationError } from "./Configuration.ts"
  */
 export interface Stores {
   readonly idempotency: IdempotencyStore
+  /** Whether results commit in the transactions of their operations. */
+  readonly transactional: boolean
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens the stores that the configuration names: `STORE`, or else Redis where `REDIS_URL` is set, or else memory.
+ * Opens the stores that the configuration names: `STORE`, or else Redis where `REDIS_URL` is set, or else the database.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const openStores = async ({ store, redisUrl }: Configuration): Promise<Stores> => {
-  if (store === "memory") {
-    return { idempotency: memoryIdempotencyStore(), close: async () => {} }
+export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Configuration): Promise<Stores> => {
+  if (store === "memory") return inMemory()
+  return store === "sql" ? inDatabase(users, databaseUrl) : inRedis(redisUrl ?? "")
+}
+
+const inMemory = async (): Promise<Stores> => ({
+  idempotency: memoryIdempotencyStore(),
+  transactional: false,
+  close: async () => {},
+})
+
+const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<Stores> => {
+  // With connections of its own, claims are kept alive while transactions hold all the others.
+  const pooled = dialect === "postgres" || dialect === "mysql"
+  const claims = pooled ? await openDatabase<Tables>(databaseUrl, { maxConnections: 2 }) : undefined
+  return {
+    idempotency: sqlIdempotencyStore(db, { claims: claims?.db }),
+    transactional: true,
+    close: async () => claims?.close(),
   }
-  const url = redisUrl ?? ""
+}
+
+const inRedis = async (url: string): Promise<Stores> => {
   const client = redisClient(url)
   // Commands say that there is no connection; without a listener ioredis would print it as well.
   client.on("error", () => {})
@@ -40,6 +62,7 @@ export const openStores = async ({ store, redisUrl }: Configuration): Promise<St
   })
   return {
     idempotency: redisIdempotencyStore(client),
+    transactional: false,
     close: async () => client.disconnect(),
   }
 }

@@ -66,10 +66,26 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
     },
     concurrency: configuration.concurrency,
     unitOfWork: sqlUnitOfWork(users.db),
-    idempotency: { store: stores.idempotency, ttlSeconds: configuration.idempotencyTtlSeconds },
+    idempotency: idempotency(stores, configuration),
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
   }) satisfies BatchOptions
+
+/**
+ * What endpoints of actions have beside: where the store is the database itself, operations with keys happen exactly once.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const actionOptions = (stores: Stores, configuration: Configuration) =>
+  ({
+    idempotency: { ...idempotency(stores, configuration), sameTransaction: stores.transactional },
+  }) satisfies BatchOptions
+
+const idempotency = (stores: Stores, configuration: Configuration) => ({
+  store: stores.idempotency,
+  ttlSeconds: configuration.idempotencyTtlSeconds,
+})
 
 /**
  * Who is calling is said by the outer request alone.

@@ -9,7 +9,7 @@ describe("readConfiguration", () => {
       framework: "fastify",
       databaseUrl: "sqlite::memory:",
       redisUrl: undefined,
-      store: "memory",
+      store: "sql",
       maxOperations: 1000,
       maxBodyBytes: 10_485_760,
       deadlineMs: 30_000,
