@@ -14,7 +14,7 @@ export interface FieldError {
 
 /** What a failure may carry beside its code and message. @category models @since 0.1.0 */
 export interface FailureDetails {
-  /** HTTP status. Default: the code's own, see `statusOf`; 422 for codes of the application's own. */
+  /** HTTP status, from 400 to 599. Default: the code's own, see `statusOf`; 422 for codes of the application's own. */
   readonly status?: number | undefined
   /** The field at fault, as a dotted path. */
   readonly field?: string | undefined
@@ -73,6 +73,8 @@ export const statusOf = (code: string): number => statuses.get(code) ?? 422
 /**
  * Makes a failure, to be returned or thrown by an action.
  *
+ * **Details** Throws a `TypeError` at a status that no failure has: an answer could not be made with it.
+ *
  * **Example** (A missing user)
  * ```ts
  * run: async (patch, { id }) => (await users.update(id, patch)) ?? failure("NOT_FOUND", `User ${id} not found`)
@@ -81,13 +83,13 @@ export const statusOf = (code: string): number => statuses.get(code) ?? 422
  * @category constructors
  * @since 0.1.0
  */
-export const failure = (code: string, message: string, details?: FailureDetails): Failure => ({
-  [TypeId]: TypeId,
-  code,
-  message,
-  ...details,
-  status: details?.status ?? statusOf(code),
-})
+export const failure = (code: string, message: string, details?: FailureDetails): Failure => {
+  const status = details?.status ?? statusOf(code)
+  if (!Number.isInteger(status) || status < 400 || status > 599) {
+    throw new TypeError(`The status of a failure is a whole number from 400 to 599, unlike ${status}`)
+  }
+  return { [TypeId]: TypeId, code, message, ...details, status }
+}
 
 /**
  * Whether a value was made by `failure`. Works across copies of this package.

@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const onDied = (error: unknown) =>
     options.onUnexpected === undefined
       ? Effect.logError("A batch died", Cause.die(error))
-      : Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined }))
+      : Effect.ignoreCause(Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined })))
 
   const run = Effect.fnUntraced(function* (request: HttpRequest) {
     if (request.isSubRequest) return yield* Effect.fail(nested)
@@ -122,7 +122,8 @@ export const refuse = (error: BatchError): HttpResponse => {
   return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, unread)
 }
 
-const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
+/** The answer where nothing is known of a batch but that it was not answered. @category constructors @since 0.1.0 */
+export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
 const describe = <Input>({ codec, limits, strategy, concurrency }: BatchEndpointOptions<Input>) => ({
   kind: codec.kind,

@@ -135,7 +135,9 @@ export const createBatch = <Request = unknown>(
         admission,
       }),
     )
-    return { handle: (request) => runtime.runPromise(made.handle(request)), describe: made.describe }
+    // An effect that never fails is interrupted all the same where the engine is closed under it.
+    const handle = (request: HttpRequest) => runtime.runPromise(made.handle(request)).catch(() => BatchEndpoint.died)
+    return { handle, describe: made.describe }
   }
 
   return {

@@ -43,6 +43,10 @@ describe("failure", () => {
     expect(failure("NOT_FOUND", "m", { status: undefined }).status).toBe(404)
   })
 
+  it.each([99_999, 0, 100, 204, 304, 399, 600, 404.5, Number.NaN, "404"])("cannot have the status %s", (status) => {
+    expect(() => failure("X", "m", { status: status as number })).toThrow(TypeError)
+  })
+
   it("keeps its details", () => {
     const details = { field: "email", errors: [{ message: "m" }], retryable: true, retryAfter: 3 }
     expect(failure("DUPLICATE", "Email already exists", details)).toMatchObject({

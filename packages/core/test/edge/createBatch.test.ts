@@ -8,6 +8,7 @@ import type { BatchOptions } from "../../src/edge/BatchOptions.ts"
 import { createBatch } from "../../src/edge/createBatch.ts"
 import type { UnexpectedOrigin } from "../../src/engine/BatchEngine.ts"
 import { alone, make, send, things, users } from "../support/endpoints.ts"
+import { FakeDatabase } from "../support/FakeDatabase.ts"
 import { jsonRequest } from "../support/request.ts"
 
 describe("the article's requests", () => {
@@ -151,6 +152,34 @@ describe("an unexpected error", () => {
     expect(body).not.toContain("hunter2")
     expect(run).not.toHaveBeenCalled()
     expect(onUnexpected.mock.calls[0]![1]).toEqual({ endpoint: "things", operation: undefined })
+  })
+
+  it("in what is told of a batch that died leaves the answer as it is", async () => {
+    const { status, json, body } = await send(alone(boom, { tenant: boom, onUnexpected: boom }), things("a"))
+    expect([status, json.code]).toEqual([500, "INTERNAL"])
+    expect(body).not.toContain("hunter2")
+  })
+
+  it("in making a failure is the operation's own, in an atomic batch too", async () => {
+    const run = () => failure("TEAPOT", "short", { status: 99_999 })
+    const unitOfWork = new FakeDatabase()
+    const endpoint = alone(run, { unitOfWork, strategy: "atomic", onUnexpected: () => {} })
+    const { status, json } = await send(endpoint, things("a"))
+    expect([status, json.code]).toEqual([500, "INTERNAL"])
+  })
+})
+
+describe("an endpoint that is closed", () => {
+  it("still answers what comes to it, and what it was running", async () => {
+    const batch = make({ onUnexpected: () => {} })
+    const waiting = batch.operations(
+      resource("things", { do: { identified: false, run: () => new Promise(() => {}) } }),
+    )
+    const running = send(waiting, things("a"))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    await batch.close()
+    expect((await running).status).toBe(500)
+    expect((await send(waiting, things("a"))).status).toBe(500)
   })
 })
 
