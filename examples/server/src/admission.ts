@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from "node:http"
 import { HostRefusal } from "./Problem.ts"
 
 /**
- * The tenant that a request's `X-Api-Key` names, `demo` without one. The key `blocked` is refused.
+ * The tenant that a request's `X-Api-Key` names, `demo` without one. The key `blocked` is refused, and so are several keys.
  *
  * @category getters
  * @since 0.1.0
@@ -15,6 +15,8 @@ export const tenantOf = (headers: IncomingHttpHeaders): string => {
   const key = headers["x-api-key"] ?? "demo"
   const tenant = Array.isArray(key) ? key.join() : key
   if (tenant === "blocked") throw new HostRefusal("UNAUTHORIZED", "This API key is blocked")
+  // Node joins the headers of a request that sends two.
+  if (tenant.includes(",")) throw new HostRefusal("UNAUTHORIZED", "Send one API key")
   return tenant
 }
 

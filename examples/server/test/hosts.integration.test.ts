@@ -225,6 +225,14 @@ describe.each(cases)("single routes (%s, %s)", (framework, kind) => {
     await refused(send("POST", "/api/v1/users", "{", blocked), ...unauthorized)
     await refused(send("GET", "/nope", undefined, blocked), ...unauthorized)
     expect(await send("GET", "/health", undefined, blocked)).toMatchObject({ status: 200, body: { status: "ok" } })
+    const several = { "x-api-key": "blocked, demo" }
+    await refused(
+      send("GET", "/api/v1/users", undefined, several),
+      401,
+      "Unauthorized",
+      "UNAUTHORIZED",
+      "Send one API key",
+    )
     expect(await send("GET", "/api/v1/users", undefined, { "x-api-key": "other" })).toMatchObject({ status: 200 })
   })
 
