@@ -1,6 +1,6 @@
 /**
  * A step between the plan and the execution of a batch: what decides whether, and which part of, a runnable batch
- * runs. Quotas, idempotency and policies of the application's own stand here, in the order they are configured in.
+ * runs. Rules of the application's own stand here, in the order they are configured in.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
