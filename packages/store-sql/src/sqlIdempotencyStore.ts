@@ -45,7 +45,7 @@ export interface SqlIdempotencyCapabilities {
   readonly claimsInTransactions: boolean
   /**
    * Statements, each a round trip, that calls take whatever the number of keys: where no rival is in the way, and at most.
-   * MySQL, which unlike MariaDB does not answer with the rows it writes, takes two more for each time it acquires.
+   * MySQL, which unlike MariaDB does not answer with the rows it writes, acquires in one transaction, with five for one.
    */
   readonly statements: { readonly [Call in "acquire" | "settle"]: { readonly alone: number; readonly most: number } }
 }

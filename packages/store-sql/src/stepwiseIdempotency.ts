@@ -50,33 +50,32 @@ export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOpti
     const text = await texts(session)
     const mark = newMark()
     const seen = new Map<unknown, Row>()
-    const look = async (some: ReadonlyArray<AcquireItem>) => {
+    const look = async (on: Session, some: ReadonlyArray<AcquireItem>) => {
       if (some.length === 0) return
       const values = { items: JSON.stringify(some.map(({ key }) => [key])), now: times.now, mark }
-      for (const row of (await send(session, text.look, values)).rows) seen.set(row["key_hash"], row)
+      for (const row of (await send(on, text.look, values)).rows) seen.set(row["key_hash"], row)
     }
     const judge = (item: AcquireItem) => toAcquired(seen.get(item.key), item, times.owner, mark)
-
-    const answers = await returning(session)
-    if (!answers) await look(items)
-    const free = items.filter((item) => judge(item) === undefined)
-    if (free.length === 0) return items.map(judge)
-    try {
-      const { rows } = await send(session, text.claim, {
-        items: JSON.stringify(inOrder(free).map((item) => [item.key, item.fingerprint, stateOf(item)])),
-        ...valuesOf(times),
-        mark,
-        fresh: `${mark}f`,
-        absent: `${mark}a`,
-        released: `${mark}r`,
-        mine: `${mark}m`,
-        taken: `${mark}t`,
-      })
-      for (const row of rows) seen.set(row["key_hash"], row)
-    } catch (error) {
-      if (!isLocked(error)) throw error
+    const claim = async (on: Session, free: ReadonlyArray<AcquireItem>) => {
+      try {
+        for (const row of (await send(on, text.claim, claimValues(free, times, mark))).rows)
+          seen.set(row["key_hash"], row)
+      } catch (error) {
+        if (!isLocked(error)) throw error
+      }
+      await look(
+        on,
+        free.filter((item) => judge(item) === undefined),
+      )
     }
-    await look(free.filter((item) => judge(item) === undefined))
+
+    if (await returning(session)) await claim(session, items)
+    else {
+      await look(session, items)
+      const free = items.filter((item) => judge(item) === undefined)
+      // Together, so that the same call sent twice does not overwrite the mark in between.
+      if (free.length > 0) await session.atomically((inside) => claim(inside, free))
+    }
     return items.map(judge)
   }
 
@@ -180,6 +179,17 @@ const valuesOf = ({ owner, leaseMs, pendingTtlMs, resultTtlMs, now }: Idempotenc
   ttl: pendingTtlMs,
   result: resultTtlMs,
   now,
+})
+
+const claimValues = (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes, mark: string): Values => ({
+  ...valuesOf(times),
+  items: JSON.stringify(inOrder(items).map((item) => [item.key, item.fingerprint, stateOf(item)])),
+  mark,
+  fresh: `${mark}f`,
+  absent: `${mark}a`,
+  released: `${mark}r`,
+  mine: `${mark}m`,
+  taken: `${mark}t`,
 })
 
 const settleValues = (items: ReadonlyArray<SettleItem>, times: IdempotencyTimes, claim: string): Values => ({
