@@ -172,7 +172,7 @@ export class Claims {
       }
       const keep = () => {
         for (const operation of operations) this.running.delete(operation)
-        this.settlement.confirm(operations)
+        this.settlement.committed(operations)
         leave()
       }
       if (!this.settlement.lost) return { undo, keep, refusal: undefined }
@@ -230,7 +230,6 @@ export class Claims {
           return inTime(() => settings.store.settle(items, { ...times, leaseMs }), this.answerMs, timer)
         },
       })
-      this.settlement.confirm(operations.filter((operation) => !this.endings.isUnsure(operation)))
       this.isUntold = false
     } catch {
       this.isUntold = true

@@ -50,11 +50,6 @@ export class Endings {
     return inside === undefined && this.unsure.has(operation) && operation.result?.answered === true
   }
 
-  /** Whether the transaction of the operation has not ended. */
-  isUnsure(operation: Operation): boolean {
-    return this.unsure.has(operation)
-  }
-
   /** Whether the operation has ended, or ends with the transaction of `inside`. */
   hasEnded(operation: Operation, inside: Inside | undefined): boolean {
     return inside?.has(operation) === true || (operation.result !== undefined && !this.unsure.has(operation))

@@ -53,8 +53,8 @@ export class Settlement {
     return this.open.keys()
   }
 
-  /** Notes that the store has confirmed what it was told of these operations. */
-  confirm(operations: ReadonlyArray<Operation>): void {
+  /** Notes that the transaction in which the store was told of these operations was committed. */
+  committed(operations: ReadonlyArray<Operation>): void {
     for (const operation of operations) this.open.delete(operation)
   }
 
@@ -72,17 +72,20 @@ export class Settlement {
       for (const key of news) this.told.delete(key)
     }
     try {
-      let items = await this.itemsOf(operations, inside)
+      const ended = await this.endsOf(operations, inside)
+      let items = Array.from(ended, ([operation, action]): SettleItem => ({ ...this.open.get(operation)!, action }))
       if (isOver) await this.journalRest(inside)
       const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: endings.areAmbiguous })
       // Keys differ within one call, so a journal of which a part is in doubt takes two.
       for (let ofBatch = next(); items.length > 0 || ofBatch !== undefined; items = []) {
         const all = ofBatch === undefined ? items : [...items, ofBatch]
         news.push(...this.note(all))
-        this.lost ||= (await call(all)).includes("refused")
+        const settled = await call(all)
+        this.lost ||= settled.includes("refused")
         const hasMore = !this.lost && ofBatch !== undefined && journal?.confirm(ofBatch) === true
         ofBatch = hasMore ? next() : undefined
       }
+      if (inside === undefined) for (const operation of ended.keys()) this.open.delete(operation)
     } catch (error) {
       // Outside of a transaction it may have been done all the same.
       if (inside !== undefined) takeBack()
@@ -101,20 +104,20 @@ export class Settlement {
     this.lost ||= keys.some(({ key }, index) => settled[index] === "refused" && !this.told.has(key))
   }
 
-  private async itemsOf(
+  private async endsOf(
     operations: ReadonlyArray<Operation>,
     inside: Inside | undefined,
-  ): Promise<ReadonlyArray<SettleItem>> {
+  ): Promise<ReadonlyMap<Operation, SettleAction>> {
     const { endings } = this.options
-    const items: Array<SettleItem> = []
+    const ends = new Map<Operation, SettleAction>()
     for (const operation of operations) {
       if (endings.isLeft(operation, inside)) continue
       if (endings.isStorable(operation, inside)) await this.journal(operation)
       const claim = this.open.get(operation)
       const action = claim && (await this.actionFor(operation, claim.key, inside))
-      if (claim !== undefined && action !== undefined) items.push({ ...claim, action })
+      if (action !== undefined) ends.set(operation, action)
     }
-    return items
+    return ends
   }
 
   // Replays, and those that got the result of another one, ended without anybody noting it.
