@@ -22,6 +22,7 @@ import type {
   SettleItem,
 } from "../../src/ports/IdempotencyStore.ts"
 import { memoryIdempotencyStore } from "../../src/stores/memoryIdempotencyStore.ts"
+import type { ScriptedDatabase, ScriptedTransaction } from "./ScriptedDatabase.ts"
 import { operation } from "./operation.ts"
 
 /**
@@ -84,7 +85,7 @@ export class World {
   readonly store: IdempotencyStore
   settings: Partial<IdempotencySettings>
 
-  constructor(settings: Partial<IdempotencySettings> = {}, inside?: (asked: Asked) => void) {
+  constructor(settings: Partial<IdempotencySettings> = {}, database?: ScriptedDatabase) {
     this.settings = settings
     this.memory = memoryIdempotencyStore({ now: () => this.nowMs })
     this.store = {
@@ -94,20 +95,22 @@ export class World {
           _tag: "in-progress",
           retryAfterMs: 1,
         }),
-      settle: (items, times) =>
-        this.call<Settled>({ call: "settle", items, times }, () => this.memory.settle(items, times), "refused"),
-      ...(inside !== undefined && {
-        settleIn: (_: unknown, items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) =>
-          this.call<Settled>(
-            { call: "settleIn", items, times },
-            async () => {
-              inside({ call: "settleIn", items, times })
-              return items.map((): Settled => "applied")
-            },
-            "refused",
-          ),
+      settle: (items, times) => {
+        const settle = () => this.memory.settle(items, times)
+        const connected = database === undefined ? settle : () => database.connected(settle)
+        return this.call<Settled>({ call: "settle", items, times }, connected, "refused")
+      },
+      ...(database !== undefined && {
+        settleIn: (transaction: unknown, items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => {
+          const settle = async () => {
+            ;(transaction as ScriptedTransaction).settled.push({ items, times })
+            return items.map((): Settled => "applied")
+          }
+          return this.call<Settled>({ call: "settleIn", items, times }, settle, "refused")
+        },
       }),
     }
+    if (database !== undefined) database.store = this.memory
   }
 
   private async call<A>(asked: Asked, run: () => Promise<ReadonlyArray<A>>, refused: A): Promise<ReadonlyArray<A>> {
