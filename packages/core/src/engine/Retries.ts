@@ -2,13 +2,13 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import type { Batch } from "../domain/Batch.ts"
 import { BatchError } from "../domain/BatchError.ts"
 import type { Operation } from "../domain/Operation.ts"
 import * as Idempotency from "../policies/Idempotency.ts"
 import * as IdempotencyKeys from "../policies/IdempotencyKeys.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
+import { values } from "../policies/values.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import { CurrentDigest } from "../ports/Digest.ts"
 
@@ -40,18 +40,6 @@ export interface RetriesOptions {
   readonly idempotencyKey: string | undefined
 }
 
-const asItIs: ValueFormat = {
-  toJson: (value) => value,
-  fromJson: (json, outcome) => {
-    if (outcome === "error") throw new TypeError("A failure has no value")
-    return json
-  },
-  stub: (value) =>
-    Predicate.isObject(value) && Object.hasOwn(value, "id")
-      ? { id: (value as { readonly id: unknown }).id }
-      : undefined,
-}
-
 /**
  * Hashes the keys of a batch, while its inputs are still what was sent.
  *
@@ -60,7 +48,7 @@ const asItIs: ValueFormat = {
  */
 export const make = Effect.fnUntraced(function* (
   batch: Batch,
-  { settings, format = asItIs, idempotencyKey, endpoint, tenant }: RetriesOptions,
+  { settings, format = values, idempotencyKey, endpoint, tenant }: RetriesOptions,
 ) {
   const { operations } = batch
   const due = operations.filter(({ result }) => result === undefined)
