@@ -7,7 +7,7 @@ import { isFailure, resource } from "@multistatus/core"
 import { insertMany, migrate, openDatabase } from "@multistatus/store-sql"
 import { startPostgres } from "@multistatus/test-services"
 import Fastify from "fastify"
-import pg from "pg"
+import { Pool as PostgresPool } from "pg"
 import { Pool } from "undici"
 import * as z from "zod"
 
@@ -20,7 +20,7 @@ interface Tables {
 const server = await startPostgres({ durable: true })
 const database = await openDatabase<Tables>(server.url, { maxConnections: 10 })
 await migrate(database.db, "postgres")
-const pool = new pg.Pool({ connectionString: server.url, max: 10 })
+const pool = new PostgresPool({ connectionString: server.url, max: 10 })
 // The server may be gone before the last connection is.
 pool.on("error", () => undefined)
 await pool.query(
