@@ -12,20 +12,22 @@ export interface RoundsOptions {
   readonly rounds?: number
   /** How often a case is run per measurement. Default 1. */
   readonly repeat?: number
+  /** Rounds before the first that counts, for the code to be compiled and caches to fill. Default 1. */
+  readonly warmUp?: number
 }
 
 /**
- * Milliseconds that each case took, in every round: `times[round][case]`. A round before the first warms up.
+ * Milliseconds that each case took, in every round: `times[round][case]`. Rounds that warm up are left out.
  *
  * @category running
  * @since 0.1.0
  */
 export const measure = async (
   cases: ReadonlyArray<Case>,
-  { rounds = 7, repeat = 1 }: RoundsOptions = {},
+  { rounds = 7, repeat = 1, warmUp = 1 }: RoundsOptions = {},
 ): Promise<ReadonlyArray<ReadonlyArray<number>>> => {
   const times: Array<Array<number>> = []
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     const taken: Array<number> = []
     for (const { run } of cases) {
       const startedAt = performance.now()
