@@ -43,12 +43,21 @@ const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<
   // With connections of its own, claims are kept alive while transactions hold all the others.
   const pooled = dialect === "postgres" || dialect === "mysql"
   const claims = pooled ? await openDatabase<Tables>(databaseUrl, { maxConnections: 2 }) : undefined
+  const idempotency = sqlIdempotencyStore(db, { claims: claims?.db })
+  // Records whose time is over count as absent; this only keeps the table small. What fails is tried the next time.
+  const purging = setInterval(() => void idempotency.purge(purgedAtOnce).catch(() => {}), purgeMs).unref()
   return {
-    idempotency: sqlIdempotencyStore(db, { claims: claims?.db }),
+    idempotency,
     transactional: true,
-    close: async () => claims?.close(),
+    close: async () => {
+      clearInterval(purging)
+      await claims?.close()
+    },
   }
 }
+
+const purgeMs = 60_000
+const purgedAtOnce = 1000
 
 const inRedis = async (url: string): Promise<Stores> => {
   const client = redisClient(url)
