@@ -3,6 +3,7 @@
  * makes a sub-request the same as an earlier one.
  */
 import * as Predicate from "effect/Predicate"
+import * as Base64 from "../domain/Base64.ts"
 import type { Reply, SubRequest } from "../domain/SubRequest.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 
@@ -36,7 +37,7 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
         if (header !== undefined) h[name] = header
       }
       const isText = sameBytes(encoder.encode(text), body)
-      return { s: status, h, ...(isText ? { t: text } : { b: toBase64(body) }) } satisfies Kept
+      return { s: status, h, ...(isText ? { t: text } : { b: Base64.encode(body) }) } satisfies Kept
     },
     stub: (value) => {
       const { status, headers } = value as Reply
@@ -47,7 +48,7 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
       if (!isKept(json)) throw new TypeError("This was not written as a reply")
       // Without a body: it was too large to be kept, and all that is left of it is that there was one.
       const { s, h, t, b } = json
-      const body = b === undefined ? encoder.encode(t ?? "") : Uint8Array.from(atob(b), (byte) => byte.charCodeAt(0))
+      const body = b === undefined ? encoder.encode(t ?? "") : Base64.decode(b)
       return { status: s, headers: h, body, text: t ?? new TextDecoder().decode(body) } satisfies Reply
     },
     // Not its id, which only says which one of its batch it is.
@@ -81,9 +82,3 @@ const isTextOrNone = (value: unknown): boolean => value === undefined || typeof 
 
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, index) => byte === other[index])
-
-const toBase64 = (bytes: Uint8Array): string => {
-  let binary = ""
-  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000))
-  return btoa(binary)
-}

@@ -1,4 +1,5 @@
 /** Encodes the replies of a JSON batch. The text of a JSON reply goes into the answer as the application wrote it. */
+import * as Base64 from "../domain/Base64.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Failure } from "../domain/Failure.ts"
 import * as Json from "../domain/Json.ts"
@@ -68,7 +69,7 @@ const codingOf = ({ headers }: Reply): string | undefined => {
 
 // What is compressed is neither JSON nor text until the client has undone that.
 const encodeCoded = ({ body }: Reply): Body =>
-  body.length === 0 ? { text: "null", named: false } : { text: JSON.stringify(base64(body)), named: true }
+  body.length === 0 ? { text: "null", named: false } : { text: JSON.stringify(Base64.encode(body)), named: true }
 
 interface Body {
   readonly text: string
@@ -83,7 +84,7 @@ const encodeBody = (reply: Reply, type: string | undefined): Body => {
   }
   if (reply.body.length === 0) return { text: "null", named: false }
   if (type !== undefined && /^text\//i.test(type)) return { text: JSON.stringify(decodeText(reply, type)), named: true }
-  return { text: JSON.stringify(base64(reply.body)), named: true }
+  return { text: JSON.stringify(Base64.encode(reply.body)), named: true }
 }
 
 // A reply that says JSON and is none would spoil the whole answer, so the text is parsed before it goes in.
@@ -104,10 +105,4 @@ const decodeText = ({ body, text }: Reply, type: string): string => {
   } catch {
     return text
   }
-}
-
-const base64 = (body: Uint8Array): string => {
-  let binary = ""
-  for (let at = 0; at < body.length; at += 0x8000) binary += String.fromCharCode(...body.subarray(at, at + 0x8000))
-  return btoa(binary)
 }

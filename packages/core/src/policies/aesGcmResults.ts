@@ -1,4 +1,5 @@
 /** Encrypts stored results: AES-256-GCM by Web Crypto, on any runtime. */
+import * as Base64 from "../domain/Base64.ts"
 import type { ResultCodec } from "./StoredResult.ts"
 
 /** Every text begins with it; another way to encrypt will count it up. */
@@ -33,11 +34,11 @@ export const aesGcmResults = (secret: Uint8Array | CryptoKey): ResultCodec => {
       const sealed = new Uint8Array(nonceBytes + data.byteLength)
       sealed.set(iv)
       sealed.set(new Uint8Array(data), nonceBytes)
-      return prefix + toBase64(sealed)
+      return prefix + Base64.encode(sealed)
     },
     decode: async (text, place) => {
       if (!text.startsWith(prefix)) throw new TypeError("This was not encrypted in a way that is known here")
-      const sealed = Uint8Array.from(atob(text.slice(prefix.length)), (byte) => byte.charCodeAt(0))
+      const sealed = Base64.decode(text.slice(prefix.length))
       const iv = sealed.slice(0, nonceBytes)
       const data = await crypto.subtle.decrypt(algorithm(iv, place), await key, sealed.slice(nonceBytes))
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data)
@@ -71,10 +72,4 @@ const checked = (key: CryptoKey): CryptoKey => {
     throw new TypeError("The key has to be one that may encrypt and decrypt")
   }
   return key
-}
-
-const toBase64 = (bytes: Uint8Array): string => {
-  let binary = ""
-  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000))
-  return btoa(binary)
 }
