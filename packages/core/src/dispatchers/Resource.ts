@@ -99,7 +99,10 @@ export const resource = <Inputs extends Record<string, unknown>>(
 ): Resource => {
   if (typeof name !== "string" || name === "") throw new TypeError('A resource needs a name, such as "users"')
   const byName = new Map<string, Action<unknown>>()
-  for (const [action, definition] of Object.entries(actions) as unknown as Array<[string, Action<unknown>]>) {
+  for (const [action, definition] of Object.entries(actions ?? {}) as unknown as Array<[string, Action<unknown>]>) {
+    if (typeof definition !== "object" || definition === null) {
+      throw new TypeError(`The action "${action}" of the resource "${name}" must be an object with "run" or "runMany"`)
+    }
     if (typeof definition.run !== "function" && typeof definition.runMany !== "function") {
       throw new TypeError(`The action "${action}" of the resource "${name}" needs a function "run" or "runMany"`)
     }

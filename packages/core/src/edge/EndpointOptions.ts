@@ -1,5 +1,6 @@
 /** What the options of one endpoint have to be, beside those that all endpoints share. */
 import * as Schema from "effect/Schema"
+import type { Resource } from "../dispatchers/Resource.ts"
 import { AnyFunction, checker } from "./OptionSchemas.ts"
 
 const name = Schema.String.check(Schema.isMinLength(1))
@@ -49,3 +50,9 @@ export const checkRequests = checker(
     contentType: Schema.optional(Schema.Boolean),
   }),
 )
+
+/** Checks that an endpoint is given a resource, and not the actions that one is made of. @category guards @since 0.1.0 */
+export const checkResource = (resource: Partial<Resource> | undefined): void => {
+  if (resource?.actions instanceof Map) return
+  throw new TypeError(`An endpoint needs a resource as resource("users", { … }) makes it`)
+}

@@ -19,7 +19,7 @@ import { CurrentDigest, type Digest } from "../ports/Digest.ts"
 import * as Admission from "./Admission.ts"
 import * as BatchEndpoint from "./BatchEndpoint.ts"
 import { type BatchOptions, settle } from "./BatchOptions.ts"
-import { checkBulk, checkOperations, checkRequests } from "./EndpointOptions.ts"
+import { checkBulk, checkOperations, checkRequests, checkResource } from "./EndpointOptions.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
 
 /** An endpoint that answers with promises. @category models @since 0.1.0 */
@@ -143,6 +143,7 @@ export const createBatch = <Request = unknown>(
   return {
     bulk: (resource, action, { list, count, good, idempotencyKey, orderBy, results, data, status, ...own } = {}) => {
       checkBulk({ list, count, good, idempotencyKey, orderBy, results, data, status })
+      checkResource(resource)
       const definition = resource.actions.get(action)
       if (definition === undefined) {
         const known = [...resource.actions.keys()].join(", ")
@@ -163,11 +164,13 @@ export const createBatch = <Request = unknown>(
     },
     operations: (resource, { orderBy, results, data, status, ...own } = {}) => {
       checkOperations({ orderBy, results, data, status })
+      checkResource(resource)
       const makeCodec = (keyed: boolean) => Operations.make({ orderBy, keyed, ...answer({ results, data, status }) })
       return endpoint(resource.name, makeCodec, (batch) => Actions.make(resource, batch), own)
     },
     requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       checkRequests({ headers, exposeHeaders, contentType, requireTransaction })
+      if (typeof send !== "function") throw new TypeError("A JSON batch needs a function that sends its sub-requests")
       const rules = HeaderRules.make(headers)
       const operationBytes = own.limits?.operationBytes ?? shared.limits.operationBytes
       const makeCodec = (keyed: boolean) => JsonBatch.make({ headers: rules, keyed, exposeHeaders, contentType })

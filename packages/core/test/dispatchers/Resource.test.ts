@@ -60,6 +60,9 @@ describe("resource", () => {
 
   it.each<[unknown, string]>([
     [{}, "has no actions"],
+    [undefined, "has no actions"],
+    [{ create: undefined }, `"create"`],
+    [{ create: () => {} }, `"create"`],
     [{ create: {} }, `"create"`],
     [{ create: { run: "insert" } }, `"create"`],
     [{ create: { input: {}, run: () => {} } }, "Standard Schema"],

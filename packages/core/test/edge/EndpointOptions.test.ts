@@ -63,3 +63,15 @@ describe("the options of an endpoint", () => {
     expect(() => make().requests(send, options as RequestsOptions)).toThrow(culprit)
   })
 })
+
+describe("an endpoint", () => {
+  it.each([undefined, {}, { create: { run: () => 1 } }])("is not made of %j instead of a resource", (given) => {
+    const resource = given as unknown as typeof users
+    expect(() => make().operations(resource)).toThrow("needs a resource")
+    expect(() => make().bulk(resource, "create")).toThrow("needs a resource")
+  })
+
+  it("of sub-requests is not made of nothing to send them with", () => {
+    expect(() => make().requests(undefined as never)).toThrow("sends its sub-requests")
+  })
+})
