@@ -1,0 +1,260 @@
+import { describe, expect, it } from "vitest"
+import type { Api } from "../batch/Api.ts"
+import { codes, create, post, ways } from "./asking.ts"
+import { everywhere, type Scenario, stores } from "./everywhere.ts"
+
+/** Headers and keys that would be one text if they were put together without care. */
+const seams = [
+  ["a", "b:c"],
+  ["a:b", "c"],
+  ["a:", "b:c"],
+  ["a/b", "c"],
+  ["a", "b/c"],
+  [`a","users"`.replaceAll(",", ";"), "c"],
+  ["a|b", "c"],
+  ["a%00b", "c"],
+  ["null", "c"],
+  ["undefined", "c"],
+  ["__proto__", "c"],
+] as const
+
+const hostile = [
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
+  "{tag}a",
+  "{tag}b",
+  "{}",
+  "*",
+  "?",
+  "[a-z]*",
+  "';drop/**/table/**/users--",
+  `";return/**/redis.call('FLUSHALL')--`,
+  "%s%n",
+  "\\",
+  "\\u0000",
+  "../../x",
+  "$(id)",
+  "a:b:c",
+  "x".repeat(255),
+  "~!@#$%^&*()_+-=[]{}|;':\"<>./?",
+]
+
+const noKeys: Readonly<Record<string, unknown>> = {
+  empty: "",
+  "a space": " ",
+  "with a space in it": "a b",
+  "of 256 characters": "x".repeat(256),
+  "of a megabyte": "x".repeat(900_000),
+  "with CR and LF": "a\r\nx: y",
+  "with NUL": "a\0",
+  "an emoji": "😀",
+  "a lone surrogate": "\ud800",
+  composed: "\u00e9",
+  decomposed: "e\u0301",
+  "a number": 1,
+  "a boolean": true,
+  "an array": ["a"],
+  "an object": { a: 1 },
+}
+
+const noHeaders: Readonly<Record<string, string | ReadonlyArray<string>>> = {
+  empty: "",
+  spaces: "  ",
+  "of 256 characters": "x".repeat(256),
+  "with a space in it": "a b",
+  "an empty string": `""`,
+  "a string that does not end": `"abc`,
+  "a list": "a, b",
+  "two headers": ["a", "b"],
+  "the same header twice": ["a", "a"],
+  "two strings": [`"a"`, `"b"`],
+  "bytes beyond ASCII": "\u00e9",
+}
+
+const scenarios: Record<string, Scenario> = {
+  "another tenant with the same key and body gets an answer of its own": async (api, key) => {
+    for (const [name, way] of Object.entries(ways)) {
+      const [mine, yours, again] = [
+        await way(api, key(name.replaceAll(" ", "-")), "Alice", { "x-api-key": "mine" }),
+        await way(api, key(name.replaceAll(" ", "-")), "Alice", { "x-api-key": "yours" }),
+        await way(api, key(name.replaceAll(" ", "-")), "Alice", { "x-api-key": "mine" }),
+      ]
+      expect([mine.what, yours.what, again.what]).toEqual(["created", "created", "replayed"])
+      expect(again.id).toBe(mine.id)
+      expect(yours.id).not.toBe(mine.id)
+    }
+  },
+
+  "a foreign key and an unknown one are answered alike": async (api, key) => {
+    await ways["an operation"]!(api, key("a"), "Alice", { "x-api-key": "mine" })
+    const foreign = await ways["an operation"]!(api, key("a"), "Alice", { "x-api-key": "yours" })
+    const unknown = await ways["an operation"]!(api, key("b"), "Alice", { "x-api-key": "yours" })
+    const shape = ({ answer }: typeof foreign) => answer.text.replaceAll(/u_\w+/g, "u")
+    expect(shape(foreign)).toBe(shape(unknown))
+  },
+
+  "a tenant and a key that are put together like another tenant and key": async (api) => {
+    const mark = `s${Math.random()}`
+    const headers = seams.map(([tenant, key]) => [{ "x-api-key": tenant }, `${key}${mark}`] as const)
+    for (const [tenant, key] of headers) {
+      expect((await ways["an operation"]!(api, key, "Alice", tenant)).what).toBe("created")
+    }
+    expect(await api.names()).toHaveLength(seams.length)
+  },
+
+  "keys that mean something to a store, a shell or a prototype": async (api, key) => {
+    const mark = key("").slice(0, -1)
+    const all = hostile.map((each) => (each.length === 255 ? each : `${each}${mark}`))
+    const batch = () => api.operations(all.map((each) => create(each, "Alice")))
+    expect(codes(await batch())).toEqual(all.map((each) => (each.length === 255 ? expect.any(String) : "ok")))
+    expect(codes(await batch())).toEqual(all.map(() => "=ok"))
+    for (const each of all.filter((text) => text.length < 255 && !text.includes(`"`))) {
+      const quoted = `"${each.replaceAll("\\", "\\\\")}"`
+      const bare = each.includes(",") ? quoted : each
+      expect((await ways["a batch of operations"]!(api, bare, "Bob")).what).toBe("created")
+      expect((await ways["a batch of operations"]!(api, quoted, "Bob")).what).toBe("replayed")
+    }
+  },
+
+  "what is no key refuses its operation alone": async (api, key) => {
+    const all = Object.values(noKeys).map((each) => create(each, "Alice"))
+    const answer = await api.operations([...all, create(key("a"), "Bob")])
+    expect(codes(answer)).toEqual([...all.map(() => "INVALID_IDEMPOTENCY_KEY"), "ok"])
+    expect(answer.text.length).toBeLessThan(10_000)
+    expect(await api.names()).toEqual(["Bob"])
+    const requests = Object.entries(noKeys).map(([name, each], index) => post(`${name}${index}`, each, "Alice"))
+    const responses = await api.requests([...requests, post("good", key("b"), "Carol")])
+    expect(responses.map(({ status }) => status)).toEqual([...requests.map(() => 400), 201])
+    expect(await api.names()).toEqual(["Bob", "Carol"])
+  },
+
+  "what is no key in the header refuses the batch": async (api, key) => {
+    for (const [name, header] of Object.entries(noHeaders)) {
+      const body = { operations: [create(undefined, "Alice")] }
+      const headers = { "idempotency-key": header }
+      const { status, body: problem } = await api.ask("POST", "/api/v1/users/batch", { body, headers })
+      expect([name, status, (problem as { readonly code: string }).code]).toEqual([
+        name,
+        400,
+        "INVALID_IDEMPOTENCY_KEY",
+      ])
+    }
+    expect(await api.names()).toEqual([])
+    expect((await ways["a batch of operations"]!(api, key("a"), "Alice")).what).toBe("created")
+  },
+
+  "a key in quotes, and the same without": async (api, key) => {
+    const bare = await ways["a batch of operations"]!(api, key("a"), "Alice")
+    const quoted = await ways["a batch of operations"]!(api, `"${key("a")}"`, "Alice")
+    expect([bare.what, quoted.what, quoted.id]).toEqual(["created", "replayed", bare.id])
+  },
+
+  "the same text as the key of a batch, of its operations, and elsewhere": async (api, key) => {
+    const same = key("same")
+    const both = () =>
+      api.operations([create(same, "Alice"), create(undefined, "Bob")], {}, { "idempotency-key": same })
+    expect(codes(await both())).toEqual(["ok", "ok"])
+    expect((await both()).headers["idempotency-replayed"]).toBe("true")
+    expect(await api.names()).toEqual(["Alice", "Bob"])
+    expect((await ways["a bulk creation"]!(api, same, "Alice")).what).toBe("created")
+    expect((await ways["a sub-request"]!(api, same, "Alice")).what).toBe("created")
+    expect((await ways["a batch of sub-requests"]!(api, same, "Alice")).what).toBe("created")
+  },
+
+  "the header of the batch and the keys of its operations, which differ": async (api, key) => {
+    const batch = (outer: string) => api.operations([create(key("own"), "Alice")], {}, { "idempotency-key": outer })
+    expect(codes(await batch(key("one")))).toEqual(["ok"])
+    // The batch is new, its operation is not.
+    const other = await batch(key("two"))
+    expect([codes(other), other.headers["idempotency-replayed"]]).toEqual([["=ok"], undefined])
+    expect((await batch(key("two"))).headers["idempotency-replayed"]).toBe("true")
+    expect(await api.names()).toEqual(["Alice"])
+  },
+
+  "a key that was used for something else": async (api, key) => {
+    const created = await ways["an operation"]!(api, key("a"), "Alice")
+    const id = created.id!
+    const others = [
+      create(key("a"), "Alicia"),
+      create(key("a"), "Alice", { age: 1 }),
+      { ...create(key("a"), "Alice"), action: "update", id },
+      { ...create(key("a"), "Alice"), id: "u_1" },
+      { action: "delete", id, idempotency_key: key("a") },
+    ]
+    for (const other of others) expect(codes(await api.operations([other]))).toEqual(["IDEMPOTENCY_KEY_REUSED"])
+    const requests = [
+      post("r", key("b"), "Alice"),
+      { ...post("r", key("b"), "Alice"), url: "/api/v1/users?x=1" },
+      { ...post("r", key("b"), "Alice"), method: "PATCH", url: `/api/v1/users/${id}` },
+      { ...post("r", key("b"), "Alice"), method: "DELETE", url: `/api/v1/users/${id}`, body: undefined },
+    ]
+    const statuses: Array<number> = []
+    for (const request of requests) for (const { status } of await api.requests([request])) statuses.push(status)
+    expect(statuses).toEqual([201, 422, 422, 422])
+    // What was refused has changed nothing.
+    expect((await ways["an operation"]!(api, key("a"), "Alice")).id).toBe(id)
+    expect(await api.names()).toEqual(["Alice", "Alice"])
+  },
+
+  "the same operation, spelt otherwise": async (api, key) => {
+    const body = (data: string) => `{"operations":[{"action":"create","idempotency_key":"${key("a")}","data":${data}}]}`
+    const spellings = [
+      `{"name":"Alice","age":1,"tags":[{"a":1,"b":2}]}`,
+      `{ "tags" : [ {"b":2, "a":1} ],\n "age":1.0, "name":"\\u0041lice" }`,
+      `{"age":1e0,"name":"Bob","name":"Alice","tags":[{"a":10e-1,"b":2}]}`,
+    ]
+    const seen: Array<string> = []
+    for (const data of spellings)
+      seen.push(...codes(await api.ask("POST", "/api/v1/users/batch", { body: body(data) })))
+    expect(seen).toEqual(["ok", "=ok", "=ok"])
+    const others = [
+      `{"name":"Alice","age":"1","tags":[{"a":1,"b":2}]}`,
+      `{"name":"Alice","age":1,"tags":{"a":1,"b":2}}`,
+      `{"name":"Alice","age":1,"tags":[{"a":1,"b":2}],"x":null}`,
+    ]
+    for (const data of others) {
+      expect(codes(await api.ask("POST", "/api/v1/users/batch", { body: body(data) }))).toEqual([
+        "IDEMPOTENCY_KEY_REUSED",
+      ])
+    }
+  },
+
+  "payloads that no two parsers agree on": async (api, key) => {
+    const odd = [
+      `1e400`,
+      `-0`,
+      `9007199254740993`,
+      `"\\ud800"`,
+      `{"__proto__":{"a":1}}`,
+      `{"constructor":{"prototype":{}}}`,
+    ]
+    for (const [index, value] of odd.entries()) {
+      const operation = `{"action":"create","idempotency_key":"${key(`o${index}`)}","data":{"name":"n","x":${value}}}`
+      const ask = () => api.ask("POST", "/api/v1/users/batch", { body: `{"operations":[${operation}]}` })
+      const [one, other] = [await ask(), await ask()]
+      for (const { status } of [one, other]) expect([200, 207]).toContain(status)
+      const [first] = codes(one)
+      expect(codes(other)).toEqual([first === "ok" ? "=ok" : first])
+    }
+  },
+}
+
+describe.each(stores)("keys in %s", (store) => {
+  const run = everywhere(store)
+  it.each(Object.entries(scenarios))("%s", (_, scenario) => run(scenario, "differently"))
+})
+
+describe("a caller who was let in before", () => {
+  const run = everywhere("memory")
+  it("is shown nothing any more when it is shut out", () =>
+    run(async (api: Api, key) => {
+      await ways["an operation"]!(api, key("a"), "Alice")
+      for (const way of Object.values(ways)) {
+        const { answer, what } = await way(api, key("a"), "Alice", { "x-api-key": "blocked" })
+        expect([answer.status, what]).toEqual([401, "UNAUTHORIZED"])
+        expect(answer.text).not.toContain("Alice")
+      }
+    }))
+})
