@@ -1,4 +1,5 @@
 /** Batches with keys, on a store that is watched and can be made to fail, by a clock that the test turns. */
+import { hash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
@@ -12,6 +13,7 @@ import { partial, type Strategy } from "../../src/domain/Strategy.ts"
 import { BatchEngine, type BatchRun, type EngineOptions } from "../../src/engine/BatchEngine.ts"
 import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
 import type { IdempotencySettings } from "../../src/policies/IdempotencySettings.ts"
+import { CurrentDigest } from "../../src/ports/Digest.ts"
 import type { Dispatcher } from "../../src/ports/Dispatcher.ts"
 import type {
   Acquired,
@@ -48,7 +50,10 @@ export interface Ran extends Partial<BatchRun> {
 export interface Given {
   readonly operations: ReadonlyArray<Operation>
   readonly key?: string | undefined
+  /** Default: `t`. */
   readonly tenant?: string | undefined
+  /** Whether nobody knows who is calling. */
+  readonly anonymous?: boolean
   readonly strategy?: Strategy
   readonly run?: Dispatcher<unknown>["run"]
   readonly runMany?: Dispatcher<unknown>["runMany"]
@@ -82,12 +87,19 @@ export class World {
   /** Milliseconds, by the clock of the test. */
   nowMs = 1_800_000_000_000
   readonly memory: IdempotencyStore
+  private readonly history: Array<(store: IdempotencyStore) => Promise<unknown>> = []
   readonly store: IdempotencyStore
   settings: Partial<IdempotencySettings>
 
   constructor(settings: Partial<IdempotencySettings> = {}, database?: ScriptedDatabase) {
     this.settings = settings
-    this.memory = memoryIdempotencyStore({ now: () => this.nowMs })
+    const memory = memoryIdempotencyStore({ now: () => this.nowMs })
+    this.memory = {
+      ...memory,
+      acquire: (items, times) => this.applied((store, now) => store.acquire(items, { ...times, now }), memory),
+      settle: (items, times) => this.applied((store, now) => store.settle(items, { ...times, now }), memory),
+      purge: (limit, now) => this.applied((store) => store.purge(limit, now), memory),
+    }
     this.store = {
       ...this.memory,
       acquire: (items, times) =>
@@ -102,15 +114,34 @@ export class World {
       },
       ...(database !== undefined && {
         settleIn: (transaction: unknown, items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => {
+          const { settled } = transaction as ScriptedTransaction
           const settle = async () => {
-            ;(transaction as ScriptedTransaction).settled.push({ items, times })
-            return items.map((): Settled => "applied")
+            settled.push({ items, times })
+            return this.rehearse(settled)
           }
           return this.call<Settled>({ call: "settleIn", items, times }, settle, "refused")
         },
       }),
     }
     if (database !== undefined) database.store = this.memory
+  }
+
+  private applied<A>(
+    apply: (store: IdempotencyStore, now: number) => Promise<A>,
+    memory: IdempotencyStore,
+  ): Promise<A> {
+    const now = this.nowMs
+    this.history.push((store) => apply(store, now))
+    return apply(memory, now)
+  }
+
+  // What the store would answer to the last of these, on another one to which everything has happened that happened to it.
+  private async rehearse(settled: ScriptedTransaction["settled"]): Promise<ReadonlyArray<Settled>> {
+    const other = memoryIdempotencyStore({ now: () => this.nowMs })
+    for (const apply of this.history) await apply(other)
+    let last: ReadonlyArray<Settled> = []
+    for (const { items, times } of settled) last = await other.settle(items, times)
+    return last
   }
 
   private async call<A>(asked: Asked, run: () => Promise<ReadonlyArray<A>>, refused: A): Promise<ReadonlyArray<A>> {
@@ -236,7 +267,7 @@ export class World {
     const request = {
       batch: { operations, strategy },
       dispatcher,
-      tenant,
+      tenant: given.anonymous === true ? undefined : tenant,
       idempotencyKey: key,
       gone: given.gone,
     }
@@ -244,6 +275,8 @@ export class World {
       Effect.map((ran): Ran => ({ ...ran, operations, refusal: undefined })),
       Effect.catch((refusal) => Effect.succeed<Ran>({ operations, refusal })),
       Effect.provide(BatchEngine.layer),
+      // At once: what another thread is waited for takes time that the clock of the test does not know of.
+      Effect.provideService(CurrentDigest, (text) => hash("sha256", text, "base64url")),
     )
   }
 }
