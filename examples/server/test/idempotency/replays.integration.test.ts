@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { setTimeout as delay } from "node:timers/promises"
-import type { Answer, Api, SubResponse, User } from "../batch/Api.ts"
+import type { Answer, SubResponse, User } from "../batch/Api.ts"
 import { codes, create, post, ways } from "./asking.ts"
 import { everywhere, type Scenario, stores } from "./everywhere.ts"
 
