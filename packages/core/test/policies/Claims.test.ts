@@ -381,6 +381,25 @@ describe("a transaction that stores its results", () => {
     }),
   )
 
+  it.effect("that is committing when its batch is interrupted is stored as it ends, and not before", () =>
+    Effect.gen(function* () {
+      for (const manner of ["good", "reject"] as const) {
+        const { database, world, options } = setUp()
+        const ending = Promise.withResolvers<void>()
+        database.beforeCommitted = () => ending.promise
+        database.manners.push(manner)
+        const batch = () => ({ operations: keyed("a", "b"), run: writing(), options })
+        const fiber = yield* world.start(batch())
+        yield* Fiber.interrupt(fiber)
+        ending.resolve()
+        yield* world.pass(100)
+        const expected = manner === "good" ? "=ok" : "ok"
+        expect(told(yield* world.run(batch()))).toEqual([expected, expected])
+        expect(database.rows).toEqual(["a", "b"])
+      }
+    }),
+  )
+
   it.effect("whose commit was not answered is never stored as undone: who asks again gets what is there", () =>
     Effect.gen(function* () {
       for (const manner of ["unknown, done", "unknown, undone"] as const) {

@@ -472,6 +472,7 @@ describe("a batch with a key", () => {
       depends(all[1]!, all[0]!)
       return all
     },
+    "an operation in a group": () => keyed({ input: 0 }, { input: 1, group: "g" }),
     "inputs that are put together alike": () => keyed({ input: [0, 1] }, { input: [] }),
   }
 
@@ -530,7 +531,64 @@ describe("a batch with a key", () => {
   )
 })
 
+describe("a record that was damaged", () => {
+  it.effect("while the batch was done in part runs nothing that may have run", () =>
+    Effect.gen(function* () {
+      const cuts = [1, 5, 30, 60] as const
+      for (const cut of cuts) {
+        const world = new World()
+        const { run, counts } = counting((input, count) =>
+          input === 2 && count === 1 ? crashed : `${String(input)}${count}`,
+        )
+        const acquire = world.store.acquire
+        const damaged = {
+          ...world.store,
+          acquire: async (...args: Parameters<typeof acquire>) => {
+            const all = await acquire(...args)
+            return all.map((each) => ("journal" in each ? { ...each, journal: each.journal.slice(0, -cut) } : each))
+          },
+        }
+        const batch = () => ({ operations: keyed(undefined, undefined, undefined), run, key: "k" })
+        yield* world.run(batch())
+        const second = yield* world.run({ ...batch(), settings: { store: damaged } })
+        const isWhole = cut < 40
+        expect(told(second)).toEqual([isWhole ? "=01" : "OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN"])
+        expect([...counts.values()]).toEqual([1, 1, 1])
+      }
+    }),
+  )
+
+  it.effect("after the batch was done replays what is left of it", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const { run, total } = counting()
+      const acquire = world.store.acquire
+      const damaged = {
+        ...world.store,
+        acquire: async (...args: Parameters<typeof acquire>) => {
+          const all = await acquire(...args)
+          return all.map((each) => (each._tag === "replay" ? { ...each, result: each.result.slice(0, 40) } : each))
+        },
+      }
+      const batch = () => ({ operations: keyed(undefined, undefined), run, key: "k" })
+      yield* world.run(batch())
+      expect(told(yield* world.run({ ...batch(), settings: { store: damaged } }))).toEqual(["=01", "OUTCOME_UNKNOWN"])
+      expect(total()).toBe(2)
+    }),
+  )
+})
+
 describe("a store that cannot be reached", () => {
+  it.effect("and claims after nobody waits any more has that given back", () =>
+    Effect.gen(function* () {
+      const world = new World({ onAmbiguous: () => "hold" })
+      world.manners.acquire.push("late")
+      expect(code(yield* world.run({ operations: keyed("a") }))).toBe("STORE_UNAVAILABLE")
+      yield* world.pass(3000)
+      expect(told(yield* world.run({ operations: keyed("a") }))).toEqual(["done"])
+    }),
+  )
+
   const bad = ["before", "lost", "dead", "hang"] as const
 
   for (const manner of bad)

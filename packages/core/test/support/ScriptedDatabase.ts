@@ -23,6 +23,8 @@ export class ScriptedDatabase {
   attempts = 0
   /** Awaited before a transaction is rolled back. */
   beforeUndone = async (): Promise<void> => undefined
+  /** Awaited when a commit is on its way. */
+  beforeCommitted = async (): Promise<void> => undefined
   /** Where results of transactions are stored when they commit. */
   store: Pick<IdempotencyStore, "settle"> | undefined = undefined
   private free: number
@@ -81,6 +83,7 @@ export class ScriptedDatabase {
       throw error
     }
     const manner = this.manners.shift() ?? "good"
+    await this.beforeCommitted()
     if (manner === "transient") return "transient"
     if (manner === "reject") throw new Error("The commit failed")
     if (manner === "unknown, undone") return "unknown"

@@ -29,9 +29,9 @@ import { operation } from "./operation.ts"
 
 /**
  * What a store does with one call. `lost`: it does it, and the answer does not come. `dead`: it does nothing, and no
- * answer comes either. `slow` ones take 200 ms.
+ * answer comes either. `slow` ones take 200 ms, `late` ones 6 s.
  */
-export type Manner = "good" | "before" | "lost" | "dead" | "hang" | "slow" | "refused" | "vanish"
+export type Manner = "good" | "before" | "lost" | "dead" | "hang" | "slow" | "late" | "refused" | "vanish"
 
 /** One call that a store was asked. */
 export interface Asked {
@@ -161,8 +161,9 @@ export class World {
       case "hang":
         await run()
         return never()
-      case "slow": {
-        const until = this.nowMs + 200
+      case "slow":
+      case "late": {
+        const until = this.nowMs + (manner === "slow" ? 200 : 6000)
         while (this.nowMs < until) await new Promise((resolve) => setImmediate(resolve))
         return run()
       }
