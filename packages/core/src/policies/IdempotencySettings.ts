@@ -3,7 +3,7 @@ import type { IdempotencyStore } from "../ports/IdempotencyStore.ts"
 import type { Operation } from "../domain/Operation.ts"
 import type { ResultCodec } from "./StoredResult.ts"
 
-/** @category models @since 0.1.0 */
+/** How retries are recognised at one endpoint, defaults filled in. @category models @since 0.1.0 */
 export interface IdempotencySettings {
   readonly store: IdempotencyStore
   /** Milliseconds that results are kept. */
