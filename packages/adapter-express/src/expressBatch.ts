@@ -110,12 +110,17 @@ const toHandler = (endpoint: Endpoint): ExpressBatchHandler =>
 
 const toHttpRequest = (request: IncomingMessage, response: ServerResponse): HttpRequest => ({
   method: request.method ?? "GET",
+  url: originalUrl(request),
   headers: request.headers,
   body: bodyOf(request),
   isSubRequest: isSubRequest(request),
   gone: goneSignal(response),
   native: request,
 })
+
+// Express takes the path that a router is mounted at off `url`.
+const originalUrl = (request: IncomingMessage & { readonly originalUrl?: string }): string | undefined =>
+  request.originalUrl ?? request.url
 
 // A parser in front has read the stream to its end; one that only looked at the headers has not.
 const bodyOf = (request: IncomingMessage & { readonly body?: unknown }): HttpBody => {

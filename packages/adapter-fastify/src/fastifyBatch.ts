@@ -114,6 +114,7 @@ const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
 
 const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpRequest => ({
   method: request.method,
+  url: request.originalUrl,
   headers: request.headers,
   body: { _tag: "Stream", bytes: bytesOf(request.raw) },
   isSubRequest: isSubRequest(request.raw),

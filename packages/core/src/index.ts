@@ -41,7 +41,8 @@ export { BatchEngine } from "./engine/BatchEngine.ts"
 export type { EngineOptions, EngineRequest } from "./engine/BatchEngine.ts"
 export * as BatchMetrics from "./engine/BatchMetrics.ts"
 export { Executor } from "./policies/Executor.ts"
-export { AsyncContext } from "./ports/AsyncContext.ts"
+export { AsyncContext, type RunInContext } from "./ports/AsyncContext.ts"
+export { CurrentDigest, type Digest } from "./ports/Digest.ts"
 export type { BatchContext } from "./ports/BatchContext.ts"
 export type { BatchPolicy, PlannedBatch } from "./ports/BatchPolicy.ts"
 export type { Codec, DecodeOptions, Encoded, EncodeOptions, Envelope, Listing, ValueFormat } from "./ports/Codec.ts"
@@ -59,3 +60,8 @@ export type {
   Settled,
   SettleItem,
 } from "./ports/IdempotencyStore.ts"
+export type { OrderBy } from "./codecs/operations.ts"
+export type { StatusMode } from "./codecs/multiStatus.ts"
+export type { OnUnexpected, UnexpectedOrigin } from "./engine/BatchEngine.ts"
+export type { IdempotencySettings } from "./policies/IdempotencySettings.ts"
+export type { ReturnPreference } from "./ports/Codec.ts"

@@ -94,7 +94,7 @@ export const encode = (
   const listing = effectiveListing(options, prefer)
   const withData = prefer === "representation" || (options.data && prefer !== "minimal")
   const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
-  const results = encodeWithin(listed, withData, responseBytes)
+  const { results, isCut } = encodeWithin(listed, withData, responseBytes)
   const counted = tally(batch)
   const head = JSON.stringify({
     status: verdict(counted),
@@ -106,7 +106,8 @@ export const encode = (
     succeeded_ids: listing === "failed+ids" ? succeededIds(batch) : undefined,
   })
   return {
-    status: httpStatus(options.status, counted, 200),
+    // 200 would let a client take it that nothing in the answer needs looking at.
+    status: httpStatus(options.status, counted, isCut ? 207 : 200),
     body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
     honoured: prefer !== undefined,
   }
@@ -143,26 +144,26 @@ const encodeWithin = (
   operations: ReadonlyArray<Operation>,
   withData: boolean,
   responseBytes: number | undefined,
-): Array<string> => {
+): { readonly results: ReadonlyArray<string>; readonly isCut: boolean } => {
   let room = responseBytes ?? Number.POSITIVE_INFINITY
-  return operations.map((operation) => {
+  const results = operations.map((operation) => {
     const text = encodeOne(operation, withData)
     room -= Json.utf8Length(text)
     if (room >= 0) return text
     const { index, id } = operation
     return JSON.stringify({ index, status: "error", id, error: encodeFailure(tooLarge(operation.result!)) })
   })
+  return { results, isCut: room < 0 }
 }
 
-// What an action returned may not be JSON (a cycle, a BigInt, a getter that throws): that is this result's problem alone.
+// What an action returned may not be JSON (a cycle, a BigInt, a getter that throws). That it succeeded is still so.
 const encodeOne = (operation: Operation, withData: boolean): string => {
   try {
     return JSON.stringify(encodeResult(operation, withData))
   } catch {
-    const { index, id } = operation
-    const error = failure("INTERNAL", "The operation ran, but its result cannot be encoded as JSON", {
-      retryable: false,
-    })
-    return JSON.stringify({ index, status: "error", id, error: encodeFailure(error) })
+    const { index, id, result } = operation
+    const { outcome: status, failure: error, replayed } = result!
+    const said = error === undefined ? {} : { error: { code: error.code, message: error.message } }
+    return JSON.stringify({ index, status, id, ...said, replayed: replayed ? true : undefined })
   }
 }

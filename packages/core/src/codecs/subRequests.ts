@@ -162,7 +162,7 @@ const readRequest = (
   const refuse = (message: string, field: string) => Result.fail(failure("INVALID_REQUEST", message, { field }))
   const large = tooLarge(item)
   if (large !== undefined) return Result.fail(large)
-  const { method: given, url, headers: own = {}, body: sent } = item
+  const { method: given, url, headers: own, body: sent } = item
   const method = typeof given === "string" ? given.toUpperCase() : ""
   if (!methods.has(method)) return refuse(`"method" must be one of ${[...methods].join(", ")}`, "method")
   if (typeof url !== "string") return refuse(`"url" must be a string`, "url")
@@ -170,7 +170,7 @@ const readRequest = (
   if (body !== undefined && (method === "GET" || method === "HEAD")) {
     return refuse(`A ${method} request has no body: remove "body"`, "body")
   }
-  const headers = HeaderRules.check(own, rules)
+  const headers = HeaderRules.check(own ?? {}, rules)
   if (Result.isFailure(headers)) return refuse(headers.failure, "headers")
   const poisoned = Json.inspect(body, Number.POSITIVE_INFINITY) === "poisoned"
   return Result.succeed({

@@ -6,6 +6,7 @@ import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
 import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
+import * as Target from "../domain/Target.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
 import type { BatchContext } from "../ports/BatchContext.ts"
 import type { Codec } from "../ports/Codec.ts"
@@ -58,7 +59,8 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const tenant = yield* tenantOf(options.tenant, request)
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
-    const running = engine.run({ batch, dispatcher, tenant, idempotencyKey, gone: request.gone }, options)
+    const keyScope = request.url === undefined ? undefined : `${endpoint} ${Target.normalise(request.url)}`
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, gone: request.gone }, options)
     const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(running)
     // An atomic batch answers for all of its operations at once, so it must not guess.
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {

@@ -13,6 +13,8 @@ export type HttpBody =
 /** A request to a batch endpoint, in no framework's terms. @category models @since 0.1.0 */
 export interface HttpRequest {
   readonly method: string
+  /** The url as the client sent it: keys of endpoints at unlike paths are kept apart. Without it the name of the endpoint does. */
+  readonly url?: string | undefined
   /** By lower-case name. */
   readonly headers: HeadersInit
   readonly body: HttpBody

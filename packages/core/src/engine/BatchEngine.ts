@@ -61,6 +61,8 @@ export interface EngineRequest<Input> {
   readonly batch: Batch<Input>
   readonly dispatcher: Dispatcher<Input>
   readonly tenant: string | undefined
+  /** What keeps the idempotency keys of this endpoint apart from those of others. Default: the name of the endpoint. */
+  readonly keyScope?: string | undefined
   /** The client's name for the batch as a whole. */
   readonly idempotencyKey?: string | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
@@ -95,7 +97,7 @@ export class BatchEngine extends Context.Service<
       const executor = yield* Executor
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, idempotencyKey, gone }: EngineRequest<Input>,
+        { batch, dispatcher, tenant, keyScope, idempotencyKey, gone }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
         const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
@@ -108,7 +110,7 @@ export class BatchEngine extends Context.Service<
             : yield* Retries.make(batch, {
                 settings: idempotency,
                 format: options.format,
-                endpoint,
+                endpoint: keyScope ?? endpoint,
                 tenant,
                 idempotencyKey,
               })
