@@ -19,7 +19,7 @@ export interface Configuration {
   readonly databaseUrl: string
   /** `REDIS_URL`; undefined for none. */
   readonly redisUrl: string | undefined
-  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, else `sql`. */
+  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
   readonly store: "memory" | "sql" | "redis"
   /** `MAX_OPERATIONS` of one batch. Default 1,000. */
   readonly maxOperations: number
@@ -58,7 +58,7 @@ export class ConfigurationError extends Error {
 export const readConfiguration = (environment: Readonly<Record<string, string | undefined>>): Configuration => ({
   port: whole(environment, "PORT", { minimum: 0, maximum: 65_535, fallback: 3000 }),
   framework: oneOf(environment, "FRAMEWORK", ["fastify", "express"]),
-  databaseUrl: environment["DATABASE_URL"] || "sqlite::memory:",
+  databaseUrl: databaseUrlOf(environment),
   redisUrl: redisUrlOf(environment),
   store: storeOf(environment),
   maxOperations: whole(environment, "MAX_OPERATIONS", { minimum: 1, maximum: 1_000_000, fallback: 1000 }),
@@ -75,9 +75,18 @@ const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): 
   throw new ConfigurationError("REDIS_URL", redactDatabaseUrl(url), "a URL such as redis://127.0.0.1:6379")
 }
 
+const inMemory = "sqlite::memory:"
+
+const databaseUrlOf = (environment: Readonly<Record<string, string | undefined>>): string =>
+  environment["DATABASE_URL"] || inMemory
+
 const storeOf = (environment: Readonly<Record<string, string | undefined>>): Configuration["store"] => {
   const hasRedis = redisUrlOf(environment) !== undefined
-  if ((environment["STORE"] ?? "") === "") return hasRedis ? "redis" : "sql"
+  if ((environment["STORE"] ?? "") === "") {
+    if (hasRedis) return "redis"
+    // What is in memory dies with the process either way, and the one connection is left to the users.
+    return databaseUrlOf(environment) === inMemory ? "memory" : "sql"
+  }
   const store = oneOf(environment, "STORE", ["memory", "sql", "redis"])
   if (store === "redis" && !hasRedis) throw new ConfigurationError("STORE", store, "set REDIS_URL too")
   return store

@@ -9,7 +9,7 @@ describe("readConfiguration", () => {
       framework: "fastify",
       databaseUrl: "sqlite::memory:",
       redisUrl: undefined,
-      store: "sql",
+      store: "memory",
       maxOperations: 1000,
       maxBodyBytes: 10_485_760,
       deadlineMs: 30_000,
@@ -47,6 +47,7 @@ describe("readConfiguration", () => {
 
   it("keeps keys in Redis where there is one", () => {
     expect(readConfiguration({ REDIS_URL: "redis://127.0.0.1:6379" }).store).toBe("redis")
+    expect(readConfiguration({ DATABASE_URL: "sqlite:users.db" }).store).toBe("sql")
     expect(() => readConfiguration({ STORE: "redis" })).toThrow("STORE=redis is not accepted: set REDIS_URL too")
   })
 

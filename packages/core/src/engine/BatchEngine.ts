@@ -53,7 +53,7 @@ export interface UnexpectedOrigin {
   readonly operation: Pick<Operation, "index" | "action" | "id"> | undefined
 }
 
-/** @category models @since 0.1.0 */
+/** What is told of an unexpected error, and where it happened. @category models @since 0.1.0 */
 export type OnUnexpected = (error: unknown, origin: UnexpectedOrigin) => void
 
 /** One batch to run. @category models @since 0.1.0 */
