@@ -29,7 +29,8 @@ export interface IdempotencyOptions {
   /**
    * Whether operations with keys run in transactions of the unit of work that also store their results: whatever crashes,
    * each has happened exactly once. For actions that write through `tx`, and a store in the same database. A number says
-   * how many calls share a transaction, `true` 25. Default false: results are stored after operations have ended.
+   * how many calls share a transaction, `true` 25. Default: only what is atomic does, where the store can settle in
+   * transactions; the rest is stored after it has ended. `false` for a store in another database: nothing does.
    */
   readonly sameTransaction?: boolean | number | undefined
   /** Encrypts what is stored (see `aesGcmResults`), or leaves things out. Default: stored as it is. */
@@ -73,14 +74,18 @@ export const settle = (
       `"idempotency" needs to know who is calling, or one caller would be shown the results of another: configure "tenant"`,
     )
   }
-  const { onAmbiguous = "retry", sameTransaction = false } = options
-  if (sameTransaction !== false && (!hasUnitOfWork || options.store.settleIn === undefined)) {
+  const { onAmbiguous = "retry", sameTransaction } = options
+  if (
+    sameTransaction !== undefined &&
+    sameTransaction !== false &&
+    (!hasUnitOfWork || options.store.settleIn === undefined)
+  ) {
     throw new TypeError(
       `"idempotency.sameTransaction" needs a "unitOfWork", and a store that settles in its transactions, such as the SQL store`,
     )
   }
   return {
-    store: options.store,
+    store: sameTransaction === false ? apart(options.store) : options.store,
     ttlMs: (options.ttlSeconds ?? 86_400) * 1000,
     leaseMs: options.leaseMs ?? 15_000,
     required: options.required ?? false,
@@ -92,3 +97,12 @@ export const settle = (
     scope: options.unsafeScope ?? "tenant",
   }
 }
+
+// A store that is in another database must not be handed transactions of this one.
+const apart = (store: IdempotencyStore): IdempotencyStore => ({
+  acquire: (items, times) => store.acquire(items, times),
+  settle: (items, times) => store.settle(items, times),
+  peek: (key, now) => store.peek(key, now),
+  resolve: (key, decision, now) => store.resolve(key, decision, now),
+  purge: (limit, now) => store.purge(limit, now),
+})
