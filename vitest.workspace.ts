@@ -1,4 +1,5 @@
 import { existsSync, globSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { defineConfig, mergeConfig } from "vitest/config"
@@ -10,6 +11,8 @@ import { defineConfig, mergeConfig } from "vitest/config"
  */
 export default defineConfig(async ({ mode }) => ({
   test: {
+    // Tests wait for servers and clocks more than they compute; by itself Vitest would leave one core unused.
+    maxWorkers: availableParallelism(),
     projects: await Promise.all(packages().map((root) => project(root, mode === "long"))),
   },
 }))
