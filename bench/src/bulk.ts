@@ -102,6 +102,16 @@ const oneTransaction = async (count: number): Promise<void> => {
 const autocommit = (count: number): Promise<unknown> =>
   Promise.all(makePeople(count).map((row) => pool.query({ ...insertOne, values: valuesOf(row) })))
 
+const autocommitWithKysely = (count: number): Promise<unknown> =>
+  Promise.all(
+    makePeople(count).map((row) =>
+      database.db
+        .insertInto("people")
+        .values({ id: randomUUID(), ...row })
+        .execute(),
+    ),
+  )
+
 const singleRequests = async (count: number): Promise<void> => {
   for (const row of makePeople(count)) await post("/people", JSON.stringify(row), 201)
 }
@@ -131,8 +141,9 @@ for (const count of [100, 500, 1000]) {
     { name: "bulk-create over HTTP, 50 offenders", run: () => bulk(count, 50) },
     { name: "bulk-create over HTTP, nothing but offenders", run: () => bulk(count, count) },
     { name: "one transaction of n inserts", run: () => oneTransaction(count) },
-    { name: "n inserts, each by itself, pool of 10", run: () => autocommit(count) },
+    { name: "n prepared inserts of pg, each by itself, pool of 10", run: () => autocommit(count) },
     { name: "n single HTTP requests, one after another", run: () => singleRequests(count) },
+    { name: "n inserts of Kysely, each by itself, pool of 10", run: () => autocommitWithKysely(count) },
   ]
   const times = await measure(cases, { rounds: 15, warmUp: 10 })
   const ratio = (of: (round: ReadonlyArray<number>) => number) => median(times.map(of)).toFixed(2)
@@ -146,7 +157,8 @@ for (const count of [100, 500, 1000]) {
       "bulk-create less the empty request, decoding and encoding, to the bare insert",
       (round) => (round[3]! - round[1]! - round[2]!) / round[0]!,
     ],
-    ["bulk-create less the empty request, to n inserts each by itself", (round) => (round[3]! - round[1]!) / round[8]!],
+    ["bulk-create less the empty request, to n prepared inserts of pg", (round) => (round[3]! - round[1]!) / round[8]!],
+    ["bulk-create less the empty request, to n inserts of Kysely", (round) => (round[3]! - round[1]!) / round[10]!],
     ["bulk-create with 50 offenders, to itself without any", (round) => round[5]! / round[3]!],
   ]
   for (const [what, of] of summary) console.log(`  ${what.padEnd(80)} ${ratio(of).padStart(7)} ×`)
