@@ -65,3 +65,14 @@ export type { StatusMode } from "./codecs/multiStatus.ts"
 export type { OnUnexpected, UnexpectedOrigin } from "./engine/BatchEngine.ts"
 export type { IdempotencySettings } from "./policies/IdempotencySettings.ts"
 export type { ReturnPreference } from "./ports/Codec.ts"
+export * as Gcra from "./domain/Gcra.ts"
+export type {
+  CostRun,
+  QuotaCharge,
+  QuotaDecision,
+  QuotaDemand,
+  QuotaRefund,
+  QuotaRule,
+  QuotaStanding,
+} from "./domain/Quota.ts"
+export type { QuotaStore } from "./ports/QuotaStore.ts"
