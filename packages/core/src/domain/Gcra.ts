@@ -33,25 +33,24 @@ export const decide = (
   const most = Math.min(total, ...fitting)
   const granted = most >= minimum && (most > 0 || total === 0)
   const admitted = granted ? most : 0
-  const wanted = granted ? Math.min(total, admitted + 1) : Math.max(minimum, Math.min(total, 1))
-  let retryAfterMs: number | "never" = 0
+  const wanted = granted ? total : Math.max(minimum, Math.min(total, 1))
+  const waits: Array<number | "never"> = []
   const taken: Array<number> = []
   const standings = demands.map((demand, index): QuotaStanding => {
     const { available, arrival } = levels[index]!
-    const perUnit = demand.windowMs / demand.limit
-    const wait = admitted === total && granted ? 0 : waitFor(costOf(demand, wanted), demand, available)
-    if (wait === "never" || retryAfterMs === "never") retryAfterMs = "never"
-    else retryAfterMs = Math.max(retryAfterMs, wait)
-    taken.push(granted ? arrival + costOf(demand, admitted) * perUnit : arrival)
-    return standingOf(
-      demand,
-      taken[index]!,
-      now,
-      fitting[index]! < (granted ? total : Math.max(minimum, Math.min(total, 1))),
-    )
+    const cost = costOf(demand, admitted)
+    // What was left out comes in a batch of its own, and pays the base again.
+    const missing = granted ? costOf(demand, admitted + 1) - cost + demand.base : costOf(demand, wanted)
+    if (!granted || admitted < total) waits.push(waitFor(missing, demand, granted ? available - cost : available))
+    taken.push(granted ? arrival + (cost * demand.windowMs) / demand.limit : arrival)
+    return standingOf(demand, taken[index]!, now, fitting[index]! < wanted)
   })
+  const retryAfterMs = waits.reduce(longest, 0)
   return { decision: { granted, admitted, retryAfterMs, standings }, arrivals: granted ? taken : undefined }
 }
+
+const longest = (a: number | "never", b: number | "never") =>
+  a === "never" || b === "never" ? "never" : Math.max(a, b)
 
 /** How a policy stands, by its arrival. @category getters @since 0.1.0 */
 export const standing = (rule: QuotaRule, arrival: number | undefined, now: number): QuotaStanding =>
