@@ -76,3 +76,23 @@ export type {
   QuotaStanding,
 } from "./domain/Quota.ts"
 export type { QuotaStore } from "./ports/QuotaStore.ts"
+export * as Job from "./domain/Job.ts"
+export type {
+  ChunkCommit,
+  ChunkHold,
+  ChunkOutcome,
+  ChunkPart,
+  ChunkRef,
+  EndedChunk,
+  JobAdmission,
+  JobExtent,
+  JobLimits,
+  JobRecord,
+  JobState,
+  JobTally,
+  NewChunk,
+  NewJob,
+  StartedChunk,
+} from "./domain/Job.ts"
+export type { ChunksQuery, EndedChunks, ForgottenJob, JobStore, JobTransaction } from "./ports/JobStore.ts"
+export type { ChunkConsumer, ChunkHandlers, ChunkQueue, Delivery, EnqueueOptions } from "./ports/ChunkQueue.ts"
