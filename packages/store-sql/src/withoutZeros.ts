@@ -9,11 +9,9 @@ import type { Engine, Outcome, Refusal, Task } from "./ManyRows.ts"
 export const withoutZeros =
   (run: Engine["insert"]): Engine["insert"] =>
   async (task) => {
-    const refusals = new Map<number, Refusal>()
     const size = Math.max(task.rows.length, task.keys.length)
-    for (let index = 0; index < size; index++) {
-      const column = columnWithZero(task, index)
-      if (column === undefined) continue
+    const refusals = new Map<number, Refusal>()
+    for (const [index, column] of columnsWithZeros(task)) {
       refusals.set(index, { kind: "type", columns: [column], message: "The text has a character with code zero" })
     }
     if (refusals.size === 0) return run(task)
@@ -28,11 +26,17 @@ export const withoutZeros =
     return outcomes
   }
 
-const columnWithZero = ({ facts, key, columns, rows, keys }: Task, index: number): string | undefined => {
-  if (hasZero(keys[index], false)) return key
-  const row = rows[index]
-  if (row === undefined) return undefined
-  return columns.find(({ given, name }) => hasZero(row[given], facts.columns.get(name)?.form === "array"))?.name
+// Column by column: what is asked of every value of many rows must be next to nothing.
+const columnsWithZeros = ({ facts, key, columns, rows, keys }: Task): ReadonlyMap<number, string> => {
+  const found = new Map<number, string>()
+  for (let index = 0; index < keys.length; index++) if (hasZero(keys[index], false)) found.set(index, key)
+  for (const { given, name } of columns) {
+    const array = facts.columns.get(name)?.form === "array"
+    for (let index = 0; index < rows.length; index++) {
+      if (hasZero(rows[index]![given], array) && !found.has(index)) found.set(index, name)
+    }
+  }
+  return found
 }
 
 // In JSON the character is escaped, and a column that cannot have it refuses its row.
