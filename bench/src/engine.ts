@@ -112,6 +112,7 @@ const ours = (run: Dispatcher<unknown>["run"]) => {
       receiveMs: 30_000,
       responseBytes: undefined,
       concurrentBatches: undefined,
+      concurrentBatchesPerTenant: undefined,
     },
     concurrency: 10,
     planner: Plan.make,

@@ -53,7 +53,7 @@ export const notesBatch = Effect.gen(function* () {
     metrics: BatchMetrics.recorder("notes"),
     codec: OperationsCodec.make(),
     dispatcher: (batch) => ActionDispatcher.make(actions, batch),
-    admission: Admission.make(undefined),
+    admission: Admission.make(),
   })
 })
 

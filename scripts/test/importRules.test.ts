@@ -51,7 +51,7 @@ interface Rule {
   readonly forbidden: ReadonlyArray<string>
 }
 
-const layers = ["domain", "ports", "policies", "stores", "codecs", "dispatchers", "engine", "edge", "testing"]
+const layers = ["domain", "ports", "policies", "stores", "codecs", "dispatchers", "engine", "jobs", "edge", "testing"]
 const core = (layer: string, options: Omit<Rule, "from"> & { readonly layers: ReadonlyArray<string> }): Rule => ({
   from: `packages/core/src/${layer}/Noun.ts`,
   allowed: [
@@ -113,8 +113,13 @@ const rules: ReadonlyArray<Rule> = [
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners],
   }),
+  core("jobs", {
+    layers: ["jobs", "policies", "ports", "domain"],
+    allowed: [standardSchema],
+    forbidden: [...unstable, ...runners],
+  }),
   core("edge", {
-    layers: ["edge", "engine", "codecs", "dispatchers", "policies", "stores", "ports", "domain"],
+    layers: ["edge", "jobs", "engine", "codecs", "dispatchers", "policies", "stores", "ports", "domain"],
     allowed: [standardSchema],
     forbidden: [...unstable, ...runners, "effect/http/HttpRouter"],
   }),

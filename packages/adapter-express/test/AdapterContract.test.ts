@@ -105,7 +105,8 @@ const mountKinds = (app: Express, fixture: AdapterContract.Fixture): void => {
     AdapterContract.busy(Number(query["ms"]))
     response.json({ done: true })
   })
-  const limiter = rateLimit({ limit: 3, windowMs: 60_000, keyGenerator: ({ query }) => String(query["key"]) })
+  const keyGenerator = ({ query, ip }: Request) => `${String(query["key"])} ${String(ip)}`
+  const limiter = rateLimit({ limit: 3, windowMs: 60_000, keyGenerator, validate: { keyGeneratorIpFallback: false } })
   app.get("/limited", limiter, (_, response) => void response.json({ admitted: true }))
 }
 

@@ -127,7 +127,7 @@ const answer = (
   reply: FastifyReply,
   response: ReturnType<Endpoint["describe"]>,
 ): FastifyReply => {
-  if (response.close || reply.raw.destroyed) {
+  if (response.close || response.stream !== undefined || reply.raw.destroyed) {
     reply.hijack()
     writeAnswer(request.raw, reply.raw, { ...response, headers: { ...reply.getHeaders(), ...response.headers } })
     return reply

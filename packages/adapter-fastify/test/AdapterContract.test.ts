@@ -107,7 +107,8 @@ const mountKinds = (app: FastifyInstance, fixture: AdapterContract.Fixture): voi
   const limit = {
     max: 3,
     timeWindow: 60_000,
-    keyGenerator: ({ query }: { readonly query: unknown }) => String((query as Query["Querystring"])["key"]),
+    keyGenerator: ({ query, ip }: { readonly query: unknown; readonly ip: string }) =>
+      `${String((query as Query["Querystring"])["key"])} ${ip}`,
   }
   app.get("/limited", { config: { rateLimit: limit } }, async () => ({ admitted: true }))
 }

@@ -13,6 +13,7 @@ export * as Admission from "./edge/Admission.ts"
 export { settle as settleOptions } from "./edge/BatchOptions.ts"
 export type { BatchOptions, Concurrency, Settings } from "./edge/BatchOptions.ts"
 export type { IdempotencyOptions } from "./edge/IdempotencyOptions.ts"
+export type { QuotaOptions, QuotaPolicyOptions, RateOptions } from "./edge/QuotaOptions.ts"
 export { aesGcmResults } from "./policies/aesGcmResults.ts"
 export type { ResultCodec } from "./policies/StoredResult.ts"
 export type { HttpBody, HttpRequest, HttpResponse } from "./edge/HttpMessage.ts"
@@ -76,6 +77,9 @@ export type {
   QuotaStanding,
 } from "./domain/Quota.ts"
 export type { QuotaStore } from "./ports/QuotaStore.ts"
+export * as Quota from "./policies/Quota.ts"
+export type { CostedBatch, CostFunction, CostModel, QuotaPolicy, QuotaSettings } from "./policies/QuotaSettings.ts"
+export { memoryQuotaStore } from "./stores/memoryQuotaStore.ts"
 export * as Job from "./domain/Job.ts"
 export type {
   ChunkCommit,

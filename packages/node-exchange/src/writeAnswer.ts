@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 
 /**
  * What is answered.
@@ -15,6 +17,8 @@ export interface NodeAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, number | string | ReadonlyArray<string> | undefined>>
   readonly body: string
+  /** What follows `body` as it comes; undefined for nothing. */
+  readonly stream?: AsyncIterable<string> | undefined
   /** Whether part of the request's body was left unread: the connection ends with this answer. */
   readonly close: boolean
 }
@@ -41,6 +45,11 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined) response.setHeader(name, value)
   }
+  if (answer.stream !== undefined) {
+    // What fails or is given up half-way ends the connection: the client must not take it for the whole.
+    pipeline(Readable.from(following(answer.body, answer.stream)), response).catch(() => response.destroy())
+    return
+  }
   if (!answer.close || request.complete) {
     response.end(answer.body)
     return
@@ -62,4 +71,9 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
       if (room < 0) request.pause()
     })
     .resume()
+}
+
+const following = async function* (first: string, rest: AsyncIterable<string>): AsyncGenerator<string> {
+  if (first !== "") yield first
+  yield* rest
 }

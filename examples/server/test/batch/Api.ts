@@ -142,8 +142,8 @@ export class Api {
   }
 
   #written(method: string, path: string, { status, headers, text }: Answer): string {
-    // How long an idle connection is kept is each framework's own.
-    const { date: _, "keep-alive": __, ...rest } = headers
+    // How long an idle connection is kept is each framework's own; what is left of a quota comes back while it is told.
+    const { date: _, "keep-alive": __, ratelimit: ___, ...rest } = headers
     const lines = Object.entries(rest).map(([name, value]) => `${name}: ${String(value)}`)
     return [`${method} ${path} ${status}`, ...lines.sort(), text]
       .join("\n")

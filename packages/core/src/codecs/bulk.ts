@@ -52,6 +52,7 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
       },
     ),
   encode: (batch, encoding) => encodeAllGood(batch, options, encoding) ?? encodeMixed(batch, options, encoding),
+  encodeResult: MultiStatus.encodeResult,
 })
 
 const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, options: BulkOptions): Operation => {

@@ -5,7 +5,7 @@ import { type Failure, failure } from "../domain/Failure.ts"
 import * as Json from "../domain/Json.ts"
 import type { Operation } from "../domain/Operation.ts"
 import type { OperationResult } from "../domain/OperationResult.ts"
-import type { EncodeOptions, Encoded, Listing } from "../ports/Codec.ts"
+import type { EncodeOptions, Encoded, EncodeResultOptions, Listing } from "../ports/Codec.ts"
 
 /** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). @category models @since 0.1.0 */
 export type StatusMode = "mixed" | "200" | "207"
@@ -63,13 +63,12 @@ export const tooLarge = (result: OperationResult): Failure =>
     { retryable: false },
   )
 
-const encodeResult = (operation: Operation, withData: boolean) => {
-  const { index } = operation
+const toEntry = (operation: Operation, { index, data }: EncodeResultOptions) => {
   const result = operation.result!
   const status = result.outcome
   const replayed = result.replayed ? true : undefined
   return status === "success"
-    ? { index, status, id: idOf(operation), data: withData ? result.value : undefined, replayed }
+    ? { index, status, id: idOf(operation), data: data ? result.value : undefined, replayed }
     : { index, status, id: operation.id, error: encodeFailure(result.failure!), replayed }
 }
 
@@ -147,7 +146,7 @@ const encodeWithin = (
 ): { readonly results: ReadonlyArray<string>; readonly isCut: boolean } => {
   let room = responseBytes ?? Number.POSITIVE_INFINITY
   const results = operations.map((operation) => {
-    const text = encodeOne(operation, withData)
+    const text = encodeResult(operation, { index: operation.index, data: withData })
     room -= Json.utf8Length(text)
     if (room >= 0) return text
     const { index, id } = operation
@@ -156,14 +155,22 @@ const encodeWithin = (
   return { results, isCut: room < 0 }
 }
 
-// What an action returned may not be JSON (a cycle, a BigInt, a getter that throws). That it succeeded is still so.
-const encodeOne = (operation: Operation, withData: boolean): string => {
+/**
+ * Encodes one result.
+ *
+ * **Details** What an action returned may not be JSON (a cycle, a BigInt, a getter that throws). That it succeeded is
+ * still so, and is said without it.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeResult = (operation: Operation, options: EncodeResultOptions): string => {
   try {
-    return JSON.stringify(encodeResult(operation, withData))
+    return JSON.stringify(toEntry(operation, options))
   } catch {
-    const { index, id, result } = operation
+    const { id, result } = operation
     const { outcome: status, failure: error, replayed } = result!
     const said = error === undefined ? {} : { error: { code: error.code, message: error.message } }
-    return JSON.stringify({ index, status, id, ...said, replayed: replayed ? true : undefined })
+    return JSON.stringify({ index: options.index, status, id, ...said, replayed: replayed ? true : undefined })
   }
 }

@@ -54,6 +54,7 @@ export const make = ({
         }))
       }),
     encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
+    encodeResult: MultiStatus.encodeResult,
   }
 }
 

@@ -92,6 +92,8 @@ export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/cor
   "Overloaded",
   {
     limit: Schema.Int,
+    /** Whether all callers together have so many, or this one. */
+    whose: Schema.Literals(["server", "caller"]),
     /** Whole seconds after which a retry makes sense. */
     retryAfter: Schema.Int,
   },
@@ -99,7 +101,8 @@ export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/cor
   readonly code = "OVERLOADED"
   readonly status = 503
   override get message() {
-    return `The server is running ${this.limit} batches, as many as it allows: try again in ${this.retryAfter} s`
+    const running = this.whose === "server" ? "The server is running" : "The server is running for this caller"
+    return `${running} ${this.limit} batches, as many as it allows: try again in ${this.retryAfter} s`
   }
 }
 
@@ -112,6 +115,42 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@multist
   readonly status = 503
   override get message() {
     return "The connection to the database was lost while the batch was being committed: look what is there before trying again"
+  }
+}
+
+/** The caller has used up a quota, for the time being. @category errors @since 0.1.0 */
+export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>("@multistatus/core/BatchError/QuotaExceeded")(
+  "QuotaExceeded",
+  {
+    /** Names of the policies that the batch does not fit in. */
+    violated: Schema.Array(Schema.String),
+    /** Whole seconds after which it would fit. */
+    fitsAfter: Schema.Int,
+    /** Whole seconds after which a retry makes sense: no less. */
+    retryAfter: Schema.Int,
+  },
+) {
+  readonly code = "RATE_LIMITED"
+  readonly status = 429
+  override get message() {
+    return `The quota is used up, so nothing was executed: the batch fits in ${this.fitsAfter} s`
+  }
+}
+
+/** The batch costs more than a quota ever has. @category errors @since 0.1.0 */
+export class ExceedsQuota extends Schema.TaggedError<ExceedsQuota>("@multistatus/core/BatchError/ExceedsQuota")(
+  "ExceedsQuota",
+  {
+    /** The first so many of its operations would fit at once. */
+    limit: Schema.Int,
+    actual: Schema.Int,
+  },
+) {
+  readonly code = "BATCH_EXCEEDS_QUOTA"
+  readonly status = 422
+  override get message() {
+    const advice = this.limit === 0 ? "not even one of its operations fits" : `send at most ${this.limit} at once`
+    return `The ${this.actual} operations of the batch to be charged cost more than the quota ever has: ${advice}`
   }
 }
 
@@ -139,6 +178,8 @@ export const Reason = Schema.Union([
   ClientGone,
   Overloaded,
   OutcomeUnknown,
+  QuotaExceeded,
+  ExceedsQuota,
   PolicyRefusal,
 ])
 

@@ -23,6 +23,8 @@ export interface Limits {
   readonly responseBytes: number | undefined
   /** Batches that may run at once, over all endpoints that share these limits. */
   readonly concurrentBatches: number | undefined
+  /** Batches that may run at once for one caller. */
+  readonly concurrentBatchesPerTenant: number | undefined
 }
 
 /** Limits as configured: any of them, each checked. @category schemas @since 0.1.0 */
@@ -37,6 +39,7 @@ export const LimitsOptions = Schema.Struct({
   receiveMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }))),
   responseBytes: Schema.optional(atLeast(1)),
   concurrentBatches: Schema.optional(atLeast(1)),
+  concurrentBatchesPerTenant: Schema.optional(atLeast(1)),
 })
 
 /** @category models @since 0.1.0 */
@@ -59,6 +62,7 @@ export const defaults: Limits = {
   receiveMs: 60_000,
   responseBytes: undefined,
   concurrentBatches: undefined,
+  concurrentBatchesPerTenant: undefined,
 }
 
 /** Fills in what was not configured. @category constructors @since 0.1.0 */

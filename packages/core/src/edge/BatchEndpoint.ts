@@ -8,12 +8,15 @@ import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 import * as Target from "../domain/Target.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
+import * as Quota from "../policies/Quota.ts"
+import type { QuotaSettings } from "../policies/QuotaSettings.ts"
 import type { BatchContext } from "../ports/BatchContext.ts"
 import type { Codec } from "../ports/Codec.ts"
 import type { Dispatcher } from "../ports/Dispatcher.ts"
 import type { Admission } from "./Admission.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
 import * as Preference from "./Preference.ts"
+import * as RateLimitFields from "./RateLimitFields.ts"
 import { readEnvelope } from "./readEnvelope.ts"
 
 /** Tells who is calling. @category models @since 0.1.0 */
@@ -26,6 +29,8 @@ export interface BatchEndpointOptions<Input> extends EngineOptions {
   readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
   readonly strategy: StrategyOffer
   readonly admission: Admission
+  /** How callers are held to a quota; undefined where they are not. */
+  readonly quota?: QuotaSettings | undefined
   readonly tenant: TenantOf | undefined
 }
 
@@ -46,22 +51,27 @@ export interface BatchEndpoint {
 export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
+  const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
 
   const onDied = (error: unknown) =>
     options.onUnexpected === undefined
       ? Effect.logError("A batch died", Cause.die(error))
       : Effect.ignoreCause(Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined })))
 
-  const run = Effect.fnUntraced(function* (request: HttpRequest) {
-    if (request.isSubRequest) return yield* Effect.fail(nested)
+  const run = Effect.fnUntraced(function* (
+    request: HttpRequest,
+    tenant: string | undefined,
+    quota: Quota.Quota | undefined,
+  ) {
     const envelope = yield* readEnvelope(request, limits)
     const batch = yield* Effect.fromResult(codec.decode(envelope, { limits, strategy }))
-    const tenant = yield* tenantOf(options.tenant, request)
+    if (quota !== undefined) yield* quota.countEnvelope
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const keyScope = request.url === undefined ? undefined : `${endpoint} ${Target.normalise(request.url)}`
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, gone: request.gone }, options)
-    const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(running)
+    const { gone } = request
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, gone }, options)
+    const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(tenant, running)
     // An atomic batch answers for all of its operations at once, so it must not guess.
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
       return yield* Effect.fail(outcomeUnknown)
@@ -76,12 +86,20 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     return respond(status, jsonType, body, headers)
   })
 
+  const answer = Effect.fnUntraced(function* (request: HttpRequest) {
+    if (request.isSubRequest) return yield* refused(nested)
+    const tenant = yield* tenantOf(options.tenant, request)
+    const quota = options.quota && (yield* Quota.open(options.quota, quotaMemory, tenant))
+    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", refused)
+    const standings = yield* quota?.standings ?? Effect.succeed(undefined)
+    if (options.quota === undefined || standings === undefined) return response
+    return { ...response, headers: { ...response.headers, ...RateLimitFields.write(options.quota, standings) } }
+  })
+
+  const refused = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
+
   const endpointOf: BatchEndpoint = {
-    handle: (request) =>
-      run(request).pipe(
-        Effect.catchTag("BatchError", (error) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))),
-        Effect.catchCause((cause) => Effect.as(onDied(Cause.squash(cause)), died)),
-      ),
+    handle: (request) => Effect.catchCause(answer(request), (cause) => Effect.as(onDied(Cause.squash(cause)), died)),
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
   }
   return endpointOf
@@ -127,7 +145,7 @@ export const refuse = (error: BatchError): HttpResponse => {
 /** The answer where nothing is known of a batch but that it was not answered. @category constructors @since 0.1.0 */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
-const describe = <Input>({ codec, limits, strategy, concurrency }: BatchEndpointOptions<Input>) => ({
+const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchEndpointOptions<Input>) => ({
   kind: codec.kind,
   list: codec.list,
   limits: {
@@ -140,8 +158,17 @@ const describe = <Input>({ codec, limits, strategy, concurrency }: BatchEndpoint
     receive_ms: limits.receiveMs,
     response_bytes: limits.responseBytes,
     concurrent_batches: limits.concurrentBatches,
+    concurrent_batches_per_tenant: limits.concurrentBatchesPerTenant,
   },
   strategy: strategy.standard._tag,
   strategies: [...new Set([strategy.standard._tag, ...strategy.choices])],
   concurrency: Number.isFinite(concurrency) ? concurrency : "unbounded",
+  quota: quota && {
+    mode: quota.mode,
+    policies: RateLimitFields.rulesOf(quota).map(({ policy, limit, windowMs }) => ({
+      name: policy,
+      limit: limit / 1000,
+      window_ms: windowMs,
+    })),
+  },
 })

@@ -7,6 +7,8 @@ import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
 import * as Idempotency from "./IdempotencyOptions.ts"
 import type { IdempotencyOptions } from "./IdempotencyOptions.ts"
 import { AnyFunction, checker, withMethods } from "./OptionSchemas.ts"
+import * as Quota from "./QuotaOptions.ts"
+import type { QuotaSettings } from "../policies/QuotaSettings.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../ports/BatchPolicy.ts"
@@ -34,6 +36,8 @@ export interface BatchOptions<Request = unknown> {
   readonly transactionSize?: number | undefined
   /** How retries are recognised. Default: they are not. Needs `tenant`, so that no caller sees what was stored for another. */
   readonly idempotency?: IdempotencyOptions | undefined
+  /** How much callers may do in which time. Default: as much as they like. Without `tenant` all of them share one quota. */
+  readonly quota?: Quota.QuotaOptions | undefined
   /** Who is calling: captured before the batch, given to every operation and policy. */
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
   /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
@@ -54,6 +58,7 @@ export interface Settings {
   readonly unitOfWork: UnitOfWork | undefined
   readonly transactionSize: number | undefined
   readonly idempotency: IdempotencySettings | undefined
+  readonly quota: QuotaSettings | undefined
   readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
   readonly onUnexpected: OnUnexpected | undefined
@@ -78,6 +83,7 @@ const Options = Schema.Struct({
   unitOfWork: Schema.optional(withMethods("isTransient", "run")),
   transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
   idempotency: Schema.optional(Idempotency.Options),
+  quota: Schema.optional(Quota.Options),
   tenant: Schema.optional(AnyFunction),
   mapError: Schema.optional(AnyFunction),
   onUnexpected: Schema.optional(AnyFunction),
@@ -93,7 +99,7 @@ const check = checker("batch", Options)
  * @category constructors
  * @since 0.1.0
  */
-export const settle = <Request>(options: BatchOptions<Request>): Settings => {
+export const settle = <Request>(options: BatchOptions<Request>, local = Quota.localStores()): Settings => {
   check(options)
   const standard = toStrategy(options.strategy ?? "partial")
   const choices = options.clientStrategies ?? []
@@ -115,6 +121,7 @@ export const settle = <Request>(options: BatchOptions<Request>): Settings => {
       hasTenant: options.tenant !== undefined,
       hasUnitOfWork: unitOfWork !== undefined,
     }),
+    quota: Quota.settle(options.quota, local),
     tenant: options.tenant,
     mapError: options.mapError,
     onUnexpected: options.onUnexpected,

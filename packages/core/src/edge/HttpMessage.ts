@@ -32,6 +32,8 @@ export interface HttpResponse {
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** What follows `body` as it comes; ends when the client goes away. Undefined for nothing. */
+  readonly stream?: AsyncIterable<string> | undefined
   /** Whether part of the request's body was left unread: the connection cannot be used again. */
   readonly close: boolean
 }

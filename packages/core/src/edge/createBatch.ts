@@ -21,6 +21,7 @@ import * as BatchEndpoint from "./BatchEndpoint.ts"
 import { type BatchOptions, settle } from "./BatchOptions.ts"
 import { checkBulk, checkOperations, checkRequests, checkResource } from "./EndpointOptions.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
+import { localStores } from "./QuotaOptions.ts"
 
 /** An endpoint that answers with promises. @category models @since 0.1.0 */
 export interface Endpoint {
@@ -110,8 +111,9 @@ export const createBatch = <Request = unknown>(
   options: BatchOptions<Request> = {},
   { captureContext, digest }: Platform = {},
 ): BatchEndpoints<Request> => {
-  const shared = settle(options)
-  const admission = Admission.make(shared.limits.concurrentBatches)
+  const quotaStores = localStores()
+  const shared = settle(options, quotaStores)
+  const admission = Admission.make(shared.limits)
   const context = captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext)
   const hashing = digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest)
   const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, hashing, logToStandardError))
@@ -122,7 +124,7 @@ export const createBatch = <Request = unknown>(
     dispatcher: BatchEndpoint.BatchEndpointOptions<Input>["dispatcher"],
     own: BatchOptions<Request>,
   ): Endpoint => {
-    const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } })
+    const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } }, quotaStores)
     const codec = makeCodec(settings.idempotency !== undefined)
     const made = runtime.runSync(
       BatchEndpoint.make({

@@ -15,6 +15,7 @@ import type { BatchPolicy } from "../ports/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 import type { Claimed } from "../policies/Idempotency.ts"
+import type { Quota } from "../policies/Quota.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import * as Retries from "./Retries.ts"
@@ -65,8 +66,12 @@ export interface EngineRequest<Input> {
   readonly keyScope?: string | undefined
   /** The client's name for the batch as a whole. */
   readonly idempotencyKey?: string | undefined
+  /** The caller's account; undefined where nothing is charged. */
+  readonly quota?: Quota | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
   readonly gone: AbortSignal | undefined
+  /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** How a batch was run. @category models @since 0.1.0 */
@@ -97,7 +102,7 @@ export class BatchEngine extends Context.Service<
       const executor = yield* Executor
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, keyScope, idempotencyKey, gone }: EngineRequest<Input>,
+        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, gone, stop }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
         const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
@@ -134,9 +139,11 @@ export class BatchEngine extends Context.Service<
           const undecided = batch.operations.some(isOutcomeUnknown)
           const admitting = Effect.gen(function* () {
             for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
+            if (quota !== undefined) yield* quota.charge({ batch, plan, endpoint, tenant })
             const deadlineMs = yield* timeLeft
             const { operationTimeoutMs } = limits
-            const executing = { deadlineMs, operationTimeoutMs, gone, onDefect, unitOfWork, claims }
+            const began = quota?.began
+            const executing = { deadlineMs, operationTimeoutMs, gone, stop, onDefect, unitOfWork, claims, began }
             yield* executor.execute(plan, dispatcher, executing)
           })
           yield* Effect.scoped(admitting)

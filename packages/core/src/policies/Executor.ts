@@ -8,7 +8,7 @@ import type { Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import type { UnitOfWork } from "../ports/UnitOfWork.ts"
 import type { Call } from "./Call.ts"
 import { type Claims, taken } from "./Claims.ts"
-import { Handlers } from "./Handlers.ts"
+import { type Began, Handlers } from "./Handlers.ts"
 import { Pool } from "./Pool.ts"
 import { soon } from "./soon.ts"
 
@@ -20,12 +20,15 @@ export interface ExecuteOptions {
   readonly operationTimeoutMs: number | undefined
   /** Fires when the client has gone away. */
   readonly gone: AbortSignal | undefined
+  /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
+  readonly stop?: AbortSignal | undefined
   /** What an operation that died is answered with. */
   readonly onDefect: OnDefect
   /** What runs groups that have a transaction. */
   readonly unitOfWork: UnitOfWork | undefined
   /** What is claimed of the batch; undefined for nothing. */
   readonly claims: Claims | undefined
+  readonly began?: Began | undefined
 }
 
 /**
@@ -59,12 +62,16 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
       const pool = makePool(plan, handlers, options, () => {
         stopWaiting()
         options.gone?.removeEventListener("abort", onGone)
+        options.stop?.removeEventListener("abort", onStop)
         resume(Effect.void)
       })
       const onGone = () => pool.cancel()
+      const onStop = () => pool.stop(String(options.stop?.reason))
       stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
       options.gone?.addEventListener("abort", onGone)
-      if (options.gone?.aborted === true) pool.cancel()
+      options.stop?.addEventListener("abort", onStop)
+      if (options.stop?.aborted === true) onStop()
+      else if (options.gone?.aborted === true) pool.cancel()
       else if (options.deadlineMs <= 0) pool.deadline()
       else pool.pull()
       return Effect.sync(() => pool.deadline())

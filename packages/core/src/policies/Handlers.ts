@@ -17,6 +17,9 @@ import * as Telemetry from "./Telemetry.ts"
 import type { Timer } from "./TimeoutQueue.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
 
+/** Told of operations whose handler is about to be called. @category models @since 0.1.0 */
+export type Began = (operations: ReadonlyArray<Operation>) => void
+
 type Hear<A> = (outcome: Coalescer.Outcome<A>) => void
 
 /** @category models @since 0.1.0 */
@@ -30,16 +33,18 @@ export class Handlers<Input> {
   private readonly context: Context.Context<never>
   private readonly runInContext: RunInContext
   private readonly trace: Telemetry.Trace | undefined
+  private readonly began: Began | undefined
 
   constructor(
     dispatcher: Dispatcher<Input>,
-    { onDefect }: { readonly onDefect: OnDefect },
+    { onDefect, began }: { readonly onDefect: OnDefect; readonly began?: Began | undefined },
     { context }: Fiber.Fiber<unknown, unknown>,
   ) {
     const fork = Effect.runForkWith(context)
     const clock = Context.get(context, Clock.Clock)
     this.dispatcher = dispatcher
     this.onDefect = onDefect
+    this.began = began
     this.context = context
     this.runInContext = Context.get(context, AsyncContext)()
     this.trace = Telemetry.ofBatch(context)
@@ -71,6 +76,7 @@ export class Handlers<Input> {
   run(call: Call<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
     const { dispatcher, onDefect } = this
     const [first] = operations
+    this.began?.(operations)
     if (first !== undefined && operations.length === 1) return this.runOne(first, call, finished)
     Coalescer.run(
       operations,
@@ -126,8 +132,14 @@ export class Handlers<Input> {
       )
     return TransactionRunner.run(call, {
       ...options,
-      one: (operation, transaction) => promise(() => dispatcher.run(operation, call), transaction),
-      many: (operations, transaction) => promise(() => dispatcher.runMany!(operations, call), transaction),
+      one: (operation, transaction) => {
+        this.began?.([operation])
+        return promise(() => dispatcher.run(operation, call), transaction)
+      },
+      many: (operations, transaction) => {
+        this.began?.(operations)
+        return promise(() => dispatcher.runMany!(operations, call), transaction)
+      },
       onDefect,
     })
   }

@@ -3,6 +3,7 @@ import { BatchError, PolicyRefusal } from "../domain/BatchError.ts"
 import { type Failure, failure } from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
+import { randomId } from "../domain/randomId.ts"
 import type { Acquired, AcquireItem, IdempotencyTimes } from "../ports/IdempotencyStore.ts"
 import { BatchJournal, decode, readJournal } from "./BatchJournal.ts"
 import { Claims } from "./Claims.ts"
@@ -109,17 +110,11 @@ const acquire = async (
 }
 
 const timesOf = ({ ttlMs, leaseMs }: IdempotencySettings): IdempotencyTimes => ({
-  owner: randomOwner(),
+  owner: randomId(),
   leaseMs,
   pendingTtlMs: Math.max(ttlMs, leaseMs),
   resultTtlMs: ttlMs,
 })
-
-const randomOwner = (): string =>
-  btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "")
 
 type Held = Extract<Acquired, { readonly fence: number }>
 

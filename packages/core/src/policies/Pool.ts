@@ -86,6 +86,14 @@ export class Pool<Input> {
     if (this.running.length === 0) this.finish()
   }
 
+  /** The batch is to stop: what runs is told so and not waited for, the rest does not begin. */
+  stop(why: string): void {
+    const reason = () => failure("CANCELLED", why)
+    this.halt(reason)
+    for (const call of this.running.slice()) this.giveUp(call, reason())
+    if (this.running.length === 0) this.finish()
+  }
+
   private next(): number | undefined {
     if (this.halted) return undefined
     if (this.releasedHead < this.released.length) return this.released[this.releasedHead++]

@@ -55,6 +55,12 @@ export interface ValueFormat {
   readonly purpose?: ((operation: Operation) => unknown) | undefined
 }
 
+/** How one result is written. @category models @since 0.1.0 */
+export interface EncodeResultOptions {
+  readonly index: number
+  readonly data: boolean
+}
+
 /** An encoded answer. @category models @since 0.1.0 */
 export interface Encoded {
   readonly status: number
@@ -80,6 +86,11 @@ export interface Codec<Input> {
   readonly list: string
   readonly decode: (envelope: Envelope, options: DecodeOptions) => Result.Result<Batch<Input>, BatchError>
   readonly encode: (batch: Batch<Input>, options: EncodeOptions) => Encoded
+  /**
+   * One result by itself, as JSON; its operation stands at `index`. `data`: whether a success carries what the action
+   * returned. Undefined where batches of this format cannot run later: their answers are not made of single results.
+   */
+  readonly encodeResult?: ((operation: Operation, options: EncodeResultOptions) => string) | undefined
   /** Default: values are kept as the JSON they are, and of those that are too large the `id`. */
   readonly format?: ValueFormat
 }

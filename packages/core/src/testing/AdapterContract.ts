@@ -19,7 +19,7 @@
  * | `GET /whoami` | `authorization: Bearer alice` → 200 `{ who: "alice" }`; without it 401 with `www-authenticate` |
  * | `GET /context` | 200 `{ id, parent, kept }` of the store; `kept` whether it is the same after waiting for a timer |
  * | `GET /slow?ms=&mark=`, `/marks`, `/busy?ms=` | 200 `{ ms }` after `Fixture.slow`; 200 `Fixture.marks`; 200 after `busy` |
- * | `GET /limited?key=` | 200, or 429 for more than three requests of a key: the framework's own limiter, or `Fixture.admit` |
+ * | `GET /limited?key=` | 200, or 429 for more than three requests of a key and an address: the framework's own limiter, or `Fixture.admit` |
  * | `GET /fail/sync`, `/fail/async` | throws at once; rejects later: 500 |
  * | `GET /fail/destroy`, `/fail/half` | destroys the response at once; after part of the body |
  * | `POST /items` `{ id, name }` | 201, the item, `location: /items/<id>`; 4xx if either is not a string |

@@ -149,7 +149,7 @@ export const subRequests = (client: () => Client): void => {
       expect(answer!.body).toEqual({ id: "outer-7", parent: "outer-7", kept: true })
     })
 
-    it("counts towards the limits of the route it is for", async () => {
+    it("counts towards the limits of the route it is for, under the address of the caller", async () => {
       const url = "/limited?key=in-batch"
       // One after another: a limiter that awaits its store may judge requests that arrive at once by their last count.
       const dependsOn = (index: number) => (index === 0 ? [] : [{ id: String(index - 1), accept: [429] }])

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { BatchError, ClientGone, Overloaded, PolicyRefusal, ReceiveTimeout } from "../../src/domain/BatchError.ts"
+import {
+  BatchError,
+  ClientGone,
+  Overloaded,
+  ExceedsQuota,
+  PolicyRefusal,
+  QuotaExceeded,
+  ReceiveTimeout,
+} from "../../src/domain/BatchError.ts"
 import { failure } from "../../src/domain/Failure.ts"
 import * as Problem from "../../src/domain/Problem.ts"
 
@@ -41,7 +49,13 @@ describe("ofBatchError", () => {
     [BatchError.strategyNotOffered("atomic", ["partial"]), 400, "STRATEGY_NOT_OFFERED"],
     [new BatchError({ reason: new ReceiveTimeout({ limit: 5 }) }), 408, "TIMEOUT"],
     [new BatchError({ reason: new ClientGone({}) }), 499, "CANCELLED"],
-    [new BatchError({ reason: new Overloaded({ limit: 2, retryAfter: 1 }) }), 503, "OVERLOADED"],
+    [new BatchError({ reason: new Overloaded({ limit: 2, whose: "server", retryAfter: 1 }) }), 503, "OVERLOADED"],
+    [new BatchError({ reason: new ExceedsQuota({ limit: 2, actual: 3 }) }), 422, "BATCH_EXCEEDS_QUOTA"],
+    [
+      new BatchError({ reason: new QuotaExceeded({ violated: ["ops"], fitsAfter: 2, retryAfter: 3 }) }),
+      429,
+      "RATE_LIMITED",
+    ],
     [
       new BatchError({ reason: new PolicyRefusal({ code: "CLOSED", status: 451, detail: "d", retryAfter: 9 }) }),
       451,
@@ -52,8 +66,17 @@ describe("ofBatchError", () => {
     expect(json(Problem.ofBatchError(error))).toMatchObject({ status, code, detail: error.message })
   })
 
+  it("names the policies of a quota that is used up, as the registered type has it", () => {
+    const exceeded = new BatchError({ reason: new QuotaExceeded({ violated: ["ops"], fitsAfter: 2, retryAfter: 3 }) })
+    expect(json(Problem.ofBatchError(exceeded))).toMatchObject({
+      type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+      "violated-policies": ["ops"],
+      retry_after: 3,
+    })
+  })
+
   it("says when to try again", () => {
-    const overloaded = new BatchError({ reason: new Overloaded({ limit: 2, retryAfter: 1 }) })
+    const overloaded = new BatchError({ reason: new Overloaded({ limit: 2, whose: "server", retryAfter: 1 }) })
     expect(json(Problem.ofBatchError(overloaded))).toMatchObject({ retry_after: 1, limit: 2 })
   })
 })

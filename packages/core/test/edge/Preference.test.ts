@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { returnPreference } from "../../src/edge/Preference.ts"
+import { respondAsync, returnPreference, wait } from "../../src/edge/Preference.ts"
 
 describe("returnPreference", () => {
   it.each<[string | ReadonlyArray<string> | undefined, string | undefined]>([
@@ -22,4 +22,21 @@ describe("returnPreference", () => {
     ["return=minimalist", undefined],
     ["respond-async", undefined],
   ])("of %j is %j", (prefer, expected) => expect(returnPreference({ prefer })).toBe(expected))
+})
+
+describe("not waiting for the answer", () => {
+  it.each<[string | ReadonlyArray<string> | undefined, boolean, number | undefined]>([
+    ["respond-async", true, undefined],
+    ["Respond-Async; wait=10", true, 10],
+    ["return=minimal, respond-async, wait=5", true, 5],
+    [["wait=0", "respond-async"], true, 0],
+    ["respond-asynchronously", false, undefined],
+    ["no-respond-async", false, undefined],
+    [`handling="respond-async"`, false, undefined],
+    ["wait=-1", false, undefined],
+    ["wait=soon", false, undefined],
+    [undefined, false, undefined],
+  ])("is told by %j: %s, within %s s", (prefer, isAsked, seconds) => {
+    expect([respondAsync({ prefer }), wait({ prefer })]).toEqual([isAsked, seconds])
+  })
 })

@@ -1,0 +1,48 @@
+/** What running the operations of a job takes: how they are read and written, and what runs them. */
+import type { Batch } from "../domain/Batch.ts"
+import type { Limits } from "../domain/Limits.ts"
+import type { Operation } from "../domain/Operation.ts"
+import type { StrategyOffer } from "../domain/Strategy.ts"
+import type { Codec, EncodeResultOptions } from "../ports/Codec.ts"
+import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+
+/** Operations of a job that are to run now. @category models @since 0.1.0 */
+export interface JobRun {
+  readonly batch: Batch
+  readonly tenant: string | undefined
+  /** What keeps idempotency keys of this endpoint apart from those of others. */
+  readonly keyScope: string
+  /** Fires when they are to stop at once; its reason says why. */
+  readonly stop: AbortSignal
+  /** Told of operations whose handler is about to be called. */
+  readonly began: ((operations: ReadonlyArray<Operation>) => void) | undefined
+  /** The transaction that all of them run in, as a unit of work; undefined for the configured one. */
+  readonly within: UnitOfWork | undefined
+}
+
+/** The price of operations, which is given back for those that never began. @category models @since 0.1.0 */
+export interface JobCharge {
+  readonly began: (operations: ReadonlyArray<Operation>) => void
+  readonly release: () => Promise<void>
+}
+
+/**
+ * An endpoint as jobs need it.
+ *
+ * **Details** `run` gives every operation its result. `charge` and `run` reject with a `BatchError` where the quota, or a
+ * store, keeps the operations from running now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobEndpoint {
+  readonly name: string
+  readonly codec: Codec<unknown>
+  readonly encodeResult: (operation: Operation, options: EncodeResultOptions) => string
+  readonly limits: Limits
+  readonly strategy: StrategyOffer
+  /** What a chunk can be run in as a whole; undefined where nothing can. */
+  readonly unitOfWork: UnitOfWork | undefined
+  readonly charge: (operations: ReadonlyArray<Operation>, tenant: string | undefined) => Promise<JobCharge | undefined>
+  readonly run: (run: JobRun) => Promise<void>
+}

@@ -1,0 +1,86 @@
+/** Looks after jobs that nobody else looks after: chunks that fell silent, and results whose time is over. */
+import type { ChunkQueue } from "../ports/ChunkQueue.ts"
+import type { JobStore } from "../ports/JobStore.ts"
+
+/** @category models @since 0.1.0 */
+export interface JobKeeperOptions {
+  readonly store: JobStore
+  readonly queue: ChunkQueue
+  /** Milliseconds after which a chunk of which nothing was heard is sent again. */
+  readonly silentMs: number
+  /** Milliseconds between two looks at silent chunks. */
+  readonly lookMs: number
+  /** Milliseconds between two sweeps of what is over. */
+  readonly sweepMs: number
+  /** Milliseconds for which it is remembered that a job was there. */
+  readonly tombstoneMs: number
+  readonly onError: (error: unknown) => void
+}
+
+const chunksAtOnce = 100
+const jobsAtOnce = 100
+const forgottenAtOnce = 100_000
+
+/** @category models @since 0.1.0 */
+export class JobKeeper {
+  private readonly options: JobKeeperOptions
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>()
+  private isClosed = false
+  private working: Promise<void> = Promise.resolve()
+
+  constructor(options: JobKeeperOptions) {
+    this.options = options
+  }
+
+  /** Begins. What a queue forgot when its process ended is sent again at once. */
+  async start(): Promise<void> {
+    const { queue, lookMs, sweepMs } = this.options
+    if (queue.isVolatile) await queue.enqueue(await this.options.store.overdue(0, forgottenAtOnce))
+    this.every(lookMs, () => this.resend())
+    this.every(sweepMs, () => this.sweep())
+  }
+
+  /** Ends, when what it is at has ended. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    for (const timer of this.timers) clearTimeout(timer)
+    await this.working
+  }
+
+  private async resend(): Promise<void> {
+    const { store, queue, silentMs } = this.options
+    while (!this.isClosed) {
+      const refs = await store.overdue(silentMs, chunksAtOnce)
+      if (refs.length > 0) await queue.enqueue(refs)
+      if (refs.length < chunksAtOnce) return
+    }
+  }
+
+  private async sweep(): Promise<void> {
+    const { store, tombstoneMs } = this.options
+    while (!this.isClosed && (await store.sweep(jobsAtOnce, tombstoneMs)) >= jobsAtOnce) continue
+  }
+
+  // Servers that were started together must not look together.
+  private every(milliseconds: number, work: () => Promise<void>): void {
+    if (this.isClosed) return
+    const timer = setTimeout(
+      () => {
+        this.timers.delete(timer)
+        this.working = this.once(work).then(() => this.every(milliseconds, work))
+      },
+      milliseconds * (0.75 + Math.random() / 2),
+    )
+    // It must not keep a process alive that has nothing else to do.
+    ;(timer as { readonly unref?: () => void }).unref?.()
+    this.timers.add(timer)
+  }
+
+  private async once(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.options.onError(error)
+    }
+  }
+}

@@ -1,0 +1,180 @@
+/** Runs the chunks of jobs as a queue delivers them, and tells the store what became of them. */
+import type { ChunkCommit, ChunkOutcome, ChunkRef, StartedChunk } from "../domain/Job.ts"
+import type { ChunkConsumer, ChunkQueue, Delivery } from "../ports/ChunkQueue.ts"
+import type { JobStore, JobTransaction } from "../ports/JobStore.ts"
+import * as ChunkRunner from "./ChunkRunner.ts"
+import type { JobEndpoint } from "./JobEndpoint.ts"
+import { nestedUnitOfWork } from "./nestedUnitOfWork.ts"
+
+/** @category models @since 0.1.0 */
+export interface JobWorkerOptions {
+  readonly store: JobStore
+  readonly queue: ChunkQueue
+  /** The endpoints whose jobs this worker runs, by name. */
+  readonly endpoints: ReadonlyMap<string, JobEndpoint>
+  /** Chunks at once. */
+  readonly concurrency: number
+  /** Operations that are run and kept together. */
+  readonly sliceSize: number
+  /** Milliseconds for which results are kept after a job has ended. */
+  readonly keepMs: number
+  /** Whether a chunk and its results commit in one transaction. */
+  readonly exactlyOnce: boolean
+  /** Told of what fails and is tried again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Milliseconds between two questions whether jobs were cancelled. */
+const askMs = 250
+
+/** Starts after which a chunk that never got anywhere is given up. */
+const mostStarts = 5
+
+/** Why running operations of a job are told to stop. */
+const cancelledWords = "The job was cancelled"
+
+/** @category models @since 0.1.0 */
+export class JobWorker {
+  private readonly options: JobWorkerOptions
+  private readonly running = new Map<AbortController, string>()
+  private consumer: ChunkConsumer | undefined
+  private asking: ReturnType<typeof setInterval> | undefined
+  private isAsking = false
+
+  constructor(options: JobWorkerOptions) {
+    this.options = options
+  }
+
+  /** Begins to run chunks. */
+  async start(): Promise<void> {
+    const { queue, concurrency } = this.options
+    this.asking = setInterval(() => void this.askForCancelled(), askMs)
+    const run = (delivery: Delivery) => this.deliver(delivery)
+    this.consumer = await queue.consume({ run, dead: (ref) => this.bury(ref) }, concurrency)
+  }
+
+  /** Takes no more chunks, and waits for those that run, so long; then they stop at the end of their slice. */
+  async close(timeoutMs: number): Promise<void> {
+    await this.consumer?.close(timeoutMs)
+    clearInterval(this.asking)
+  }
+
+  private async deliver(delivery: Delivery): Promise<void> {
+    const { store, endpoints } = this.options
+    const chunk = await store.start(delivery.ref)
+    if (chunk === undefined) return
+    const endpoint = endpoints.get(chunk.job.endpoint)
+    // Without a word from earlier starts, and nothing kept, it must be the chunk that ends its workers.
+    if (chunk.starts > mostStarts) return this.keep(chunk, ChunkRunner.bury(chunk, endpoint), delivery)
+    if (endpoint === undefined) {
+      throw new Error(`No endpoint is named "${chunk.job.endpoint}": run its jobs where it is configured`)
+    }
+    const controller = new AbortController()
+    if (chunk.job.isCancelled) controller.abort(cancelledWords)
+    this.running.set(controller, chunk.job.id)
+    try {
+      await this.runChunk(chunk, endpoint, controller.signal, delivery)
+    } finally {
+      this.running.delete(controller)
+    }
+  }
+
+  private async runChunk(
+    chunk: StartedChunk,
+    endpoint: JobEndpoint,
+    cancelled: AbortSignal,
+    delivery: Delivery,
+  ): Promise<void> {
+    const { store, sliceSize, exactlyOnce } = this.options
+    const options = { endpoint, sliceSize, cancelled, leaving: delivery.signal }
+    const { unitOfWork } = endpoint
+    if (exactlyOnce && unitOfWork !== undefined) {
+      let later: ChunkRunner.ChunkEnd | undefined
+      let commit: ChunkCommit | undefined
+      const outcome = await unitOfWork.run(
+        async (transaction) => {
+          const nested = nestedUnitOfWork(transaction, unitOfWork)
+          const end = await ChunkRunner.run(chunk, { ...options, keep: undefined, within: nested.unitOfWork })
+          if (nested.broken() !== undefined) throw nested.broken()
+          later = end._tag === "done" ? undefined : end
+          if (end._tag !== "done") return "rollback"
+          commit = await this.commit(chunk, end.outcome, delivery, transaction.handle)
+          return commit._tag === "kept" ? "commit" : "rollback"
+        },
+        { remainingMs: transactionMs },
+      )
+      if (later !== undefined) return this.postpone(chunk, later)
+      if (outcome !== "committed" && commit?._tag !== "refused") {
+        throw new Error(`The transaction of chunk ${chunk.index} of job ${chunk.job.id} ended as: ${outcome}`)
+      }
+      return this.goOn(commit)
+    }
+    const keep = (part: Parameters<JobStore["checkpoint"]>[1]) => store.checkpoint(chunk.hold, part)
+    const end = await ChunkRunner.run(chunk, { ...options, keep, within: undefined })
+    if (end._tag === "done") await this.keep(chunk, end.outcome, delivery)
+    else await this.postpone(chunk, end)
+  }
+
+  private async keep(chunk: StartedChunk, outcome: ChunkOutcome, delivery: Delivery | undefined): Promise<void> {
+    await this.goOn(await this.commit(chunk, outcome, delivery, undefined))
+  }
+
+  private commit(
+    { hold }: StartedChunk,
+    outcome: ChunkOutcome,
+    delivery: Delivery | undefined,
+    transaction: unknown,
+  ): Promise<ChunkCommit> {
+    const { store, keepMs } = this.options
+    const options: JobTransaction = {
+      ...(transaction !== undefined && { transaction }),
+      alongside: this.isOneStep
+        ? async (inside, due) => {
+            await this.options.queue.enqueue(due, { transaction: inside })
+            await delivery?.complete?.(inside)
+          }
+        : undefined,
+    }
+    return store.commit(hold, outcome, keepMs, options)
+  }
+
+  // What is lost between the store and the queue is found by whoever looks for silent chunks.
+  private async goOn(commit: ChunkCommit | undefined): Promise<void> {
+    if (commit?._tag !== "kept" || this.isOneStep || commit.due.length === 0) return
+    await this.options.queue.enqueue(commit.due).catch(this.options.onError)
+  }
+
+  private async postpone({ hold }: StartedChunk, end: ChunkRunner.ChunkEnd): Promise<void> {
+    if (end._tag !== "later") return
+    const { store, queue, onError } = this.options
+    const ref = await store.postpone(hold, end.delayMs)
+    if (ref !== undefined) await queue.enqueue([ref], { delayMs: end.delayMs }).catch(onError)
+  }
+
+  private async bury(ref: ChunkRef): Promise<void> {
+    const { store, endpoints } = this.options
+    const chunk = await store.start(ref)
+    if (chunk === undefined) return
+    await this.keep(chunk, ChunkRunner.bury(chunk, endpoints.get(chunk.job.endpoint)), undefined)
+  }
+
+  private get isOneStep(): boolean {
+    return this.options.store.isTransactional && this.options.queue.isTransactional
+  }
+
+  private async askForCancelled(): Promise<void> {
+    if (this.isAsking || this.running.size === 0) return
+    this.isAsking = true
+    try {
+      const cancelled = new Set(await this.options.store.cancelled([...new Set(this.running.values())]))
+      for (const [controller, id] of this.running) if (cancelled.has(id)) controller.abort(cancelledWords)
+    } catch (error) {
+      this.options.onError(error)
+    } finally {
+      this.isAsking = false
+    }
+  }
+}
+
+/** Milliseconds that the transaction of a chunk may take: a day, since jobs have no deadline. */
+const transactionMs = 86_400_000
