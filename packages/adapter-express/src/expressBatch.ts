@@ -59,7 +59,12 @@ export interface ExpressBatch {
   readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => ExpressBatchHandler
   /** Sub-requests through the whole application `app`. */
   readonly requests: (app: ExpressApplication, options?: ExpressRequestsOptions) => ExpressBatchHandler
-  /** Stops what still runs. */
+  /**
+   * Where clients follow, read and stop their jobs, for `app.use(path, batch.jobs)`; the path is the `jobs.url` that clients
+   * are told. Throws a `TypeError` where no jobs are configured.
+   */
+  readonly jobs: (request: IncomingMessage, response: ServerResponse) => void
+  /** Lets the chunks of jobs end that run here, and stops what still runs. */
   readonly close: () => Promise<void>
 }
 
@@ -94,19 +99,25 @@ export const expressBatch = (options: BatchOptions<Request> = {}): ExpressBatch 
       )
       return toHandler(endpoint)
     },
+    get jobs() {
+      const { jobs } = batch
+      if (jobs === undefined) throw new TypeError(`There are no jobs to be mounted: configure "jobs"`)
+      return toListener(jobs)
+    },
     close: batch.close,
   }
 }
 
+const toListener =
+  ({ handle }: Pick<Endpoint, "handle">) =>
+  (request: IncomingMessage, response: ServerResponse): void =>
+    void handle(toHttpRequest(request, response)).then((answer) => writeAnswer(request, response, answer))
+
 const toHandler = (endpoint: Endpoint): ExpressBatchHandler =>
-  Object.assign(
-    (request: IncomingMessage, response: ServerResponse) =>
-      void endpoint.handle(toHttpRequest(request, response)).then((answer) => writeAnswer(request, response, answer)),
-    {
-      describe: (request: IncomingMessage, response: ServerResponse) =>
-        writeAnswer(request, response, endpoint.describe()),
-    },
-  )
+  Object.assign(toListener(endpoint), {
+    describe: (request: IncomingMessage, response: ServerResponse) =>
+      writeAnswer(request, response, endpoint.describe()),
+  })
 
 const toHttpRequest = (request: IncomingMessage, response: ServerResponse): HttpRequest => ({
   method: request.method ?? "GET",

@@ -10,6 +10,7 @@ import {
   createBatch,
   type Endpoint,
   type HttpRequest,
+  type JobsEndpoint,
   type OperationsOptions,
   type RequestsOptions,
   type Resource,
@@ -32,6 +33,12 @@ export interface FastifyBatch {
   readonly operations: (url: string, resource: Resource, options?: OperationsOptions<FastifyRequest>) => void
   /** Sub-requests through the whole application. */
   readonly requests: (url: string, options?: RequestsOptions<FastifyRequest>) => void
+  /**
+   * Where clients follow, read and stop their jobs: adds `GET url/:id`, `url/:id/results`, `url/:id/events` and
+   * `DELETE url/:id`. `url` is the `jobs.url` that clients are told, without a prefix of the instance. Throws a
+   * `TypeError` where no jobs are configured.
+   */
+  readonly jobs: (url: string) => void
 }
 
 declare module "fastify" {
@@ -70,6 +77,10 @@ export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Ob
           bulk: (url, resource, action, own) => mount(this, url, batch.bulk(resource, action, own)),
           operations: (url, resource, own) => mount(this, url, batch.operations(resource, own)),
           requests: (url, own) => mount(this, url, batch.requests(sendThrough, own)),
+          jobs: (url) => {
+            if (batch.jobs === undefined) throw new TypeError(`There are no jobs to be mounted: configure "jobs"`)
+            mountJobs(this, url, batch.jobs)
+          },
         }
       },
     })
@@ -110,6 +121,15 @@ const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
     scope.post(url, handle)
     scope.get(`${url}/describe`, async (request, reply) => answer(request, reply, endpoint.describe()))
   })
+}
+
+const mountJobs = (app: FastifyInstance, url: string, jobs: JobsEndpoint): void => {
+  const handle = async (request: FastifyRequest, reply: FastifyReply) =>
+    answer(request, reply, await jobs.handle(toHttpRequest(request, reply)))
+  app.get(`${url}/:id`, handle)
+  app.delete(`${url}/:id`, handle)
+  app.get(`${url}/:id/results`, handle)
+  app.get(`${url}/:id/events`, handle)
 }
 
 const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpRequest => ({

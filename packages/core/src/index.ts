@@ -5,6 +5,7 @@ export type {
   BatchEndpoints,
   BulkOptions,
   Endpoint,
+  JobsEndpoint,
   OperationsOptions,
   Platform,
   RequestsOptions,
@@ -100,3 +101,7 @@ export type {
 } from "./domain/Job.ts"
 export type { ChunksQuery, EndedChunks, ForgottenJob, JobStore, JobTransaction } from "./ports/JobStore.ts"
 export type { ChunkConsumer, ChunkHandlers, ChunkQueue, Delivery, EnqueueOptions } from "./ports/ChunkQueue.ts"
+export type { JobEngine, JobOptions } from "./edge/JobOptions.ts"
+export { runWorker, type Worker } from "./edge/runWorker.ts"
+export { inProcessQueue } from "./stores/inProcessQueue.ts"
+export { memoryJobStore } from "./stores/memoryJobStore.ts"

@@ -1,8 +1,7 @@
 /** One action, many items: `{"users":[{…},{…}]}` in, `{"created":2,"users":[…]}` out. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import type { Batch } from "../domain/Batch.ts"
-import { tally } from "../domain/Batch.ts"
+import { type Batch, tally, type Tally } from "../domain/Batch.ts"
 import { type Failure, failure } from "../domain/Failure.ts"
 import * as Json from "../domain/Json.ts"
 import type { Operation } from "../domain/Operation.ts"
@@ -52,7 +51,8 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
       },
     ),
   encode: (batch, encoding) => encodeAllGood(batch, options, encoding) ?? encodeMixed(batch, options, encoding),
-  encodeResult: MultiStatus.encodeResult,
+  encodeResult: (operation, { index, data = options.data }) => MultiStatus.encodeResult(operation, { index, data }),
+  encodeResults: (results, strategy, encoding) => encodeWritten(results, strategy, options, encoding),
 })
 
 const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, options: BulkOptions): Operation => {
@@ -111,6 +111,28 @@ const encodeAllGood = (
   if (body === undefined || Json.utf8Length(body) > (responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
   const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
   return { status, body, honoured: prefer !== undefined }
+}
+
+// In the short form where every result says what was returned.
+const encodeWritten = (
+  texts: ReadonlyArray<string>,
+  strategy: Strategy.Strategy,
+  options: BulkOptions,
+  encoding: EncodeOptions,
+): Encoded => {
+  const answer = { ...MultiStatus.defaults, ...options }
+  const results = texts.map((text) => JSON.parse(text) as MultiStatus.WrittenResult)
+  if (!results.every(({ status, data }) => status === "success" && data !== undefined)) {
+    const extra = ({ succeeded }: Tally) => ({ [options.count]: succeeded })
+    return MultiStatus.encodeWritten(texts, strategy, answer, encoding, extra)
+  }
+  const { prefer } = encoding
+  const body = {
+    [options.count]: results.length,
+    ...(prefer !== "minimal" && { [options.list]: results.map(({ data }) => data) }),
+  }
+  const status = answer.status === "mixed" ? options.good : Number(answer.status)
+  return { status, body: JSON.stringify(body), honoured: prefer !== undefined }
 }
 
 const stringify = (value: unknown): string | undefined => {

@@ -1,10 +1,11 @@
 /** The answer of bulk and operations endpoints: one status for the batch, one result per operation. */
 import * as Predicate from "effect/Predicate"
 import { type Batch, type Tally, tally } from "../domain/Batch.ts"
-import { type Failure, failure } from "../domain/Failure.ts"
+import { type Failure, failure, statusOf } from "../domain/Failure.ts"
 import * as Json from "../domain/Json.ts"
 import type { Operation } from "../domain/Operation.ts"
-import type { OperationResult } from "../domain/OperationResult.ts"
+import type { OperationResult, Outcome } from "../domain/OperationResult.ts"
+import type { Strategy } from "../domain/Strategy.ts"
 import type { EncodeOptions, Encoded, EncodeResultOptions, Listing } from "../ports/Codec.ts"
 
 /** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). @category models @since 0.1.0 */
@@ -63,7 +64,7 @@ export const tooLarge = (result: OperationResult): Failure =>
     { retryable: false },
   )
 
-const toEntry = (operation: Operation, { index, data }: EncodeResultOptions) => {
+const toEntry = (operation: Operation, { index, data = false }: EncodeResultOptions) => {
   const result = operation.result!
   const status = result.outcome
   const replayed = result.replayed ? true : undefined
@@ -95,6 +96,24 @@ export const encode = (
   const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
   const { results, isCut } = encodeWithin(listed, withData, responseBytes)
   const counted = tally(batch)
+  const ids = listing === "failed+ids" ? succeededIds(batch) : undefined
+  return envelopeOf(results, { counted, ids, isCut }, options, prefer, extra)
+}
+
+interface Summary {
+  readonly counted: Tally
+  readonly ids: ReadonlyArray<string | number | null> | undefined
+  /** Whether results were left out, for the size of the response. */
+  readonly isCut: boolean
+}
+
+const envelopeOf = (
+  results: ReadonlyArray<string>,
+  { counted, ids, isCut }: Summary,
+  { status }: MultiStatusOptions,
+  prefer: EncodeOptions["prefer"],
+  extra: (counted: Tally) => Readonly<Record<string, unknown>>,
+): Encoded => {
   const head = JSON.stringify({
     status: verdict(counted),
     succeeded: counted.succeeded,
@@ -102,14 +121,54 @@ export const encode = (
     skipped: counted.skipped === 0 ? undefined : counted.skipped,
     replayed: counted.replayed === 0 ? undefined : counted.replayed,
     ...extra(counted),
-    succeeded_ids: listing === "failed+ids" ? succeededIds(batch) : undefined,
+    succeeded_ids: ids,
   })
   return {
     // 200 would let a client take it that nothing in the answer needs looking at.
-    status: httpStatus(options.status, counted, isCut ? 207 : 200),
+    status: httpStatus(status, counted, isCut ? 207 : 200),
     body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
     honoured: prefer !== undefined,
   }
+}
+
+/** A result as `encodeResult` wrote it. @category models @since 0.1.0 */
+export interface WrittenResult {
+  readonly index: number
+  readonly status: Outcome
+  readonly id?: string | number
+  readonly data?: unknown
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly replayed?: boolean
+}
+
+/**
+ * Encodes the results of a batch that were written one by one, as `encode` would have done at once.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeWritten = (
+  texts: ReadonlyArray<string>,
+  strategy: Strategy,
+  options: MultiStatusOptions,
+  { prefer }: EncodeOptions,
+  extra: (counted: Tally) => Readonly<Record<string, unknown>> = () => ({}),
+): Encoded => {
+  const results = texts.map((text) => JSON.parse(text) as WrittenResult)
+  const isGood = ({ status }: WrittenResult) => status === "success"
+  const cause = results.find(({ error }) => error !== undefined && error.code !== "ROLLED_BACK")
+  if (strategy._tag === "atomic" && cause !== undefined) {
+    const { code, message } = cause.error!
+    return rollbackOf({ index: cause.index, code, message, status: statusOf(code) })
+  }
+  const succeeded = results.filter(isGood).length
+  const skipped = results.filter(({ status }) => status === "skipped").length
+  const replayed = results.filter((result) => result.replayed === true).length
+  const counted = { succeeded, failed: results.length - succeeded - skipped, skipped, replayed }
+  const listing = effectiveListing(options, prefer)
+  const listed = listing === "all" ? texts : texts.filter((_, place) => !isGood(results[place]!))
+  const ids = listing === "failed+ids" ? results.filter(isGood).map(({ id }) => id ?? null) : undefined
+  return envelopeOf(listed, { counted, ids, isCut: false }, options, prefer, extra)
 }
 
 // The operation that made it fail, not those that were undone with it; of several the first.
@@ -117,6 +176,10 @@ const encodeRollback = ({ operations }: Batch): Encoded => {
   const isCause = ({ result }: Operation) => isFailed(result) && result?.failure?.code !== "ROLLED_BACK"
   const { index, result } = operations.find(isCause) ?? operations[0]!
   const { code, message } = result!.failure!
+  return rollbackOf({ index, code, message, status: result!.status })
+}
+
+const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
   const body = {
     status: "failed",
     error: `Operation ${index + 1} failed: ${uncapitalise(message)}`,
@@ -124,7 +187,11 @@ const encodeRollback = ({ operations }: Batch): Encoded => {
     failed_index: index,
     code,
   }
-  return { status: result!.status, body: JSON.stringify(body), honoured: false }
+  return { status, body: JSON.stringify(body), honoured: false }
+}
+
+interface Rollback extends Pick<Failure, "code" | "message" | "status"> {
+  readonly index: number
 }
 
 const isFailed = (result: OperationResult | undefined): boolean => result?.failure !== undefined

@@ -54,7 +54,8 @@ export const make = ({
         }))
       }),
     encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
-    encodeResult: MultiStatus.encodeResult,
+    encodeResult: (operation, { index, data = answer.data }) => MultiStatus.encodeResult(operation, { index, data }),
+    encodeResults: (results, strategy, encoding) => MultiStatus.encodeWritten(results, strategy, answer, encoding),
   }
 }
 

@@ -3,7 +3,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError, OutcomeUnknown } from "../domain/BatchError.ts"
-import * as IdempotencyKey from "../domain/IdempotencyKey.ts"
 import * as Problem from "../domain/Problem.ts"
 import type { StrategyOffer } from "../domain/Strategy.ts"
 import * as Target from "../domain/Target.ts"
@@ -15,7 +14,11 @@ import type { Codec } from "../ports/Codec.ts"
 import type { Dispatcher } from "../ports/Dispatcher.ts"
 import type { Admission } from "./Admission.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
+import { idempotencyKeyOf } from "./idempotencyKeyOf.ts"
 import * as Preference from "./Preference.ts"
+import type { BatchJobs } from "./BatchJobs.ts"
+import * as JobAnswer from "./JobAnswer.ts"
+import { jobEndpointOf } from "./jobEndpointOf.ts"
 import * as RateLimitFields from "./RateLimitFields.ts"
 import { readEnvelope } from "./readEnvelope.ts"
 
@@ -32,6 +35,8 @@ export interface BatchEndpointOptions<Input> extends EngineOptions {
   /** How callers are held to a quota; undefined where they are not. */
   readonly quota?: QuotaSettings | undefined
   readonly tenant: TenantOf | undefined
+  /** What runs batches that outlive their requests; undefined where nothing does. */
+  readonly jobs?: BatchJobs | undefined
 }
 
 /** A batch endpoint that answers with effects. @category models @since 0.1.0 */
@@ -52,6 +57,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
+  const jobEndpoint = options.jobs && (yield* jobEndpointOf(options, quotaMemory))
+  if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
+  const jobs = jobEndpoint && options.jobs && JobAnswer.make(options, jobEndpoint, options.jobs)
 
   const onDied = (error: unknown) =>
     options.onUnexpected === undefined
@@ -63,12 +71,22 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     tenant: string | undefined,
     quota: Quota.Quota | undefined,
   ) {
-    const envelope = yield* readEnvelope(request, limits)
-    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits, strategy }))
+    const keyScope = request.url === undefined ? undefined : `${endpoint} ${Target.normalise(request.url)}`
+    if (jobs?.isUpload(request) === true) {
+      if (quota !== undefined) yield* quota.countEnvelope
+      return yield* options.admission.within(tenant, jobs.upload(request, { tenant, keyScope }))
+    }
+    const reading = jobs === undefined ? limits : jobs.limitsFor(request)
+    const envelope = yield* readEnvelope(request, reading)
+    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: reading, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
+    if (jobs?.isTaken(request, batch) === true) {
+      return yield* options.admission.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
+    }
+    const beyond = jobs?.beyond(batch, envelope)
+    if (beyond !== undefined) return yield* Effect.fail(beyond)
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
-    const keyScope = request.url === undefined ? undefined : `${endpoint} ${Target.normalise(request.url)}`
     const { gone } = request
     const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, gone }, options)
     const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(tenant, running)
@@ -109,16 +127,8 @@ const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a reque
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
-const readKey = (
-  { headers }: HttpRequest,
-  { idempotency }: Pick<EngineOptions, "idempotency">,
-): Result.Result<string | undefined, BatchError> => {
-  const header = headers["idempotency-key"]
-  if (idempotency === undefined || header === undefined) return Result.succeed(undefined)
-  return Result.mapError(IdempotencyKey.fromHeader(header), (detail) =>
-    BatchError.invalid("INVALID_IDEMPOTENCY_KEY", `In the header Idempotency-Key ${detail}`),
-  )
-}
+const readKey = (request: HttpRequest, { idempotency }: Pick<EngineOptions, "idempotency">) =>
+  idempotency === undefined ? Result.succeed(undefined) : idempotencyKeyOf(request)
 
 const tenantOf = (tenant: TenantOf | undefined, { native }: HttpRequest): Effect.Effect<string | undefined> =>
   tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(native as never))

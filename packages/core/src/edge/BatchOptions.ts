@@ -7,6 +7,7 @@ import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
 import * as Idempotency from "./IdempotencyOptions.ts"
 import type { IdempotencyOptions } from "./IdempotencyOptions.ts"
 import { AnyFunction, checker, withMethods } from "./OptionSchemas.ts"
+import type { JobOptions } from "./JobOptions.ts"
 import * as Quota from "./QuotaOptions.ts"
 import type { QuotaSettings } from "../policies/QuotaSettings.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
@@ -38,6 +39,8 @@ export interface BatchOptions<Request = unknown> {
   readonly idempotency?: IdempotencyOptions | undefined
   /** How much callers may do in which time. Default: as much as they like. Without `tenant` all of them share one quota. */
   readonly quota?: Quota.QuotaOptions | undefined
+  /** How batches run that outlive their requests; for all endpoints that are made together. Default: none do. */
+  readonly jobs?: JobOptions | undefined
   /** Who is calling: captured before the batch, given to every operation and policy. */
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
   /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
@@ -84,6 +87,8 @@ const Options = Schema.Struct({
   transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
   idempotency: Schema.optional(Idempotency.Options),
   quota: Schema.optional(Quota.Options),
+  // Checked where jobs are made.
+  jobs: Schema.optional(Schema.Unknown),
   tenant: Schema.optional(AnyFunction),
   mapError: Schema.optional(AnyFunction),
   onUnexpected: Schema.optional(AnyFunction),

@@ -19,6 +19,7 @@ const answer = {
 export const checkBulk = checker(
   "bulk",
   Schema.Struct({
+    name: Schema.optional(name),
     list: Schema.optional(name),
     count: Schema.optional(name),
     idempotencyKey: Schema.optional(AnyFunction),
@@ -31,7 +32,7 @@ export const checkBulk = checker(
 /** Checks the options of an operations endpoint. @category guards @since 0.1.0 */
 export const checkOperations = checker(
   "operations",
-  Schema.Struct({ orderBy: Schema.optional(AnyFunction), ...answer }),
+  Schema.Struct({ name: Schema.optional(name), orderBy: Schema.optional(AnyFunction), ...answer }),
 )
 
 /** Checks the options of a JSON batch. @category guards @since 0.1.0 */

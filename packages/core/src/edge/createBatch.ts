@@ -1,4 +1,6 @@
 /** The door for those who have never heard of Effect: plain objects in, promises out. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -18,6 +20,8 @@ import type { Codec } from "../ports/Codec.ts"
 import { CurrentDigest, type Digest } from "../ports/Digest.ts"
 import * as Admission from "./Admission.ts"
 import * as BatchEndpoint from "./BatchEndpoint.ts"
+import * as BatchJobs from "./BatchJobs.ts"
+import * as JobOptions from "./JobOptions.ts"
 import { type BatchOptions, settle } from "./BatchOptions.ts"
 import { checkBulk, checkOperations, checkRequests, checkResource } from "./EndpointOptions.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
@@ -43,6 +47,8 @@ export interface AnswerOptions {
 
 /** Options of one bulk endpoint, above those that all endpoints share. @category models @since 0.1.0 */
 export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
+  /** What policies, metrics and jobs know the endpoint by. Default: `users.create`, of the resource and the action. */
+  readonly name?: string | undefined
   /** Member that holds the items. Default: the name of the resource. */
   readonly list?: string | undefined
   /** Member that counts what was done. Default: the past of the action, `created`, `updated`, `deleted`, … */
@@ -59,6 +65,8 @@ export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, A
 
 /** Options of one operations endpoint, above those that all endpoints share. @category models @since 0.1.0 */
 export interface OperationsOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
+  /** What policies, metrics and jobs know the endpoint by. Default: the name of the resource. */
+  readonly name?: string | undefined
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: Operations.OrderBy | undefined
 }
@@ -78,6 +86,14 @@ export interface RequestsOptions<Request = unknown> extends BatchOptions<Request
   readonly contentType?: boolean | undefined
 }
 
+/** Where clients follow, read and stop their jobs. @category models @since 0.1.0 */
+export interface JobsEndpoint {
+  /** The path, or the whole url, that clients are told. */
+  readonly url: string
+  /** Answers a request; never rejects. */
+  readonly handle: (request: HttpRequest) => Promise<HttpResponse>
+}
+
 /** Makes endpoints that share one engine and its limits. @category models @since 0.1.0 */
 export interface BatchEndpoints<Request = unknown> {
   /** One action, many items. */
@@ -86,7 +102,9 @@ export interface BatchEndpoints<Request = unknown> {
   readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => Endpoint
   /** Sub-requests to the host application, which `send` reaches. */
   readonly requests: (send: SubRequests.Send, options?: RequestsOptions<Request>) => Endpoint
-  /** Stops what still runs. Endpoints must not be used afterwards. */
+  /** Answers `GET /{id}`, `/{id}/results`, `/{id}/events` and `DELETE /{id}` under the url of jobs; undefined without jobs. */
+  readonly jobs: JobsEndpoint | undefined
+  /** Lets the chunks of jobs end that run here, and stops what still runs. Endpoints must not be used afterwards. */
   readonly close: () => Promise<void>
 }
 
@@ -118,12 +136,28 @@ export const createBatch = <Request = unknown>(
   const hashing = digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest)
   const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, hashing, logToStandardError))
 
+  const onJobError =
+    options.jobs?.onError ??
+    ((error: unknown) =>
+      void runtime.runFork(Effect.logWarning("Something of a job failed, and is tried again", error)))
+  const jobs =
+    options.jobs &&
+    BatchJobs.make(
+      JobOptions.settle(options.jobs, {
+        hasUnitOfWork: options.unitOfWork !== undefined,
+        operations: shared.limits.operations,
+      }),
+      digest ?? Context.get(Context.empty(), CurrentDigest),
+      onJobError,
+    )
+
   const endpoint = <Input>(
     name: string,
     makeCodec: (keyed: boolean) => Codec<Input>,
     dispatcher: BatchEndpoint.BatchEndpointOptions<Input>["dispatcher"],
     own: BatchOptions<Request>,
   ): Endpoint => {
+    if (own.jobs !== undefined) throw new TypeError(`"jobs" are configured for all endpoints that are made together`)
     const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } }, quotaStores)
     const codec = makeCodec(settings.idempotency !== undefined)
     const made = runtime.runSync(
@@ -135,6 +169,7 @@ export const createBatch = <Request = unknown>(
         format: codec.format,
         dispatcher,
         admission,
+        jobs: "jobs" in own ? undefined : jobs,
       }),
     )
     // An effect that never fails is interrupted all the same where the engine is closed under it.
@@ -143,8 +178,12 @@ export const createBatch = <Request = unknown>(
   }
 
   return {
-    bulk: (resource, action, { list, count, good, idempotencyKey, orderBy, results, data, status, ...own } = {}) => {
-      checkBulk({ list, count, good, idempotencyKey, orderBy, results, data, status })
+    bulk: (
+      resource,
+      action,
+      { name, list, count, good, idempotencyKey, orderBy, results, data, status, ...own } = {},
+    ) => {
+      checkBulk({ name, list, count, good, idempotencyKey, orderBy, results, data, status })
       checkResource(resource)
       const definition = resource.actions.get(action)
       if (definition === undefined) {
@@ -162,13 +201,13 @@ export const createBatch = <Request = unknown>(
           orderBy,
           ...answer({ results, data, status }),
         })
-      return endpoint(`${resource.name}.${action}`, makeCodec, (batch) => Actions.make(resource, batch), own)
+      return endpoint(name ?? `${resource.name}.${action}`, makeCodec, (batch) => Actions.make(resource, batch), own)
     },
-    operations: (resource, { orderBy, results, data, status, ...own } = {}) => {
-      checkOperations({ orderBy, results, data, status })
+    operations: (resource, { name, orderBy, results, data, status, ...own } = {}) => {
+      checkOperations({ name, orderBy, results, data, status })
       checkResource(resource)
       const makeCodec = (keyed: boolean) => Operations.make({ orderBy, keyed, ...answer({ results, data, status }) })
-      return endpoint(resource.name, makeCodec, (batch) => Actions.make(resource, batch), own)
+      return endpoint(name ?? resource.name, makeCodec, (batch) => Actions.make(resource, batch), own)
     },
     requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       checkRequests({ headers, exposeHeaders, contentType, requireTransaction })
@@ -183,7 +222,21 @@ export const createBatch = <Request = unknown>(
         own,
       )
     },
-    close: () => runtime.dispose(),
+    jobs: jobs && {
+      url: jobs.rules.url,
+      handle: async (request) => {
+        try {
+          return await jobs.monitor(request, await options.tenant?.(request.native as Request))
+        } catch (error) {
+          onJobError(error)
+          return BatchEndpoint.died
+        }
+      },
+    },
+    close: async () => {
+      await jobs?.close()
+      await runtime.dispose()
+    },
   }
 }
 

@@ -139,7 +139,7 @@ export class BatchEngine extends Context.Service<
           const undecided = batch.operations.some(isOutcomeUnknown)
           const admitting = Effect.gen(function* () {
             for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
-            if (quota !== undefined) yield* quota.charge({ batch, plan, endpoint, tenant })
+            if (quota !== undefined) yield* quota.charge({ batch, endpoint, tenant })
             const deadlineMs = yield* timeLeft
             const { operationTimeoutMs } = limits
             const began = quota?.began

@@ -259,7 +259,7 @@ const partOf = (
   { at, operations }: Slice,
   { first }: StartedChunk,
   { encodeResult }: JobEndpoint,
-  data: boolean,
+  data: boolean | undefined,
 ): ChunkPart => {
   let succeeded = 0
   let skipped = 0

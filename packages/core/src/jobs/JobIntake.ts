@@ -31,8 +31,8 @@ export interface JobRequest {
   readonly endpoint: string
   readonly tenant: string | undefined
   readonly strategy: Strategy
-  /** Whether the results of successes are to carry what the action returned. */
-  readonly data: boolean
+  /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
+  readonly data: boolean | undefined
   /** The client's name for the batch. */
   readonly key: string | undefined
   /** What keeps idempotency keys of this endpoint apart from those of others. */

@@ -4,8 +4,8 @@ import type { Strategy } from "../domain/Strategy.ts"
 /** @category models @since 0.1.0 */
 export interface JobSettings {
   readonly strategy: Strategy
-  /** Whether the results of successes carry what the action returned. */
-  readonly data: boolean
+  /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
+  readonly data: boolean | undefined
   /** What keeps idempotency keys of this endpoint apart from those of others. */
   readonly keyScope: string
 }

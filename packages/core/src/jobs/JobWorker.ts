@@ -30,6 +30,9 @@ const askMs = 250
 /** Starts after which a chunk that never got anywhere is given up. */
 const mostStarts = 5
 
+/** Milliseconds after which a chunk whose endpoint is not known here is tried again. */
+const unknownMs = 2000
+
 /** Why running operations of a job are told to stop. */
 const cancelledWords = "The job was cancelled"
 
@@ -48,9 +51,9 @@ export class JobWorker {
   /** Begins to run chunks. */
   async start(): Promise<void> {
     const { queue, concurrency } = this.options
-    this.asking = setInterval(() => void this.askForCancelled(), askMs)
     const run = (delivery: Delivery) => this.deliver(delivery)
     this.consumer = await queue.consume({ run, dead: (ref) => this.bury(ref) }, concurrency)
+    this.asking = setInterval(() => void this.askForCancelled(), askMs)
   }
 
   /** Takes no more chunks, and waits for those that run, so long; then they stop at the end of their slice. */
@@ -67,7 +70,11 @@ export class JobWorker {
     // Without a word from earlier starts, and nothing kept, it must be the chunk that ends its workers.
     if (chunk.starts > mostStarts) return this.keep(chunk, ChunkRunner.bury(chunk, endpoint), delivery)
     if (endpoint === undefined) {
-      throw new Error(`No endpoint is named "${chunk.job.endpoint}": run its jobs where it is configured`)
+      // While servers are replaced by newer ones, there are some that do not know every endpoint.
+      this.options.onError(
+        new Error(`No endpoint here is named "${chunk.job.endpoint}": its jobs wait for a worker that has it`),
+      )
+      return this.postpone(chunk, { _tag: "later", delayMs: unknownMs })
     }
     const controller = new AbortController()
     if (chunk.job.isCancelled) controller.abort(cancelledWords)

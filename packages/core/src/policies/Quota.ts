@@ -22,11 +22,21 @@ export interface Quota {
    * Charges the operations that are to run. Those that do not fit get the result that says so, or the batch is refused.
    * When the scope closes, what was charged and never began is given back.
    */
-  readonly charge: (planned: PlannedBatch) => Effect.Effect<void, BatchError, Scope.Scope>
+  readonly charge: (
+    planned: Pick<PlannedBatch, "batch" | "endpoint" | "tenant">,
+  ) => Effect.Effect<void, BatchError, Scope.Scope>
   /** Notes operations whose handlers are called. */
   readonly began: (operations: ReadonlyArray<Operation>) => void
   /** How the caller stands: as the last charge left it, or else as the store says. Undefined where it does not answer. */
   readonly standings: Effect.Effect<ReadonlyArray<QuotaStanding> | undefined>
+}
+
+/** The account of a batch that is paid for already. @category constructors @since 0.1.0 */
+export const paid: Quota = {
+  countEnvelope: Effect.void,
+  charge: () => Effect.void,
+  began: () => {},
+  standings: Effect.succeed(undefined),
 }
 
 /** Milliseconds in which a store that did not answer is not asked again. */

@@ -9,7 +9,7 @@ import type { BatchError } from "../domain/BatchError.ts"
 import type { Limits } from "../domain/Limits.ts"
 import type { Operation } from "../domain/Operation.ts"
 import type { Outcome } from "../domain/OperationResult.ts"
-import type { StrategyOffer } from "../domain/Strategy.ts"
+import type { Strategy, StrategyOffer } from "../domain/Strategy.ts"
 
 /** A request body that has been read and parsed. @category models @since 0.1.0 */
 export interface Envelope {
@@ -58,7 +58,8 @@ export interface ValueFormat {
 /** How one result is written. @category models @since 0.1.0 */
 export interface EncodeResultOptions {
   readonly index: number
-  readonly data: boolean
+  /** Default: as the format is configured. */
+  readonly data: boolean | undefined
 }
 
 /** An encoded answer. @category models @since 0.1.0 */
@@ -91,6 +92,13 @@ export interface Codec<Input> {
    * returned. Undefined where batches of this format cannot run later: their answers are not made of single results.
    */
   readonly encodeResult?: ((operation: Operation, options: EncodeResultOptions) => string) | undefined
+  /**
+   * The answer of a batch that has run, from its results as `encodeResult` wrote them, all of them in order. There
+   * wherever `encodeResult` is.
+   */
+  readonly encodeResults?:
+    | ((results: ReadonlyArray<string>, strategy: Strategy, options: EncodeOptions) => Encoded)
+    | undefined
   /** Default: values are kept as the JSON they are, and of those that are too large the `id`. */
   readonly format?: ValueFormat
 }
