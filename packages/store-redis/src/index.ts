@@ -8,3 +8,4 @@ export {
   redisDefaults,
 } from "./redisClient.ts"
 export { redisIdempotencyStore, type RedisIdempotencyOptions } from "./redisIdempotencyStore.ts"
+export { redisQuotaStore, type RedisQuotaOptions } from "./redisQuotaStore.ts"

@@ -4,7 +4,7 @@
  * One number stands for all that a policy has admitted: the arrival, the moment at which the whole limit is there again.
  * Times are milliseconds since 1970, amounts milli-units.
  */
-import type { QuotaCharge, QuotaDecision, QuotaDemand, QuotaRule, QuotaStanding } from "./Quota.ts"
+import type { QuotaCharge, QuotaDecision, QuotaDemand, QuotaRefund, QuotaRule, QuotaStanding } from "./Quota.ts"
 
 // What rounding leaves of a milli-unit must neither admit nor deny.
 const epsilon = 1e-6
@@ -117,3 +117,55 @@ const standingOf = ({ policy, limit, windowMs }: QuotaRule, arrival: number, now
   resetMs: Math.max(0, Math.ceil(arrival - now - epsilon)),
   violated,
 })
+
+/**
+ * Throws a `RangeError` at a charge whose amounts are no whole numbers within their bounds: a store must not be handed
+ * what it would take for nothing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const checkCharge = ({ subject, id, demands, minimum, now }: QuotaCharge): void => {
+  checkName(subject, 43)
+  checkName(id, 22)
+  checkRules(demands)
+  const counts = new Set(demands.map(countOf))
+  if (counts.size > 1) throw new RangeError("Every demand of a charge has the same number of operations")
+  for (const { base, runs } of demands) {
+    whole(base, 0, "a base")
+    for (const { count, cost } of runs) {
+      whole(count, 1, "a number of operations")
+      whole(cost, 0, "a cost")
+    }
+  }
+  for (const demand of demands) whole(costOf(demand, countOf(demand)), 0, "the cost of a batch")
+  whole(minimum, 0, "a minimum")
+  if (now !== undefined) whole(now, 0, "a time")
+}
+
+/** Throws a `RangeError` at amounts that are no whole numbers from 0. @category guards @since 0.1.0 */
+export const checkRefund = ({ subject, id, amounts }: QuotaRefund): void => {
+  checkName(subject, 43)
+  checkName(id, 22)
+  checkRules(amounts)
+  for (const { amount } of amounts) whole(amount, 0, "an amount")
+}
+
+/** Throws a `RangeError` at limits and windows that are no whole numbers from 1. @category guards @since 0.1.0 */
+export const checkRules = (rules: ReadonlyArray<QuotaRule>): void => {
+  for (const { limit, windowMs } of rules) {
+    whole(limit, 1, "a limit")
+    whole(windowMs, 1, "a window")
+  }
+}
+
+/** Throws a `RangeError` at what is no hash or id of so many characters. @category guards @since 0.1.0 */
+export const checkName = (name: string, length: number): void => {
+  if (typeof name === "string" && name.length === length && /^[\w-]+$/.test(name)) return
+  throw new RangeError(`A hash or an id has ${length} characters of base64url, unlike ${JSON.stringify(name)}`)
+}
+
+const whole = (value: number, least: number, what: string): void => {
+  if (Number.isSafeInteger(value) && value >= least) return
+  throw new RangeError(`${what} is a whole number from ${least} to 2^53 - 1, unlike ${String(value)}`)
+}

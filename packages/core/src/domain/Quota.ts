@@ -35,7 +35,10 @@ export interface QuotaDemand extends QuotaRule {
 export interface QuotaCharge {
   /** Whose quota it is: 43 characters of base64url, a SHA-256 hash. */
   readonly subject: string
-  /** 22 characters of base64url, random: names this charge. One that is sent again under its name is charged once. */
+  /**
+   * 22 characters of base64url, random: names this charge, for refunds, and for stores whose clients may send it twice of
+   * their own accord, which charge it once.
+   */
   readonly id: string
   /** How many operations have to fit at least; below that nothing is charged. From 0. */
   readonly minimum: number
