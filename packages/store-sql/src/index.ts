@@ -20,3 +20,4 @@ export {
   type SqlIdempotencyOptions,
   type SqlIdempotencyStore,
 } from "./sqlIdempotencyStore.ts"
+export { sqlQuotaStore, type SqlQuotaStore } from "./sqlQuotaStore.ts"

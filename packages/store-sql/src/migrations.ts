@@ -4,6 +4,7 @@
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import { idempotencyMigration } from "./idempotencyMigration.ts"
 import { mysqlRowRoutine } from "./mysqlRowRoutine.ts"
+import { quotaMigration } from "./quotaMigration.ts"
 import { postgresRowRoutine } from "./postgresRowRoutine.ts"
 
 /** A migration: its name, which orders it, and its statements; each can be run again. @internal */
@@ -17,9 +18,15 @@ const idempotency = (dialect: DatabaseDialect): StoreMigration => ({
   statements: idempotencyMigration[dialect],
 })
 
+const quota = (dialect: DatabaseDialect): StoreMigration => ({
+  name: "0004_quota",
+  statements: quotaMigration[dialect],
+})
+
 const postgres: ReadonlyArray<StoreMigration> = [
   { name: "0001_rows", statements: [postgresRowRoutine] },
   idempotency("postgres"),
+  quota("postgres"),
 ]
 
 /** @internal */
@@ -37,6 +44,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
       ],
     },
     idempotency("mysql"),
+    quota("mysql"),
   ],
-  sqlite: [idempotency("sqlite")],
+  sqlite: [idempotency("sqlite"), quota("sqlite")],
 }

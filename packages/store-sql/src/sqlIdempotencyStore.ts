@@ -1,18 +1,16 @@
 /**
  * Claims and results in an SQL database, through Kysely; results commit with what they are the results of.
  */
-import { setTimeout as delay } from "node:timers/promises"
-
 import type { Acquired, IdempotencyStore, IdempotencyTimes, Settled } from "@multistatus/core"
 import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import type { IdempotencyDialect } from "./IdempotencyDialect.ts"
 import { mysqlIdempotency } from "./mysqlIdempotency.ts"
+import { patiently } from "./patiently.ts"
 import { postgresIdempotency, postgresIdempotencyTexts } from "./postgresIdempotency.ts"
 import { openSession, type Session } from "./Session.ts"
 import { sqliteIdempotency } from "./sqliteIdempotency.ts"
-import { isTransient } from "./transientErrors.ts"
 
 /**
  * How claims are kept.
@@ -138,9 +136,6 @@ const capabilities: Readonly<Record<DatabaseDialect, SqlIdempotencyCapabilities>
 /** Rows that are removed, and so locked, at once. */
 const purgeStep = 1000
 
-/** Milliseconds in which statements are sent again that rivals make fail. SQLite has waited for them by then. */
-const patienceMs = 2000
-
 // Somebody is claiming the key at this moment, or has claimed it and is settling.
 const busy: Acquired = { _tag: "in-progress", retryAfterMs: 50 }
 
@@ -159,19 +154,6 @@ const asked = async <Item, Answer>(
   const left = items.filter((_, index) => first[index] === undefined)
   const second = (await ask(left)).values()
   return first.map((answer) => answer ?? second.next().value ?? otherwise)
-}
-
-const patiently = async <A>(work: () => Promise<A>): Promise<A> => {
-  const endsAt = performance.now() + patienceMs
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isTransient(error) || performance.now() > endsAt) throw error
-      // Rivals that fail together must not come back together.
-      await delay(Math.random() * Math.min(100, 5 * 2 ** attempt))
-    }
-  }
 }
 
 const inWholeMs = (times: IdempotencyTimes): IdempotencyTimes => ({
