@@ -19,7 +19,7 @@ export interface Configuration {
   readonly databaseUrl: string
   /** `REDIS_URL`; undefined for none. */
   readonly redisUrl: string | undefined
-  /** `STORE`, where idempotency keys are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
+  /** `STORE`, where idempotency keys and quotas are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
   readonly store: "memory" | "sql" | "redis"
   /** `MAX_OPERATIONS` of one batch. Default 1,000. */
   readonly maxOperations: number
@@ -31,6 +31,14 @@ export interface Configuration {
   readonly concurrency: number
   /** `IDEMPOTENCY_TTL_S`, the seconds that results are kept for retries. Default 86,400. */
   readonly idempotencyTtlSeconds: number
+  /** `QUOTA`, the units that each tenant may spend at once. Default 100,000. */
+  readonly quota: number
+  /** `QUOTA_WINDOW_S`, the seconds in which they come back. Default 60. */
+  readonly quotaWindowSeconds: number
+  /** `QUOTA_COST`, what a batch costs: a unit for each operation, one for the batch, or 1 and 0.1 for each. Default `operations`. */
+  readonly quotaCost: "operations" | "batch" | "weighted"
+  /** `QUOTA_MODE`: over quota the whole batch is refused, or what fits of it runs. Default `reject`. */
+  readonly quotaMode: "reject" | "admit"
 }
 
 /**
@@ -67,6 +75,10 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   deadlineMs: whole(environment, "DEADLINE_MS", { minimum: 1, maximum: 2 ** 31 - 1, fallback: 30_000 }),
   concurrency: whole(environment, "CONCURRENCY", { minimum: 1, maximum: 10_000, fallback: 10 }),
   idempotencyTtlSeconds: whole(environment, "IDEMPOTENCY_TTL_S", { minimum: 1, maximum: 31_536_000, fallback: 86_400 }),
+  quota: whole(environment, "QUOTA", { minimum: 1, maximum: 1_000_000_000_000, fallback: 100_000 }),
+  quotaWindowSeconds: whole(environment, "QUOTA_WINDOW_S", { minimum: 1, maximum: 31_536_000, fallback: 60 }),
+  quotaCost: oneOf(environment, "QUOTA_COST", ["operations", "batch", "weighted"]),
+  quotaMode: oneOf(environment, "QUOTA_MODE", ["reject", "admit"]),
 })
 
 const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): string | undefined => {

@@ -1,9 +1,9 @@
 /**
  * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
  */
-import { type IdempotencyStore, memoryIdempotencyStore } from "@multistatus/core"
-import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
-import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore } from "@multistatus/store-sql"
+import { type IdempotencyStore, memoryIdempotencyStore, memoryQuotaStore, type QuotaStore } from "@multistatus/core"
+import { checkRedis, redisClient, redisIdempotencyStore, redisQuotaStore } from "@multistatus/store-redis"
+import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlQuotaStore } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
 import type { Tables } from "./Tables.ts"
@@ -17,6 +17,7 @@ import type { Users } from "./Users.ts"
  */
 export interface Stores {
   readonly idempotency: IdempotencyStore
+  readonly quota: QuotaStore
   /** Whether results commit in the transactions of their operations. */
   readonly transactional: boolean
   readonly close: () => Promise<void>
@@ -35,6 +36,7 @@ export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Confi
 
 const inMemory = async (): Promise<Stores> => ({
   idempotency: memoryIdempotencyStore(),
+  quota: memoryQuotaStore(),
   transactional: false,
   close: async () => {},
 })
@@ -48,6 +50,7 @@ const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<
   const purging = setInterval(() => void idempotency.purge(purgedAtOnce).catch(() => {}), purgeMs).unref()
   return {
     idempotency,
+    quota: sqlQuotaStore(claims?.db ?? db),
     transactional: true,
     close: async () => {
       clearInterval(purging)
@@ -71,6 +74,7 @@ const inRedis = async (url: string): Promise<Stores> => {
   })
   return {
     idempotency: redisIdempotencyStore(client),
+    quota: redisQuotaStore(client),
     transactional: false,
     close: async () => client.disconnect(),
   }

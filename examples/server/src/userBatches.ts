@@ -67,6 +67,18 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
     concurrency: configuration.concurrency,
     unitOfWork: sqlUnitOfWork(users.db),
     idempotency: idempotency(stores, configuration),
+    quota: {
+      store: stores.quota,
+      mode: configuration.quotaMode,
+      policies: [
+        {
+          name: "ops",
+          limit: configuration.quota,
+          per: configuration.quotaWindowSeconds * 1000,
+          cost: configuration.quotaCost,
+        },
+      ],
+    },
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
   }) satisfies BatchOptions

@@ -129,6 +129,8 @@ export class Api {
   /** Removes every user, and forgets the transcript. */
   async reset(): Promise<void> {
     const ids = (await this.users()).map(({ id }) => id)
+    // Single requests are not charged where a scenario is about quotas.
+    if (ids.length <= 50) await Promise.all(ids.splice(0).map((id) => this.ask("DELETE", `/api/v1/users/${id}`)))
     for (let from = 0; from < ids.length; from += 1000) {
       const body = { users: ids.slice(from, from + 1000) }
       const { status, text } = await this.ask("POST", "/api/v1/users/bulk-delete", { body })
