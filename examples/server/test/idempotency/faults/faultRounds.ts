@@ -27,6 +27,8 @@ export interface Tally {
   readonly faults: number
   /** Effects beyond the first of an operation. */
   readonly duplicates: number
+  /** How many of those there may be, where effects and results are not stored in one step. */
+  readonly atMost: number
   /** Operations that were answered as done, and are not. */
   readonly lost: number
 }
@@ -35,11 +37,17 @@ const program = join(import.meta.dirname, "effectServer.ts")
 
 const size = 20
 const leaseMs = 500
-const workMs = 30
+/** Long enough for operations to end one by one, so that each is stored when it has ended. */
+const workMs = 40
 /** Operations of a batch that run at once. */
-export const concurrency = 1
+const concurrency = 1
 /** Faults that a batch meets at most. */
 const faultsPerRound: Readonly<Record<Fault, number>> = { SIGKILL: 2, SIGSTOP: 1 }
+/**
+ * A server that is killed leaves behind what it was doing. One that goes on does it as well, though another has done it
+ * meanwhile; and what it had done without having it stored yet, another has done too.
+ */
+const perOperationInFlight: Readonly<Record<Fault, number>> = { SIGKILL: 1, SIGSTOP: 2 }
 /** How long a client goes on trying. */
 const patienceMs = 60_000
 
@@ -67,10 +75,12 @@ export const faultRounds = async (keys: Keys, fault: Fault, rounds: number): Pro
   await database.close()
   const operations = rounds * size
   const done = rows.reduce((sum, { count }) => sum + count, 0)
-  const tally = { operations, faults, duplicates: done - rows.length, lost: operations - rows.length }
-  const figures = `${tally.duplicates} duplicates, ${tally.lost} lost of ${operations} operations`
-  console.log(`${fault}, keys ${keys}: ${figures}, ${faults} faults, ${concurrency} at once`)
-  return tally
+  const [duplicates, lost] = [done - rows.length, operations - rows.length]
+  console.log(
+    `${fault}, keys ${keys}: ${faults} faults among ${operations} operations, ${concurrency} at once: ` +
+      `${duplicates} happened twice, ${lost} never`,
+  )
+  return { operations, faults, duplicates, lost, atMost: faults * concurrency * perOperationInFlight[fault] }
 }
 
 /** Sends a batch until all of it is done, through one server or the other; answers how many faults it met. */
