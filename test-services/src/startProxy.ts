@@ -49,10 +49,7 @@ export interface Proxy extends AsyncDisposable {
  * @category constructors
  * @since 0.1.0
  */
-export const startProxy = async (
-  target: string,
-  { delayMs = 0, quietMs = 0 }: ProxyOptions = {},
-): Promise<Proxy> => {
+export const startProxy = async (target: string, { delayMs = 0, quietMs = 0 }: ProxyOptions = {}): Promise<Proxy> => {
   const { port } = new URL(target)
   const clients = new Set<Socket>()
   let roundTrips = 0

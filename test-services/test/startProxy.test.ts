@@ -79,7 +79,9 @@ it("breaks every connection when it is shut, and takes others when it is open ag
   const { closed } = await open(proxy.url)
   proxy.shut()
   await closed
-  await (await open(proxy.url)).closed
+  await (
+    await open(proxy.url)
+  ).closed
   proxy.open()
   const { socket, got } = await open(proxy.url)
   socket.write("x")

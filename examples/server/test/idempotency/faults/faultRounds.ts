@@ -162,10 +162,11 @@ class Servers {
 
   strike(server: ServerProcess, fault: Fault): void {
     this.ready = this.ready.filter((other) => other !== server)
-    const recovering = (fault === "SIGKILL" ? this.replace(server) : this.freeze(server)).then((back) => {
-      this.ready.push(back)
+    const recover = async () => {
+      this.ready.push(await (fault === "SIGKILL" ? this.replace(server) : this.freeze(server)))
       this.stricken.delete(recovering)
-    })
+    }
+    const recovering = recover()
     this.stricken.add(recovering)
   }
 

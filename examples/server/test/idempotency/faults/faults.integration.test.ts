@@ -8,9 +8,13 @@ describe.concurrent.each(["SIGKILL", "SIGSTOP"] as const)("after %s in the midst
     expect([duplicates, lost]).toEqual([0, 0])
   })
 
-  it("none is lost, and twice happens at most what was in flight, with keys in Redis", { timeout: 120_000 }, async () => {
-    const { duplicates, lost, atMost } = await faultRounds("in Redis", fault, 4)
-    expect(lost).toBe(0)
-    expect(duplicates).toBeLessThanOrEqual(atMost)
-  })
+  it(
+    "none is lost, and twice happens at most what was in flight, with keys in Redis",
+    { timeout: 120_000 },
+    async () => {
+      const { duplicates, lost, atMost } = await faultRounds("in Redis", fault, 4)
+      expect(lost).toBe(0)
+      expect(duplicates).toBeLessThanOrEqual(atMost)
+    },
+  )
 })
