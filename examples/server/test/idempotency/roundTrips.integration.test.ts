@@ -105,10 +105,13 @@ describe.each(Object.keys(stores))("round trips to %s", (name) => {
     expect(trips).toBeGreaterThanOrEqual(2)
   })
 
-  it.each([1, 10, 1000])("are one to claim and one to settle %i operations under the key of their batch", async (count) => {
-    const headers = { "idempotency-key": `batch-${count}` }
-    expect(await send("create", count, headers)).toEqual({ trips: 2, calls: ["acquire", "settle"] })
-  })
+  it.each([1, 10, 1000])(
+    "are one to claim and one to settle %i operations under the key of their batch",
+    async (count) => {
+      const headers = { "idempotency-key": `batch-${count}` }
+      expect(await send("create", count, headers)).toEqual({ trips: 2, calls: ["acquire", "settle"] })
+    },
+  )
 
   it("are one for a batch that was done before", async () => {
     const headers = { "idempotency-key": "again" }

@@ -79,8 +79,7 @@ describe.each(Object.keys(shared))("two servers that share %s, with clocks two h
     await apis[0]!.reset()
     const headers = { "idempotency-key": `${mark}-batch` }
     const body = { users: hundred.map((index) => ({ name: `n${index}` })) }
-    const ask = (round: number) =>
-      apis[round % 2]!.ask("POST", "/api/v1/users/bulk-create", { body, headers: headers })
+    const ask = (round: number) => apis[round % 2]!.ask("POST", "/api/v1/users/bulk-create", { body, headers: headers })
     const answers = await Promise.all(hundred.map(ask))
     expect(answers.map(({ status }) => status).filter((status) => status !== 201 && status !== 409)).toEqual([])
     const done = answers.filter(({ status }) => status === 201)
@@ -109,25 +108,29 @@ describe.each(Object.keys(shared))("two servers that share %s, with clocks two h
   })
 })
 
-it("two servers on one SQLite file: a hundred identical batches have a hundred effects", { timeout: 120_000 }, async () => {
-  const directory = await mkdtemp(join(tmpdir(), "two-servers-"))
-  const environment = { STORE: "sql", DATABASE_URL: `sqlite:${join(directory, "users.db")}` }
-  const servers: Array<ServerProcess> = []
-  try {
-    for (const framework of frameworks) servers.push(await startServer(framework, environment))
-    const apis = servers.map(({ origin }) => new Api(origin))
-    const operations = hundred.map((index) => create(`${mark}-${index}`, `n${index}`))
-    const answers = await Promise.all(hundred.map((round) => apis[round % 2]!.operations(operations)))
-    const unfair = answers.filter((answer) => !isFair(answer))
-    expect(unfair.map(({ status, text }) => [status, text.slice(0, 300)])).toEqual([])
-    expect([...(await apis[0]!.names())].sort()).toEqual(hundred.map((index) => `n${index}`).sort())
-    for (const api of apis) api.close()
-    await Promise.all(servers.map((server) => server.stop()))
-  } finally {
-    for (const server of servers) server.kill("SIGKILL")
-    await rm(directory, { recursive: true })
-  }
-})
+it(
+  "two servers on one SQLite file: a hundred identical batches have a hundred effects",
+  { timeout: 120_000 },
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), "two-servers-"))
+    const environment = { STORE: "sql", DATABASE_URL: `sqlite:${join(directory, "users.db")}` }
+    const servers: Array<ServerProcess> = []
+    try {
+      for (const framework of frameworks) servers.push(await startServer(framework, environment))
+      const apis = servers.map(({ origin }) => new Api(origin))
+      const operations = hundred.map((index) => create(`${mark}-${index}`, `n${index}`))
+      const answers = await Promise.all(hundred.map((round) => apis[round % 2]!.operations(operations)))
+      const unfair = answers.filter((answer) => !isFair(answer))
+      expect(unfair.map(({ status, text }) => [status, text.slice(0, 300)])).toEqual([])
+      expect([...(await apis[0]!.names())].sort()).toEqual(hundred.map((index) => `n${index}`).sort())
+      for (const api of apis) api.close()
+      await Promise.all(servers.map((server) => server.stop()))
+    } finally {
+      for (const server of servers) server.kill("SIGKILL")
+      await rm(directory, { recursive: true })
+    }
+  },
+)
 
 /** 2xx, 409, or 207 in which nothing failed but what is in progress elsewhere. */
 const isFair = (answer: Answer): boolean => {

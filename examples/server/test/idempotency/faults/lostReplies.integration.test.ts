@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
 import { frameworks } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
-import { add, addUntilDone, interruptible } from "./moments.ts"
+import { add, addUntilDone, interruptible, type Moment } from "./moments.ts"
 
 /** A store behind a proxy, and the database that effects go to. */
 interface Behind {
@@ -55,13 +55,14 @@ const stores: Readonly<Record<string, () => Promise<Behind>>> = {
   },
 }
 
-const cases = frameworks.flatMap((framework) => Object.keys(stores).map((name) => ({ framework, name })))
+const casesOf = (names: ReadonlyArray<string>) =>
+  frameworks.flatMap((framework) => names.map((name) => ({ framework, name })))
 
-describe.each(cases)("a connection to $name that breaks, on $framework", ({ framework, name }) => {
+/** Starts a server whose connection to the store can be broken. */
+const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
   let behind: Behind
   let app: EffectApp
   let at: ReturnType<typeof interruptible>["at"]
-
   beforeAll(async () => {
     behind = await stores[name]!()
     await createTable(behind.db)
@@ -76,43 +77,66 @@ describe.each(cases)("a connection to $name that breaks, on $framework", ({ fram
     await behind?.close()
     await behind?.proxy[Symbol.asyncDispose]()
   })
+  return {
+    origin: () => app.origin,
+    /** Breaks the connection at a moment, and adds; then nothing is broken any more. */
+    addBreaking: async (moment: Moment, what: "request" | "reply", batch: ReadonlyArray<string>, members = {}) => {
+      let cut: Promise<void> | undefined
+      at(moment, () => void (cut = behind.proxy.cutNext(what)))
+      const told = await add(app.origin, batch, members)
+      await cut
+      return told
+    },
+    effects: async (mark: string) => (await namesIn(behind.db)).filter((each) => each.startsWith(`${mark} `)),
+  }
+}
 
-  const names = (what: string) => Array.from({ length: 5 }, (_, index) => `${what} ${index}`)
-  const effects = async (what: string) => (await namesIn(behind.db)).filter((each) => each.startsWith(`${what} `))
+const names = (mark: string) => Array.from({ length: 5 }, (_, index) => `${mark} ${index}`)
+
+describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, on $framework", (given) => {
+  const { origin, addBreaking, effects } = started(given)
 
   it.each(["request", "reply"] as const)(
     "with the %s of a claim: nothing has run, or all of it once, and the client is not in its own way",
     async (what) => {
-      const batch = names(`claim ${what}`)
-      let cut: Promise<void> | undefined
-      at("acquire", () => void (cut = behind.proxy.cutNext(what)))
-      const { status, headers } = await add(app.origin, batch)
-      await cut
+      const mark = `claim ${what}`
+      const { status, headers } = await addBreaking("acquire", what, names(mark))
       expect([200, 503]).toContain(status)
-      expect(await effects(`claim ${what}`)).toEqual(status === 200 ? batch : [])
+      expect(await effects(mark)).toEqual(status === 200 ? names(mark) : [])
       if (status === 503) expect(headers.get("retry-after")).toBe("1")
       // Far less than a lease.
-      await addUntilDone(app.origin, batch, {}, 3000)
-      expect(await effects(`claim ${what}`)).toEqual(batch)
+      await addUntilDone(origin(), names(mark), {}, 3000)
+      expect(await effects(mark)).toEqual(names(mark))
     },
   )
 
   it.each(["request", "reply"] as const)("with the %s of a settlement: nothing runs twice", async (what) => {
     for (const members of [{}, { atomic: true }]) {
       const mark = `settle ${what} ${JSON.stringify(members)}`
-      const batch = names(mark)
-      let cut: Promise<void> | undefined
-      at("settle", () => void (cut = behind.proxy.cutNext(what)))
-      const first = await add(app.origin, batch, members)
-      await cut
-      expect({ status: first.status, there: await effects(mark) }).toEqual(
-        first.status === 200 ? { status: 200, there: batch } : { status: expect.any(Number), there: [] },
-      )
+      const first = await addBreaking("settle", what, names(mark), members)
+      expect(await effects(mark)).toEqual(first.status === 200 ? names(mark) : [])
       // What was not recorded is recorded later; until then it is in progress.
-      const again = await addUntilDone(app.origin, batch, members)
-      if (first.status === 200) expect(again.body).toMatchObject({ replayed: batch.length })
+      const again = await addUntilDone(origin(), names(mark), members)
+      if (first.status === 200) expect(again.body).toMatchObject({ replayed: 5 })
       expect(again.headers.get("idempotency-status")).toBe(null)
-      expect(await effects(mark)).toEqual(batch)
+      expect(await effects(mark)).toEqual(names(mark))
+    }
+  })
+})
+
+const transactional = Object.keys(stores).filter((name) => name.endsWith("in the transaction"))
+
+describe.each(casesOf(transactional))("a connection to $name that breaks, on $framework", (given) => {
+  const { origin, addBreaking, effects } = started(given)
+
+  it.each(["request", "reply"] as const)("with the %s of a commit: all of it has happened once", async (what) => {
+    for (const members of [{}, { atomic: true }]) {
+      const mark = `commit ${what} ${JSON.stringify(members)}`
+      const first = await addBreaking("settled", what, names(mark), members)
+      if (first.status === 200) expect(await effects(mark)).toEqual(names(mark))
+      const again = await addUntilDone(origin(), names(mark), members)
+      if (first.status === 200) expect(again.body).toMatchObject({ replayed: 5 })
+      expect(await effects(mark)).toEqual(names(mark))
     }
   })
 })

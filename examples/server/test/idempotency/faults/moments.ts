@@ -5,8 +5,8 @@ import type { IdempotencyStore } from "@multistatus/core"
 
 import type { Results } from "../../batch/Api.ts"
 
-/** A moment in the life of a batch with keys. */
-export type Moment = "acquire" | "settle"
+/** A moment in the life of a batch with keys; `settled` is within a transaction that has yet to be committed. */
+export type Moment = "acquire" | "settle" | "settled"
 
 /** The same store; `at` says what is to happen when it is about to be asked, once. Settling in transactions is settling. */
 export const interruptible = (store: IdempotencyStore) => {
@@ -31,7 +31,9 @@ export const interruptible = (store: IdempotencyStore) => {
     ...(settleIn !== undefined && {
       settleIn: async (...given) => {
         await about("settle")
-        return settleIn(...given)
+        const settled = await settleIn(...given)
+        await about("settled")
+        return settled
       },
     }),
   }
