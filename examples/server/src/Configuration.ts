@@ -17,7 +17,7 @@ export interface Configuration {
   readonly framework: "express" | "fastify"
   /** `DATABASE_URL`. Default: SQLite in memory. */
   readonly databaseUrl: string
-  /** `REDIS_URL`; undefined for none. */
+  /** `REDIS_URL`, of a server or of one node of a cluster; undefined for none. */
   readonly redisUrl: string | undefined
   /** `STORE`, where idempotency keys and quotas are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
   readonly store: "memory" | "sql" | "redis"

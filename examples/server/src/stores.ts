@@ -2,7 +2,7 @@
  * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
  */
 import { type IdempotencyStore, memoryIdempotencyStore, memoryQuotaStore, type QuotaStore } from "@multistatus/core"
-import { checkRedis, redisClient, redisIdempotencyStore, redisQuotaStore } from "@multistatus/store-redis"
+import { checkRedis, redisClient, redisCluster, redisIdempotencyStore, redisQuotaStore } from "@multistatus/store-redis"
 import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlQuotaStore } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
@@ -63,11 +63,7 @@ const purgeMs = 60_000
 const purgedAtOnce = 1000
 
 const inRedis = async (url: string): Promise<Stores> => {
-  const client = redisClient(url)
-  // Commands say that there is no connection; without a listener ioredis would print it as well.
-  client.on("error", () => {})
-  await checkRedis(client).catch((error: unknown) => {
-    client.disconnect()
+  const client = await connectRedis(url).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error)
     const advice = `start a Redis server that answers there, or unset it (${reason})`
     throw new ConfigurationError("REDIS_URL", redactDatabaseUrl(url), advice)
@@ -77,5 +73,27 @@ const inRedis = async (url: string): Promise<Stores> => {
     quota: redisQuotaStore(client),
     transactional: false,
     close: async () => client.disconnect(),
+  }
+}
+
+/** Connects to the server, or to the cluster that it is a node of. */
+const connectRedis = async (url: string) => {
+  const server = await checked(redisClient(url))
+  if (!/^cluster_enabled:1/m.test(await server.info("cluster"))) return server
+  server.disconnect()
+  return checked(redisCluster([url]))
+}
+
+const checked = async <Client extends ReturnType<typeof redisClient | typeof redisCluster>>(
+  client: Client,
+): Promise<Client> => {
+  // Commands say that there is no connection; without a listener ioredis would print it as well.
+  client.on("error", () => {})
+  try {
+    await checkRedis(client)
+    return client
+  } catch (error) {
+    client.disconnect()
+    throw error
   }
 }

@@ -49,13 +49,15 @@ local owner, lease, ttl = ARGV[2], ARGV[3], ARGV[4]
 local times = stamp(now + lease, now + ttl)
 local out = {}
 local function answer(...) out[#out + 1] = {...} end
-for i, key in ipairs(KEYS) do
-  local mode, fingerprint = sub(ARGV[4 + i], 1, 1), sub(ARGV[4 + i], 2)
-  local function claim(fence, units, journal, condition)
-    local record = mode .. string.format('%08d', fence) .. owner .. fingerprint .. times .. units .. journal
-    if condition then return redis.call('SET', key, record, 'PX', ttl, condition) end
-    return redis.call('SET', key, record, 'PX', ttl)
-  end
+local key, mode, fingerprint
+local function claim(fence, units, journal, condition)
+  local record = mode .. (fence == 1 and '00000001' or string.format('%08d', fence)) ..
+    owner .. fingerprint .. times .. units .. journal
+  if condition then return redis.call('SET', key, record, 'PX', ttl, condition) end
+  return redis.call('SET', key, record, 'PX', ttl)
+end
+for i = 1, #KEYS do
+  key, mode, fingerprint = KEYS[i], sub(ARGV[4 + i], 1, 1), sub(ARGV[4 + i], 2)
   if not claim(1, nothing, '', 'NX') then
     local record = redis.call('GET', key)
     local state, fence = sub(record, 1, 1), tonumber(sub(record, 2, 9))
@@ -97,6 +99,7 @@ export const settled = ["applied", "already", "recreated", "refused"] as const
 const settle = `${clock}
 local owner, lease, ttl, resultTtl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local extended = stamp(now + lease, now + ttl)
+local final = stamp(now, now + resultTtl) .. nothing
 local function append(key, todo, units, text)
   local at, length = string.match(todo, '^A(%d+):(%d+)$')
   local done = at + length
@@ -109,7 +112,7 @@ local function append(key, todo, units, text)
 end
 local function apply(key, todo, head, text)
   if todo == 'C' then
-    redis.call('SET', key, 'D' .. sub(head, 2, 74) .. stamp(now, now + resultTtl) .. nothing .. text, 'PX', resultTtl)
+    redis.call('SET', key, 'D' .. sub(head, 2, 74) .. final .. text, 'PX', resultTtl)
     return 0
   elseif todo == 'R' then
     redis.call('SET', key, 'R' .. sub(head, 2, 74) .. stamp(now, now + ttl) .. nothing, 'PX', ttl)

@@ -21,6 +21,15 @@ const postgres = [
     payload text not null
   ) with (fillfactor = 70)`,
   `create index if not exists multistatus_idempotency_expires_at on multistatus_idempotency (expires_at)`,
+  // Records of batches are large, and PostgreSQL's own compression takes longer than all the rest of storing them. Not
+  // every version has another.
+  `do $do$ begin
+    if (select attcompression from pg_attribute
+      where attrelid = 'multistatus_idempotency'::regclass and attname = 'payload') <> 'l' then
+      execute 'alter table multistatus_idempotency alter payload set compression lz4';
+    end if;
+  exception when undefined_column or syntax_error or feature_not_supported or invalid_parameter_value then null;
+  end $do$`,
   ...postgresIdempotencyRoutines,
 ]
 

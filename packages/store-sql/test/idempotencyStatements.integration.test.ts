@@ -170,6 +170,19 @@ describe("statements on PostgreSQL", () => {
     },
   )
 
+  it("compress large results in the way that takes least time", async () => {
+    const { db, store } = claims
+    const [items, times] = [newItems(1), newTimes()]
+    await store.acquire(items, times)
+    const result = JSON.stringify(Array.from({ length: 1000 }, (_, index) => ({ status: 201, index })))
+    await store.settle([{ ...items[0]!, action: { _tag: "complete", result } }], times)
+    const { rows } = await sql<{ readonly compression: string }>`
+      select pg_column_compression(payload) as compression from multistatus_idempotency
+      where key_hash = ${items[0]!.key}`.execute(db)
+    expect(rows).toEqual([{ compression: "lz4" }])
+    expect(await store.acquire(items, newTimes())).toEqual([{ _tag: "replay", result }])
+  })
+
   it("do not mind what plugins make of names", async () => {
     const { db } = claims
     const camel = sqlIdempotencyStore(db.withPlugin(new CamelCasePlugin()))

@@ -29,12 +29,18 @@ export interface ServerProcess {
 export const frameworks = ["express", "fastify"] as const
 
 /** Starts a server on a free port and waits until it says that it listens. */
-export const startServer = async (
+export const startServer = (
   framework: (typeof frameworks)[number],
   environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> => startProgram(main, { FRAMEWORK: framework, ...environment })
+
+/** The same for any program that says where it listens, once it does. */
+export const startProgram = async (
+  program: string,
+  environment: Readonly<Record<string, string>>,
 ): Promise<ServerProcess> => {
-  const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env["PATH"], PORT: "0", FRAMEWORK: framework, ...environment },
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env["PATH"], PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   })
   const ended = Promise.all([once(child, "exit"), text(child.stdout), text(child.stderr)]).then(

@@ -35,6 +35,8 @@ const hostile = [
   "\\",
   "\\u0000",
   "../../x",
+  "%c0%80",
+  "%00",
   "$(id)",
   "a:b:c",
   "x".repeat(255),
@@ -219,6 +221,32 @@ const scenarios: Record<string, Scenario> = {
         "IDEMPOTENCY_KEY_REUSED",
       ])
     }
+  },
+
+  "payloads that would be one text if they were put together without care": async (api, key) => {
+    const pairs = [
+      [{ data: { name: "ab", tag: "c" } }, { data: { name: "a", tag: "bc" } }],
+      [{ data: { name: "a", x: ["b", "c"] } }, { data: { name: "a", x: ["b,c"] } }],
+      [{ data: { name: "a", x: { y: "z" } } }, { data: { name: "a", x: '{"y":"z"}' } }],
+      [{ data: { name: 'a","tag":"b' } }, { data: { name: "a", tag: "b" } }],
+    ] as const
+    for (const [index, pair] of pairs.entries()) {
+      const operations = pair.map(({ data }) => create(key(`${index}`), data.name, data))
+      expect(codes(await api.operations(operations))).toEqual(["ok", "IDEMPOTENCY_KEY_REUSED"])
+      const batches = pair.map(({ data }) => [create(undefined, data.name, data)])
+      const statuses: Array<number> = []
+      for (const batch of batches) {
+        statuses.push((await api.operations(batch, {}, { "idempotency-key": key(`b${index}`) })).status)
+      }
+      expect(statuses).toEqual([200, 422])
+    }
+    // A batch of two is not one of one, nor one in another order.
+    const [a, b] = [create(undefined, "a"), create(undefined, "b")]
+    const statuses: Array<number> = []
+    for (const batch of [[a, b], [b, a], [a], [a, b]]) {
+      statuses.push((await api.operations(batch, {}, { "idempotency-key": key("order") })).status)
+    }
+    expect(statuses).toEqual([200, 422, 422, 200])
   },
 
   "payloads that no two parsers agree on": async (api, key) => {

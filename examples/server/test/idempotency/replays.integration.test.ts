@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import { once } from "node:events"
+import { connect } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Answer, SubResponse, User } from "../batch/Api.ts"
 import { codes, create, post, ways } from "./asking.ts"
@@ -318,6 +320,40 @@ const timed: Record<string, Scenario> = {
     expect(rival.body.results[0]!.error).toMatchObject({ retryable: true, retry_after: expect.any(Number) })
     expect(codes(await running)).toEqual(["ok"])
     expect(codes(await api.operations([sleep(key("a"), 400)]))).toEqual(["=ok"])
+  },
+
+  "retries at every moment of the first": async (api, key) => {
+    const headers = { "idempotency-key": key("b") }
+    const operations = [create(key("a"), "Alice"), sleep(key("s"), 200), create(undefined, "Bob")]
+    const ask = () => api.operations(operations, {}, headers)
+    const running = ask()
+    // Some of them meet it while it is being settled.
+    const retries: Array<Promise<Answer>> = []
+    do retries.push(ask())
+    while (await Promise.race([running.then(() => false), delay(5, true)]))
+    expect(codes(await running)).toEqual(["ok", "ok", "ok"])
+    for (const { status, headers: got } of await Promise.all(retries)) {
+      expect([status, got["idempotency-replayed"]]).toEqual(status === 409 ? [409, undefined] : [200, "true"])
+    }
+    expect((await ask()).headers["idempotency-replayed"]).toBe("true")
+    expect(await api.names()).toEqual(["Alice", "Bob"])
+  },
+
+  "a client that says no more after its request": async (api, key) => {
+    const batch = { operations: [sleep(key("s"), 200), create(key("a"), "Alice")] }
+    const body = JSON.stringify(batch)
+    const { hostname, port } = new URL(api.origin)
+    const socket = connect(Number(port), hostname)
+    socket.on("error", () => undefined).resume()
+    socket.end(
+      `POST /api/v1/users/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+        `idempotency-key: ${key("b")}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+    await once(socket, "close")
+    await delay(500)
+    const again = await api.operations(batch.operations, {}, { "idempotency-key": key("b") })
+    expect(again.status).toBe(200)
+    expect(await api.names()).toEqual(["Alice"])
   },
 
   "a client that goes away in the midst of its batch": async (api, key) => {

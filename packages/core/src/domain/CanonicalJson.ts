@@ -11,16 +11,32 @@
  * @since 0.1.0
  */
 export const canonicalJson = (given: unknown): string => {
+  if (typeof given === "string") return quote(given)
   const value = plain(given)
-  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value)
+  if (typeof value === "bigint" || typeof value === "number") return String(value)
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`
-  const members = Object.keys(value)
-    .sort()
-    .map((name) => [name, (value as Record<string, unknown>)[name]] as const)
-    .filter(([, member]) => member !== undefined && typeof member !== "function" && typeof member !== "symbol")
-    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
-  return `{${members.join(",")}}`
+  // Put together by hand: this is done for every operation that has a key.
+  let text = ""
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) text += `${index === 0 ? "" : ","}${canonicalJson(value[index])}`
+    return `[${text}]`
+  }
+  for (const name of Object.keys(value).sort()) {
+    const member = (value as Record<string, unknown>)[name]
+    if (member === undefined || typeof member === "function" || typeof member === "symbol") continue
+    text += `${text === "" ? "" : ","}${quote(name)}:${canonicalJson(member)}`
+  }
+  return `{${text}}`
+}
+
+// Most texts are short and have nothing to escape: looking is faster than asking.
+const quote = (text: string): string => {
+  if (text.length > 40) return JSON.stringify(text)
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return JSON.stringify(text)
+  }
+  return `"${text}"`
 }
 
 // Dates and their kin, of hosts whose parsers make more than JSON has.

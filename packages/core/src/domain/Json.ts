@@ -51,6 +51,11 @@ const encoder = new TextEncoder()
 /** How many bytes a text takes as UTF-8. @category getters @since 0.1.0 */
 export const utf8Length = (text: string): number => (isAscii(text) ? text.length : encoder.encode(text).length)
 
+/** Whether a text takes at most so many bytes as UTF-8. @category guards @since 0.1.0 */
+export const fitsUtf8 = (text: string, bytes: number): boolean =>
+  // No unit of a text takes more than three.
+  text.length * 3 <= bytes || (text.length <= bytes && utf8Length(text) <= bytes)
+
 /** How many bytes a value takes as JSON. @category getters @since 0.1.0 */
 export const byteLength = (value: unknown): number => {
   try {

@@ -28,6 +28,10 @@ export interface ClaimsOptions extends Omit<SettlementOptions, "endings"> {
 const groupSize = 25
 /** Milliseconds that an operation that has ended waits for others to settle with. */
 const groupMs = 50
+/** Milliseconds without an end after which there is hardly another one to be expected within the time of a group. */
+const lullMs = 25
+/** Milliseconds that an operation waits after a lull: for those that began with it and end with it. */
+const afterLullMs = 3
 /** Milliseconds between attempts to record what could not be recorded. */
 const retryMs = 1000
 
@@ -43,6 +47,7 @@ export class Claims {
   private readonly running: Set<Operation>
   private waiting: Array<Operation> = []
   private stopFlush: (() => void) | undefined = undefined
+  private lastEndAt: number
   private isCrowded = false
   private isUntold = false
   private finished = false
@@ -50,6 +55,7 @@ export class Claims {
   constructor(options: ClaimsOptions) {
     const { operations, settings, times, timer, now, askedAt } = options
     this.options = options
+    this.lastEndAt = now()
     this.answerMs = answerMs(settings)
     this.endings = new Endings(operations, settings)
     this.settlement = new Settlement({ ...options, endings: this.endings })
@@ -73,14 +79,22 @@ export class Claims {
     return !operations.some((operation) => this.settlement.holds(operation))
   }
 
-  /** Notes operations that have ended; they are settled soon, many at once. */
+  /**
+   * Notes operations that have ended; they are settled soon, many at once.
+   *
+   * **Details** Until then a crash makes a retry run them again. So operations that end one by one, and would have to wait
+   * for company in vain, do not wait.
+   */
   ended(operations: ReadonlyArray<Operation>): void {
+    const now = this.options.now()
+    const isAfterLull = now - this.lastEndAt >= lullMs
+    this.lastEndAt = now
     // Those that settled within a transaction are not waited with again.
     for (const operation of operations) if (this.running.delete(operation)) this.waiting.push(operation)
     // What is left at the end is settled by `finish`, together with the batch itself.
     if (this.running.size === 0 || this.finished) return
     if (operations.length > 1 || this.waiting.length >= groupSize) this.flush()
-    else this.stopFlush ??= this.options.timer(groupMs, () => this.flush())
+    else this.stopFlush ??= this.options.timer(isAfterLull ? afterLullMs : groupMs, () => this.flush())
   }
 
   /**

@@ -28,8 +28,13 @@ export interface HashedKey {
 const scoped = ({ tenant, endpoint }: KeyScope, kind: "operation" | "batch", ...key: ReadonlyArray<string | number>) =>
   JSON.stringify([version, tenant ?? null, endpoint, kind, ...key])
 
-const fingerprintText = (operation: Operation, { purpose = standard }: ValueFormat): string =>
-  canonicalJson([version, operation.action, purpose(operation)])
+const used = (operation: Operation, { purpose = standard }: ValueFormat): ReadonlyArray<unknown> => [
+  version,
+  operation.action,
+  purpose(operation),
+]
+
+const fingerprintText = (operation: Operation, format: ValueFormat): string => canonicalJson(used(operation, format))
 
 const standard = ({ id, input }: Operation): unknown => [id ?? null, input ?? null]
 
@@ -74,7 +79,7 @@ export const ofBatch = async (
   scope: KeyScope,
 ): Promise<HashedKey> => {
   const parts = operations.map((operation) => [
-    fingerprintText(operation, scope.format),
+    used(operation, scope.format),
     operation.id ?? null,
     operation.idempotencyKey ?? null,
     operation.group ?? null,

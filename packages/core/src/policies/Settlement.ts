@@ -154,9 +154,11 @@ export class Settlement {
     const { format, settings, endings } = this.options
     const result = operation.result!
     const text = StoredResult.write(result, format, settings.maxResultBytes)
-    const stub = StoredResult.writeStub(result, format)
-    for (const kept of text.length <= room ? [text, stub] : [stub]) {
+    const isWhole = text.length <= room
+    if (isWhole && settings.codec === undefined) return text
+    for (const isStub of isWhole ? [false, true] : [true]) {
       try {
+        const kept = isStub ? StoredResult.writeStub(result, format) : text
         return await StoredResult.encode(kept, place, settings.codec)
       } catch {
         // It may be what the result holds.

@@ -59,7 +59,7 @@ export const write = (
   const s = Number(status)
   const text = (v: () => unknown, bytes: number) => {
     const written = attempt(() => JSON.stringify({ o, s, f, v: v() }))
-    return written !== undefined && Json.utf8Length(written) <= bytes ? version + written : undefined
+    return written !== undefined && Json.fitsUtf8(written, bytes) ? version + written : undefined
   }
   return (
     text(() => (value === undefined ? undefined : format.toJson(value)), maxBytes) ??

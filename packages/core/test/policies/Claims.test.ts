@@ -89,6 +89,31 @@ describe("what the store is asked", () => {
     }),
   )
 
+  it.effect("by an operation that ends after a lull: what ends with it", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const slow = Array.from({ length: 4 }, () => Promise.withResolvers<OperationResult>())
+      const end = (index: number) => slow[index]!.resolve(OperationResult.success("x"))
+      const fiber = yield* world.start({ operations: many(4), run: ({ index }: Operation) => slow[index]!.promise })
+      yield* world.pass(25, 25)
+      end(0)
+      yield* world.pass(2, 2)
+      end(1)
+      expect(world.count("settle")).toBe(0)
+      yield* world.pass(1, 1)
+      expect(world.asked.at(-1)!.items).toHaveLength(2)
+      // And the next one waits for others again.
+      end(2)
+      yield* world.pass(49, 49)
+      expect(world.count("settle")).toBe(1)
+      yield* world.pass(1, 1)
+      expect(world.count("settle")).toBe(2)
+      end(3)
+      yield* Fiber.join(fiber)
+      expect(world.count("settle")).toBe(3)
+    }),
+  )
+
   it.effect("in transactions: one settlement for each, and none besides", () =>
     Effect.gen(function* () {
       for (const key of [undefined, "k"]) {

@@ -1,0 +1,81 @@
+/** Stores to which something happens at a moment that a test chooses. */
+import { setTimeout as delay } from "node:timers/promises"
+
+import type { IdempotencyStore } from "@multistatus/core"
+
+import type { Results } from "../../batch/Api.ts"
+
+/** A moment in the life of a batch with keys; `settled` is within a transaction that has yet to be committed. */
+export type Moment = "acquire" | "settle" | "settled"
+
+/** The same store; `at` says what is to happen when it is about to be asked, once. Settling in transactions is settling. */
+export const interruptible = (store: IdempotencyStore) => {
+  let next: { readonly moment: Moment; readonly happens: () => unknown } | undefined
+  const about = async (moment: Moment) => {
+    if (next?.moment !== moment) return
+    const { happens } = next
+    next = undefined
+    await happens()
+  }
+  const { settleIn } = store
+  const interrupted: IdempotencyStore = {
+    ...store,
+    acquire: async (...given) => {
+      await about("acquire")
+      return store.acquire(...given)
+    },
+    settle: async (...given) => {
+      await about("settle")
+      return store.settle(...given)
+    },
+    ...(settleIn !== undefined && {
+      settleIn: async (...given) => {
+        await about("settle")
+        const settled = await settleIn(...given)
+        await about("settled")
+        return settled
+      },
+    }),
+  }
+  return { store: interrupted, at: (moment: Moment, happens: () => unknown) => void (next = { moment, happens }) }
+}
+
+export interface Told {
+  readonly status: number
+  readonly body: Partial<Results> & { readonly code?: string }
+  readonly headers: Headers
+}
+
+/** Adds effects of these names, each under its name as key. */
+export const add = async (origin: string, names: ReadonlyArray<string>, members: object = {}): Promise<Told> => {
+  const operations = names.map((name) => ({
+    action: "add",
+    idempotency_key: name.replaceAll(" ", "-"),
+    data: { name },
+  }))
+  const response = await fetch(`${origin}/effects/batch`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ operations, ...members }),
+  })
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Told["body"] }
+}
+
+export const isDone = ({ status, body }: Told): boolean =>
+  status === 200 && body.results?.every((result) => result.status === "success") === true
+
+/** Adds again until all of them are there; rejects if they are not in time. */
+export const addUntilDone = async (
+  origin: string,
+  names: ReadonlyArray<string>,
+  members: object = {},
+  withinMs = 8000,
+): Promise<Told> => {
+  const endsAt = performance.now() + withinMs
+  for (;;) {
+    const told = await add(origin, names, members)
+    if (isDone(told)) return told
+    if (performance.now() > endsAt) throw new Error(`Not done in time: ${JSON.stringify(told)}`)
+    await delay(200)
+  }
+}
