@@ -1,0 +1,93 @@
+/**
+ * The Lua scripts that look at jobs, stop them, find what became silent and forget what is over.
+ *
+ * @since 0.1.0
+ */
+import { endings, prelude } from "./jobLua.ts"
+
+// ARGV: now or ''. Answers nothing where nothing is known, the tenant and that it is forgotten, or the record.
+const find = `${prelude}
+if state == 'forgotten' then
+  local tenant, over = unpack(call('HMGET', head, 'tenant', 'until'))
+  if tonumber(over) <= now then return false end
+  return {'forgotten', tenant}
+end
+if not state or state == 'uploading' then return false end
+return {'known', record()}`
+
+// ARGV: now or '', first chunk, how many, whether only failed ones, bytes after which to stop, chunks after which to stop.
+// Answers the chunk after those that were looked at, how many there are, and index, first operation, operations, results
+// or false and code or false of each.
+const results = `${prelude}
+local at, limit, onlyFailed, most, looks = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5]),
+  tonumber(ARGV[6])
+if not state or state == 'uploading' or state == 'forgotten' then return {at, 0, {}} end
+local count, bytes, found = number('chunks'), 0, {}
+while at < count and #found < limit and bytes < most and looks > 0 do
+  local letter = stateOf(at)
+  if letter == 'W' or letter == 'R' or (not letter and not code) then break end
+  if not onlyFailed or letter ~= 'S' then
+    local first, operations = extentOf(at)
+    local text = letter and call('HGET', results, at)
+    bytes = bytes + #(text or '')
+    found[#found + 1] = {at, first, operations, text or false, not letter and code}
+  end
+  at = at + 1
+  looks = looks - 1
+end
+return {at, count, found}`
+
+// ARGV: now or '', for how long to keep. Answers nothing where there is no such job, else whether this ended it, when it is
+// over, and chunk and dispatch of those that will not run.
+const cancel = `${prelude}${endings}
+if not isKnown or state == 'uploading' then return false end
+if not isOpen then return {0, 0} end
+call('HSET', head, 'cancelled', 1)
+touch()
+local refs = code and {} or stop('CANCELLED')
+local hasEnded = finish(ARGV[2])
+return {hasEnded, string.format('%d', now + ARGV[2]), unpack(refs)}`
+
+// Answers whether the job is to stop, or gone.
+const stops = `${prelude}
+if not state or state == 'forgotten' then return 1 end
+return call('HEXISTS', head, 'cancelled')`
+
+// ARGV: now or '', for how long nothing was heard, how many at most. Answers what the job is: `gone`; `uploading`; `over`;
+// `ended` and when it is over; `open`, when the most silent of its chunks was heard of, and chunk and dispatch of those
+// that are to be sent.
+const renew = `${prelude}
+if not state or state == 'forgotten' then return {'gone'} end
+if state == 'uploading' then return {state} end
+if not isKnown then return {'over'} end
+if not isOpen then return {'ended', string.format('%d', expires)} end
+local refs = {}
+for _, chunk in ipairs(call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'LIMIT', 0, ARGV[3])) do
+  local letter, epoch, starts, dispatch = stateOf(chunk)
+  enter(chunk, letter, epoch, starts, dispatch + 1)
+  call('ZADD', silent, string.format('%d', now), chunk)
+  refs[#refs + 1] = chunk
+  refs[#refs + 1] = dispatch + 1
+end
+return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), unpack(refs)}`
+
+// ARGV: now or '', for how long to keep that it was there. Answers what the job is: `gone`; `forgotten` and until when that
+// is kept; `ended` or `open` and when it is over.
+const forget = `${prelude}
+if isKnown then return {isOpen and 'open' or 'ended', string.format('%d', expires)} end
+if state == 'forgotten' then
+  local over = number('until')
+  if over > now then return {state, string.format('%d', over)} end
+end
+local tenant = call('HGET', head, 'tenant')
+for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do call('UNLINK', head .. ':parts:' .. chunk) end
+call('UNLINK', unpack(KEYS))
+if not state or state == 'forgotten' then return {'gone'} end
+local over = string.format('%d', now + ARGV[2])
+call('HSET', head, 'state', 'forgotten', 'until', over)
+if tenant then call('HSET', head, 'tenant', tenant) end
+expire(head, tonumber(ARGV[2]))
+return {'forgotten', over}`
+
+/** @category constructors @since 0.1.0 */
+export const jobCareScripts = { find, results, cancel, stops, renew, forget } as const

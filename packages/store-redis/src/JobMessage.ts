@@ -1,0 +1,128 @@
+/**
+ * What the job store says to its scripts, and how their answers read.
+ *
+ * @since 0.1.0
+ */
+import type {
+  ChunkPart,
+  ChunkRef,
+  EndedChunk,
+  JobRecord,
+  JobState,
+  NewChunk,
+  NewJob,
+  StartedChunk,
+} from "@multistatus/core"
+
+/** @category models @since 0.1.0 */
+export type Arguments = ReadonlyArray<string | number>
+
+/** An answer of a script. @category models @since 0.1.0 */
+export type Reply = ReadonlyArray<unknown>
+
+/** The time that was given, or else the server's. @category constructors @since 0.1.0 */
+export const clock = (now: number | undefined): string | number => now ?? ""
+
+/** A tenant, which may be of any name, or none. @category constructors @since 0.1.0 */
+export const tenantArgument = (tenant: string | undefined): string => (tenant === undefined ? "" : `t${tenant}`)
+
+/** The arguments of `put` for a job that is not there yet. @category constructors @since 0.1.0 */
+export const jobArguments = ({ endpoint, settings, key = "", lifeMs, tenant }: NewJob): Arguments => [
+  // A script is told by an empty endpoint that there is no job: an endpoint without a name is told apart by the slash.
+  `/${endpoint}`,
+  settings,
+  key,
+  Math.ceil(lifeMs),
+  tenantArgument(tenant),
+]
+
+/** The arguments of `put` for a chunk. @category constructors @since 0.1.0 */
+export const chunkArguments = ({ index, first, operations, payload }: NewChunk): Arguments => [
+  index,
+  first,
+  operations,
+  payload,
+]
+
+/** What is kept of a part. @category constructors @since 0.1.0 */
+export const partText = ({ tally: { succeeded, failed, skipped }, results }: ChunkPart): string =>
+  `${succeeded} ${failed} ${skipped} ${results}`
+
+const toPart = (at: number, text: string): ChunkPart => {
+  const [, succeeded, failed, skipped, results] = /^(\d+) (\d+) (\d+) (.*)$/s.exec(text)!
+  return {
+    at,
+    results: results!,
+    tally: { succeeded: Number(succeeded), failed: Number(failed), skipped: Number(skipped) },
+  }
+}
+
+/** The parts that follow each other from the start of a chunk; what lies beyond a gap is done again. */
+const toParts = (fields: Reply): ReadonlyArray<ChunkPart> => {
+  const found = pairs(fields).map(([at, text]) => toPart(Number(at), String(text)))
+  const parts: Array<ChunkPart> = []
+  let end = 0
+  for (const part of found.sort((left, right) => left.at - right.at)) {
+    if (part.at !== end) continue
+    parts.push(part)
+    end += part.tally.succeeded + part.tally.failed + part.tally.skipped
+  }
+  return parts
+}
+
+/** Reads the record of a job. @category constructors @since 0.1.0 */
+export const toRecord = (id: string, fields: Reply): JobRecord => {
+  const [tenant, endpoint, settings, state, total, chunks, cancelled, created, updated, expires, ...tally] = fields
+  const [succeeded, failed, skipped] = tally.map(Number)
+  return {
+    id,
+    tenant: toTenant(tenant),
+    endpoint: String(endpoint).slice(1),
+    settings: String(settings),
+    state: state as JobState,
+    total: Number(total),
+    chunks: Number(chunks),
+    isCancelled: cancelled !== null,
+    createdAt: Number(created),
+    updatedAt: Number(updated),
+    expiresAt: Number(expires),
+    succeeded: succeeded!,
+    failed: failed!,
+    skipped: skipped!,
+  }
+}
+
+/** Reads a tenant. @category constructors @since 0.1.0 */
+export const toTenant = (tenant: unknown): string | undefined => (tenant === null ? undefined : String(tenant))
+
+/** Reads what `start` answered. @category constructors @since 0.1.0 */
+export const toStarted = (job: string, chunk: number, reply: Reply): StartedChunk => {
+  const [epoch, starts, first, operations, payload, parts, record] = reply
+  return {
+    index: chunk,
+    first: Number(first),
+    operations: Number(operations),
+    payload: String(payload),
+    hold: { job, chunk, epoch: Number(epoch) },
+    starts: Number(starts),
+    parts: toParts(parts as Reply),
+    job: toRecord(job, record as Reply),
+  }
+}
+
+/** Reads chunks and dispatches that follow each other. @category constructors @since 0.1.0 */
+export const toRefs = (job: string, fields: Reply): ReadonlyArray<ChunkRef> =>
+  pairs(fields).map(([chunk, dispatch]) => ({ job, chunk: Number(chunk), dispatch: Number(dispatch) }))
+
+/** Reads a chunk that `results` found. @category constructors @since 0.1.0 */
+export const toEnded = ([index, first, operations, results, code]: Reply): EndedChunk => ({
+  index: Number(index),
+  first: Number(first),
+  operations: Number(operations),
+  results: results === null ? undefined : String(results),
+  code: code === null ? undefined : String(code),
+})
+
+/** Reads what stands in pairs. @category constructors @since 0.1.0 */
+export const pairs = (fields: Reply): ReadonlyArray<readonly [unknown, unknown]> =>
+  Array.from({ length: fields.length / 2 }, (_, pair) => [fields[2 * pair], fields[2 * pair + 1]])

@@ -1,0 +1,72 @@
+/**
+ * The Lua scripts that take a job in.
+ *
+ * @since 0.1.0
+ */
+import { prelude, uploadIdleMs } from "./jobLua.ts"
+
+// ARGV: now or '', then endpoint, settings, key or '', life and `t<tenant>` or '' of a job that is not to be there yet, or
+// one '' ; then index, first operation, operations and payload of a chunk, or nothing. Answers whether it is uploading.
+const put = `${prelude}
+local at = 3
+if ARGV[2] ~= '' then
+  at = 7
+  if not state then
+    state, expires, isKnown = 'uploading', now + ARGV[5], true
+    call('HSET', head, 'state', state, 'endpoint', ARGV[2], 'settings', ARGV[3], 'key', ARGV[4], 'life', ARGV[5],
+      'created', string.format('%d', now), 'updated', string.format('%d', now), 'expires', string.format('%d', expires))
+    if ARGV[6] ~= '' then call('HSET', head, 'tenant', string.sub(ARGV[6], 2)) end
+  end
+end
+if not isKnown or state ~= 'uploading' then return 0 end
+if ARGV[at] and call('HSETNX', chunks, ARGV[at], ARGV[at + 1] .. ' ' .. ARGV[at + 2]) == 1 then
+  call('HSET', payloads, ARGV[at], ARGV[at + 3])
+  call('HINCRBY', head, 'taken', ARGV[at + 2])
+end
+for _, key in ipairs({head, chunks, payloads}) do expire(key, math.min(expires - now, ${uploadIdleMs})) end
+return 1`
+
+// ARGV: now or '', operations, chunks, window, fingerprint. Answers nothing where the job is not there, else chunk and
+// dispatch of each that is due.
+const accept = `${prelude}
+if not isKnown then return false end
+local due = {}
+if state ~= 'uploading' then
+  for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
+    local letter, epoch, starts, dispatch = stateOf(chunk)
+    if letter == 'W' then
+      due[#due + 1] = chunk
+      due[#due + 1] = dispatch
+    end
+  end
+  return due
+end
+local count, window = tonumber(ARGV[3]), tonumber(ARGV[4])
+if call('HLEN', chunks) ~= count or number('taken') ~= tonumber(ARGV[2]) then
+  return redis.error_reply('ERR The job has not the chunks and operations that it is said to have')
+end
+local first = math.min(count, window)
+call('HSET', head, 'state', 'queued', 'total', ARGV[2], 'chunks', count, 'fingerprint', ARGV[5], 'next', first,
+  'updated', string.format('%d', now))
+for chunk = 0, first - 1 do
+  enter(chunk, 'W', 0, 0, 0)
+  call('ZADD', silent, string.format('%d', now), chunk)
+  due[#due + 1] = tostring(chunk)
+  due[#due + 1] = 0
+end
+for place = 1, 6 do expire(KEYS[place], expires - now + day) end
+return due`
+
+// ARGV: now or ''. Answers nothing where the job is not there, else its tenant, key and life.
+const applicant = `${prelude}
+if not isKnown then return false end
+return call('HMGET', head, 'tenant', 'key', 'life')`
+
+// Drops a job that is being uploaded; answers whether there is none any more.
+const discard = `${prelude}
+if state and state ~= 'uploading' then return 0 end
+call('UNLINK', head, chunks, payloads)
+return 1`
+
+/** @category constructors @since 0.1.0 */
+export const jobUploadScripts = { put, applicant, accept, discard } as const

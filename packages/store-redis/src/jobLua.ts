@@ -1,0 +1,97 @@
+/**
+ * What the Lua scripts of a job have in common, and what they write.
+ *
+ * **Details** KEYS are those of one job:
+ *
+ * | key | type | |
+ * |---|---|---|
+ * | head | hash | what is known of the job; later, that it is forgotten |
+ * | `:chunks` | hash | for each chunk its first operation and how many it has |
+ * | `:states` | hash | for each chunk that was sent: state, epoch, starts, dispatch |
+ * | `:payloads` | hash | operations of chunks that have not ended |
+ * | `:results` | hash | results of those that have |
+ * | `:silent` | sorted set | chunks that are due or running, by when they were heard of last |
+ * | `:parts:<chunk>` | hash | by its place, each part that a chunk kept before it ended |
+ *
+ * States of a chunk: `W` waiting, and sent; `R` running; `S` ended, all of it succeeded; `F` ended, something did not. A
+ * chunk without one was not sent yet, or will never run where the job has a `code`: so stopping a job of thousands of
+ * chunks writes to the few that were sent.
+ *
+ * Keys expire by themselves some time after the job is over, so that nothing stays where nobody sweeps.
+ *
+ * @since 0.1.0
+ */
+
+/** Milliseconds after which an upload that got nothing new is dropped. @category constants @since 0.1.0 */
+export const uploadIdleMs = 3_600_000
+
+/** The server's time, or the one given as first argument. @category constants @since 0.1.0 */
+export const clock = `local call = redis.call
+local now = tonumber(ARGV[1])
+if not now then
+  local time = call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+`
+
+/** @category constants @since 0.1.0 */
+export const prelude = `${clock}
+local head, chunks, states, payloads, results, silent, parts = unpack(KEYS)
+local state, code, expires = unpack(call('HMGET', head, 'state', 'code', 'expires'))
+expires = tonumber(expires) or 0
+local isKnown = state and state ~= 'forgotten' and expires > now
+local isOpen = isKnown and (state == 'queued' or state == 'running')
+local day = 86400000
+local function number(field) return tonumber(call('HGET', head, field) or 0) end
+local function expire(key, ms) call('PEXPIRE', key, string.format('%d', math.max(ms, 1))) end
+local function stateOf(chunk)
+  local letter, epoch, starts, dispatch =
+    string.match(call('HGET', states, chunk) or '', '^(%a) (%d+) (%d+) (%d+)$')
+  return letter, tonumber(epoch or 0), tonumber(starts or 0), tonumber(dispatch or 0)
+end
+local function enter(chunk, letter, epoch, starts, dispatch)
+  call('HSET', states, chunk, string.format('%s %d %d %d', letter, epoch, starts, dispatch))
+end
+local function extentOf(chunk)
+  local first, operations = string.match(call('HGET', chunks, chunk) or '', '^(%d+) (%d+)$')
+  return tonumber(first), tonumber(operations)
+end
+local function record()
+  return call('HMGET', head, 'tenant', 'endpoint', 'settings', 'state', 'total', 'chunks', 'cancelled',
+    'created', 'updated', 'expires', 'succeeded', 'failed', 'skipped')
+end
+`
+
+/** What ends chunks that wait, and jobs. @category constants @since 0.1.0 */
+export const endings = `
+local function stop(reason)
+  local refs = {}
+  local total, ended, running = number('total'), number('ended'), number('running')
+  code = reason
+  call('HSET', head, 'code', reason, 'ended', total - running)
+  call('HINCRBY', head, 'skipped', total - running - ended)
+  for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
+    local letter, epoch, starts, dispatch = stateOf(chunk)
+    if letter == 'W' then
+      call('HDEL', states, chunk)
+      call('HDEL', payloads, chunk)
+      call('ZREM', silent, chunk)
+      call('UNLINK', head .. ':parts:' .. chunk)
+      refs[#refs + 1] = chunk
+      refs[#refs + 1] = dispatch
+    end
+  end
+  return refs
+end
+local function finish(keep)
+  if call('ZCARD', silent) > 0 or number('ended') < number('total') then return 0 end
+  local isCancelled = call('HGET', head, 'cancelled')
+  local succeeded, lost = number('succeeded'), number('failed') + number('skipped')
+  local last = isCancelled and 'cancelled' or lost == 0 and 'succeeded' or succeeded == 0 and 'failed' or 'partial'
+  call('HSET', head, 'state', last, 'expires', string.format('%d', now + keep))
+  call('UNLINK', payloads)
+  for place = 1, 6 do expire(KEYS[place], keep + day) end
+  return 1
+end
+local function touch() call('HSET', head, 'updated', string.format('%d', now)) end
+`
