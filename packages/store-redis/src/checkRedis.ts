@@ -13,6 +13,8 @@ export interface CheckRedisOptions {
   readonly warn?: ((message: string) => void) | undefined
   /** Milliseconds to wait for a connection. Default 5,000. */
   readonly timeoutMs?: number | undefined
+  /** Whether jobs are kept there, which are to survive a restart. Default false. */
+  readonly jobs?: boolean | undefined
 }
 
 /**
@@ -26,17 +28,18 @@ export interface CheckRedisOptions {
  */
 export const checkRedis = async (
   client: Redis | Cluster,
-  { warn = emitWarning, timeoutMs = 5_000 }: CheckRedisOptions = {},
+  { warn = emitWarning, timeoutMs = 5_000, jobs = false }: CheckRedisOptions = {},
 ): Promise<ReadonlyArray<string>> => {
   await connected(client, timeoutMs)
   const servers = isCluster(client) ? client.nodes("master") : [client]
-  const found = await Promise.all(servers.map(async (server) => serverWarnings(nameOf(server), await server.info())))
+  const found = await Promise.all(servers.map(async (server) => serverWarnings(nameOf(server), await server.info(), jobs)))
   const warnings = [...clientWarnings(client), ...found.flat()]
   for (const warning of warnings) warn(warning)
   return warnings
 }
 
-const connected = async (client: Redis | Cluster, timeoutMs: number): Promise<void> => {
+/** Waits for a client to be connected. @category guards @since 0.1.0 */
+export const connected = async (client: Redis | Cluster, timeoutMs: number): Promise<void> => {
   if (client.status === "wait") return client.connect()
   if (client.status !== "ready") await once(client, "ready", { signal: AbortSignal.timeout(timeoutMs) })
 }
@@ -52,7 +55,7 @@ const clientWarnings = (client: Redis | Cluster): ReadonlyArray<string> => {
   ]
 }
 
-const serverWarnings = (name: string, info: string): ReadonlyArray<string> => {
+const serverWarnings = (name: string, info: string, jobs: boolean): ReadonlyArray<string> => {
   const fields = new Map(info.split(/\r?\n/).map((line) => [line.split(":", 1)[0]!, line.slice(line.indexOf(":") + 1)]))
   const warnings: Array<string> = []
   const policy = fields.get("maxmemory_policy")
@@ -61,7 +64,13 @@ const serverWarnings = (name: string, info: string): ReadonlyArray<string> => {
   } else if (policy !== "noeviction") {
     warnings.push(
       `${name} drops records when its memory is full (maxmemory-policy ${policy}), and a retry would then execute an ` +
-        "operation again. Set maxmemory-policy to noeviction, or use a server for this alone if another one is a cache.",
+        `operation again${jobs ? ", and jobs would be lost" : ""}. Set maxmemory-policy to noeviction, or use a server for this alone if another one is a cache.`,
+    )
+  }
+  if (jobs && fields.get("aof_enabled") !== "1") {
+    warnings.push(
+      `${name} forgets jobs that it accepted when it is restarted or crashes (appendonly no). Set appendonly to yes, ` +
+        "with appendfsync everysec to lose at most the last second of them, or always to lose none.",
     )
   }
   if (fields.get("role") === "slave") warnings.push(`${name} is a replica and takes no writes. Connect to its primary.`)

@@ -1,4 +1,7 @@
 /** Multistatus stores on Redis. */
+export type { BullmqConnection } from "./bullmqConnections.ts"
+export { bullmqQueue } from "./bullmqQueue.ts"
+export type { BullmqBackend, BullmqOptions } from "./BullmqSettings.ts"
 export { checkRedis, type CheckRedisOptions } from "./checkRedis.ts"
 export {
   redisClient,
@@ -9,3 +12,5 @@ export {
 } from "./redisClient.ts"
 export { redisIdempotencyStore, type RedisIdempotencyOptions } from "./redisIdempotencyStore.ts"
 export { redisQuotaStore, type RedisQuotaOptions } from "./redisQuotaStore.ts"
+export { redisJobs, type RedisJobsOptions } from "./redisJobs.ts"
+export { redisJobStore, type RedisJobStoreOptions } from "./redisJobStore.ts"

@@ -1,0 +1,81 @@
+/**
+ * A worker of BullMQ that runs chunks.
+ *
+ * @since 0.1.0
+ */
+import type { ChunkConsumer, ChunkHandlers, ChunkRef } from "@multistatus/core"
+import type { Job } from "bullmq"
+import { setTimeout as sleep } from "node:timers/promises"
+import { type BullmqConnection, workerConnection } from "./bullmqConnections.ts"
+import type { BullmqSettings } from "./BullmqSettings.ts"
+
+/** How long handlers have to stop after their signals fired. */
+const graceMs = 2_000
+
+/** How long it takes at most to tell Redis what they left. */
+const partingMs = 1_000
+
+/** Begins to run what the queue delivers. @category constructors @since 0.1.0 */
+export const bullmqConsumer = async (
+  connection: BullmqConnection,
+  { load, name, connection: given, onError, worker: settings }: BullmqSettings,
+  handlers: ChunkHandlers,
+  concurrency: number,
+): Promise<ChunkConsumer> => {
+  const { Worker, factory } = await load()
+  const client = given === undefined ? workerConnection(connection) : undefined
+  client?.on("error", onError)
+  const running = new Map<string, AbortController>()
+  const telling = new Set<Promise<void>>()
+  const left = Promise.withResolvers<never>()
+  left.promise.catch(() => {})
+
+  const run = async ({ id = "", data }: Job<ChunkRef>): Promise<void> => {
+    const controller = new AbortController()
+    running.set(id, controller)
+    try {
+      const { signal } = controller
+      await Promise.race([handlers.run({ ref: data, signal, complete: undefined }), left.promise])
+    } finally {
+      running.delete(id)
+    }
+  }
+
+  const options = { ...settings, concurrency, connection: client ?? given! }
+  const worker = new Worker(name, run, options, factory)
+  worker.on("error", onError)
+  worker.on("lockRenewalFailed", (ids) => {
+    for (const id of ids) running.get(id)?.abort(new Error("The queue has given this chunk to another worker"))
+  })
+  worker.on("failed", (job) => {
+    // One that is to be delivered again has not finished.
+    if (job?.finishedOn === undefined) return
+    const told = handlers.dead(job.data as ChunkRef).catch(onError)
+    telling.add(told)
+    void told.finally(() => telling.delete(told))
+  })
+
+  return {
+    close: async (timeoutMs) => {
+      const closed = worker.close()
+      if (!(await within(timeoutMs, closed))) {
+        for (const controller of running.values()) controller.abort(new Error("The worker is stopping"))
+        if (!(await within(graceMs, closed))) {
+          left.reject(new Error("The worker stopped before the chunk had ended"))
+          if (!(await within(partingMs, closed))) await worker.disconnect()
+        }
+      }
+      await within(partingMs, Promise.all(telling))
+      client?.disconnect()
+    },
+  }
+}
+
+/** Whether it ends in time. */
+const within = async (ms: number, work: Promise<unknown>): Promise<boolean> => {
+  const timer = new AbortController()
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  const isDone = await Promise.race([work.then(() => true), late])
+  timer.abort()
+  return isDone
+}

@@ -1,0 +1,37 @@
+/**
+ * Jobs on Redis: a store and a queue that belong together.
+ *
+ * @since 0.1.0
+ */
+import type { ChunkQueue, JobStore } from "@multistatus/core"
+import type { Cluster, Redis } from "ioredis"
+import { bullmqQueue } from "./bullmqQueue.ts"
+import type { BullmqOptions } from "./BullmqSettings.ts"
+import { redisJobStore } from "./redisJobStore.ts"
+
+/** Where jobs are kept. @category models @since 0.1.0 */
+export interface RedisJobsOptions extends BullmqOptions {
+  /** The client of the store. The queue makes connections of its own, to the same server or cluster. */
+  readonly client: Redis | Cluster
+}
+
+/**
+ * Makes a store and a queue of jobs.
+ *
+ * **Example** (On a server of its own)
+ * ```ts
+ * const client = redisClient("redis://127.0.0.1:6379")
+ * await checkRedis(client, { jobs: true })
+ * const { store, queue } = redisJobs({ client })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const redisJobs = ({
+  client,
+  ...options
+}: RedisJobsOptions): { readonly store: JobStore; readonly queue: ChunkQueue } => ({
+  store: redisJobStore(client, { prefix: options.prefix }),
+  queue: bullmqQueue(client, options),
+})
