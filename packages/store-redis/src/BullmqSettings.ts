@@ -66,14 +66,16 @@ export const settleBullmqOptions = ({
   backend,
 }: BullmqOptions): BullmqSettings => {
   if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
-  if (name === "" || name.includes(":")) throw new Error(`A queue's name holds no colons, unlike ${JSON.stringify(name)}`)
+  if (name === "" || name.includes(":"))
+    throw new Error(`A queue's name holds no colons, unlike ${JSON.stringify(name)}`)
   for (const [option, [value, least]] of Object.entries({
     lockMs: [lockMs, 100],
     stalledCheckMs: [stalledCheckMs, 100],
     attempts: [attempts, 1],
     backoffMs: [backoffMs, 1],
   } as const)) {
-    if (!Number.isInteger(value) || value < least) throw new Error(`${option} is an integer from ${least} on, not ${value}`)
+    if (!Number.isInteger(value) || value < least)
+      throw new Error(`${option} is an integer from ${least} on, not ${value}`)
   }
   // A cluster keeps what belongs to a queue in one slot.
   const common = { prefix: `{${prefix}}` }
@@ -96,7 +98,14 @@ export const settleBullmqOptions = ({
         stackTraceLimit: 1,
       },
     },
-    worker: { ...common, lockDuration: lockMs, stalledInterval: stalledCheckMs, maxStalledCount: 3 },
+    worker: {
+      ...common,
+      lockDuration: lockMs,
+      stalledInterval: stalledCheckMs,
+      maxStalledCount: 3,
+      // Seconds that an idle worker waits to be woken. One that was stopped is woken in place of others.
+      drainDelay: 1,
+    },
   }
 }
 

@@ -44,7 +44,7 @@ export interface RedisAdmission {
 }
 
 /** How long a job of the same key may take from being admitted to being accepted. */
-const acceptMs = 5_000
+const acceptMs = 3_000
 
 const lookAgainMs = 25
 

@@ -32,7 +32,9 @@ export const checkRedis = async (
 ): Promise<ReadonlyArray<string>> => {
   await connected(client, timeoutMs)
   const servers = isCluster(client) ? client.nodes("master") : [client]
-  const found = await Promise.all(servers.map(async (server) => serverWarnings(nameOf(server), await server.info(), jobs)))
+  const found = await Promise.all(
+    servers.map(async (server) => serverWarnings(nameOf(server), await server.info(), jobs)),
+  )
   const warnings = [...clientWarnings(client), ...found.flat()]
   for (const warning of warnings) warn(warning)
   return warnings
@@ -64,7 +66,8 @@ const serverWarnings = (name: string, info: string, jobs: boolean): ReadonlyArra
   } else if (policy !== "noeviction") {
     warnings.push(
       `${name} drops records when its memory is full (maxmemory-policy ${policy}), and a retry would then execute an ` +
-        `operation again${jobs ? ", and jobs would be lost" : ""}. Set maxmemory-policy to noeviction, or use a server for this alone if another one is a cache.`,
+        `operation again${jobs ? ", and jobs would be lost" : ""}. Set maxmemory-policy to noeviction, or use a server ` +
+        "for this alone if another one is a cache.",
     )
   }
   if (jobs && fields.get("aof_enabled") !== "1") {

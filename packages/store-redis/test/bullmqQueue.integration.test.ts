@@ -47,7 +47,11 @@ describe("a queue on BullMQ", () => {
     await consumer.close(1_000)
     const client = new Redis(url)
     const names = await client.keys("*")
-    expect(names.sort()).toEqual(["events", "id", "marker", "meta", "stalled-check"].map((key) => `{multistatus}:chunks:${key}`).filter((key) => names.includes(key)))
+    expect(names.sort()).toEqual(
+      ["events", "id", "marker", "meta", "stalled-check"]
+        .map((key) => `{multistatus}:chunks:${key}`)
+        .filter((key) => names.includes(key)),
+    )
     expect(await client.xlen("{multistatus}:chunks:events")).toBeLessThan(400)
     client.disconnect()
   })

@@ -36,6 +36,22 @@ describe("checkRedis", () => {
     },
   )
 
+  it("warns of a server that forgets jobs at a restart, where jobs are kept, and says what to do", async () => {
+    await using forgetful = await startRedis()
+    await using durable = await startRedis({ durable: true })
+    const [one, other] = [redisClient(forgetful.url), redisClient(durable.url)]
+    expect(await checkRedis(one)).toEqual([])
+    const warnings = await checkRedis(one, { jobs: true, warn: () => {} })
+    expect(warnings).toEqual([expect.stringContaining("appendonly no")])
+    expect(warnings[0]).toContain("Set appendonly to yes")
+    await one.config("SET", "maxmemory-policy", "allkeys-lru")
+    const [eviction] = await checkRedis(one, { jobs: true, warn: () => {} })
+    expect(eviction).toContain("jobs would be lost")
+    expect(await checkRedis(other, { jobs: true })).toEqual([])
+    one.disconnect()
+    other.disconnect()
+  })
+
   it("warns of a replica", async () => {
     await using primary = await startRedis()
     await using replica = await startRedis()

@@ -1,0 +1,28 @@
+import type { BullmqOptions } from "../../src/BullmqSettings.ts"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+
+const program = fileURLToPath(new URL("worker.ts", import.meta.url))
+
+/** Starts a worker in a process of its own, which runs until it is disposed of. */
+export const startWorker = (url: string, options: BullmqOptions, conduct: "die" | "hold" | "finish") => {
+  const child = spawn(process.execPath, [program, url, JSON.stringify(options), conduct], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const exited = once(child, "exit")
+  let text = ""
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+  return {
+    lines: () => text.split("\n").slice(0, -1),
+    hasExited: () => child.exitCode !== null || child.signalCode !== null,
+    kill: async (signal: NodeJS.Signals) => {
+      child.kill(signal)
+      if (signal === "SIGKILL") await exited
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL")
+      await exited
+    },
+  }
+}
