@@ -6,7 +6,8 @@
 import type { ChunkQueue, ChunkRef } from "@multistatus/core"
 import { bullmqConsumer } from "./bullmqConsumer.ts"
 import { type BullmqConnection, producerConnection } from "./bullmqConnections.ts"
-import { type BullmqOptions, settleBullmqOptions } from "./BullmqSettings.ts"
+import type { BullmqOptions } from "./BullmqOptions.ts"
+import { settleBullmqOptions } from "./BullmqSettings.ts"
 import { connected } from "./checkRedis.ts"
 
 /** How long the first refs wait for a connection. */

@@ -1,7 +1,7 @@
 /** Multistatus stores on Redis. */
 export type { BullmqConnection } from "./bullmqConnections.ts"
 export { bullmqQueue } from "./bullmqQueue.ts"
-export type { BullmqBackend, BullmqOptions } from "./BullmqSettings.ts"
+export type { BullmqBackend, BullmqOptions } from "./BullmqOptions.ts"
 export { checkRedis, type CheckRedisOptions } from "./checkRedis.ts"
 export {
   redisClient,

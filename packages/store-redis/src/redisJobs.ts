@@ -6,7 +6,7 @@
 import type { ChunkQueue, JobStore } from "@multistatus/core"
 import type { Cluster, Redis } from "ioredis"
 import { bullmqQueue } from "./bullmqQueue.ts"
-import type { BullmqOptions } from "./BullmqSettings.ts"
+import type { BullmqOptions } from "./BullmqOptions.ts"
 import { redisJobStore } from "./redisJobStore.ts"
 
 /** Where jobs are kept. @category models @since 0.1.0 */
