@@ -84,7 +84,7 @@ local function stop(reason)
   return refs
 end
 local function finish(keep)
-  if call('ZCARD', silent) > 0 or number('ended') < number('total') then return 0 end
+  if number('ended') < number('total') then return 0 end
   local isCancelled = call('HGET', head, 'cancelled')
   local succeeded, lost = number('succeeded'), number('failed') + number('skipped')
   local last = isCancelled and 'cancelled' or lost == 0 and 'succeeded' or succeeded == 0 and 'failed' or 'partial'

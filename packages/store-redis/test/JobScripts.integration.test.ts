@@ -1,0 +1,139 @@
+import { freshDatabase } from "@multistatus/test-services"
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
+import type { Redis } from "ioredis"
+import { checkRedis } from "../src/checkRedis.ts"
+import { type JobScripts, jobScripts } from "../src/JobScripts.ts"
+import { redisClient } from "../src/redisClient.ts"
+import { makeJobStore } from "../src/redisJobStore.ts"
+import { transcriptOf } from "./support/jobTranscript.ts"
+
+type Mutant = readonly [script: keyof JobScripts, from: string, to: string]
+
+/** Each is one mistake that somebody could make in a script. */
+const mutants: ReadonlyArray<Mutant> = [
+  // Holds.
+  ["checkpoint", "epoch == mine", "true"],
+  ["commit", "epoch == mine", "true"],
+  ["postpone", "epoch == mine", "true"],
+  ["commit", "letter == 'R' and epoch", "epoch"],
+  ["checkpoint", "letter == 'R' and epoch", "epoch"],
+  ["postpone", "letter == 'R' and epoch", "epoch"],
+  ["commit", "isOpen and letter", "letter"],
+  ["start", "epoch + 1, starts + 1, dispatch)", "epoch, starts + 1, dispatch)"],
+  ["start", "if not isOpen or not first", "if not first"],
+  ["start", "letter == 'S' or ", ""],
+  ["start", "letter == 'F' or ", ""],
+  ["start", "(not letter and code)", "false"],
+  ["start", "if letter ~= 'R' then", "if true then"],
+  ["start", "if state == 'queued' then", "if false then"],
+  ["start", "call('ZADD'", "tostring('ZADD'"],
+  ["checkpoint", "call('ZADD'", "tostring('ZADD'"],
+  ["checkpoint", "call('HSET', parts, ARGV[4], ARGV[5])", ""],
+  // The end of a chunk and of a job.
+  ["commit", "lost > 0 and 'F' or 'S'", "'S'"],
+  ["commit", "call('ZREM', silent, chunk)\ncall('HINCRBY'", "call('HINCRBY'"],
+  ["commit", "call('HINCRBY', head, 'skipped', ARGV[7])", ""],
+  ["commit", "call('HINCRBY', head, 'running', -operations)", ""],
+  ["commit", "if ARGV[8] ~= '' and not code then", "if false then"],
+  ["commit", "if not code and following < count then", "if following < count then"],
+  ["commit", "following = following + 1 end\nif", "break end\nif"],
+  ["commit", "'skipped', total - running - ended", "'skipped', total - running"],
+  ["commit", "'ended', total - running", "'ended', total"],
+  ["commit", "isCancelled and 'cancelled' or", ""],
+  ["commit", "lost == 0 and 'succeeded' or", ""],
+  ["commit", "succeeded == 0 and 'failed' or", ""],
+  ["postpone", "dispatch + 1)", "dispatch)"],
+  ["postpone", "call('HINCRBY', head, 'running', -operations)", ""],
+  ["postpone", "now + ARGV[4]", "now"],
+  // Taking a job in.
+  ["put", "== 1 then\n  call", ">= 0 then\n  call"],
+  ["put", "or state ~= 'uploading'", ""],
+  ["accept", "if state ~= 'uploading' then", "if false then"],
+  ["accept", "math.min(count, window)", "count"],
+  ["discard", "if state and state ~= 'uploading'", "if false"],
+  ["admit", "queued + total > most", "queued + total >= most"],
+  ["admit", "queued + total > most", "queued > most"],
+  ["admit", ">= mostJobs", "> mostJobs"],
+  ["admit", ".over > now", ".over > 0"],
+  ["admit", "print == fingerprint and 1 or 0", "1"],
+  ["admit", "call('HINCRBY', counts, 'q', total)", ""],
+  ["admit", "call('ZADD'", "tostring('ZADD'"],
+  ["settle", "became ~= 'open' and record.counts", "became ~= 'open'"],
+  ["settle", "record.counts = false", ""],
+  ["settle", "-record.total", "0"],
+  ["settle", "record.over = over", ""],
+  ["settle", "call('HINCRBY', counts, record.tenant, -1) == 0", "false"],
+  // Stopping, looking, forgetting.
+  ["cancel", "if not isOpen then return {0, 0} end", ""],
+  ["cancel", "code and {} or", ""],
+  ["cancel", "call('HSET', head, 'cancelled', 1)", ""],
+  ["cancel", "if letter == 'W' then", "if true then"],
+  ["stops", "return call('HEXISTS', head, 'cancelled')", "return 0"],
+  ["stops", "return 1", "return 0"],
+  ["results", "letter == 'W' or ", ""],
+  ["results", "letter == 'R' or ", ""],
+  ["results", "(not letter and not code)", "false"],
+  ["results", "not onlyFailed or letter ~= 'S'", "true"],
+  ["results", "not onlyFailed or letter ~= 'S'", "not onlyFailed or letter == 'F'"],
+  ["results", "#found < limit", "#found <= limit"],
+  ["renew", "now - ARGV[2]", "now"],
+  ["renew", "dispatch + 1)", "dispatch)"],
+  ["renew", "call('ZADD'", "tostring('ZADD'"],
+  ["forget", "if over > now then", "if true then"],
+  ["find", "or state == 'uploading'", ""],
+]
+
+const commands = 5_000
+
+describe("the scripts", () => {
+  const expected: Array<string> = []
+  let client: Redis
+
+  beforeAll(async () => {
+    client = redisClient(await freshDatabase(inject("redisUrl")))
+    await checkRedis(client)
+    for await (const line of transcriptOf(makeJobStore(client, "original", jobScripts), commands)) expected.push(line)
+  })
+  afterAll(() => client.disconnect())
+
+  it("answer the same to the same commands", async () => {
+    const answers: Array<string> = []
+    for await (const line of transcriptOf(makeJobStore(client, "again", jobScripts), commands)) answers.push(line)
+    expect(answers).toEqual(expected)
+    expect(answers.join()).not.toContain("ERR")
+    for (const word of [
+      "accepted",
+      "exists",
+      "full",
+      "tenant-full",
+      "gone",
+      "kept",
+      "refused",
+      "forgotten",
+      "partial",
+    ]) {
+      expect(expected.filter((line) => line.includes(`"${word}"`)).length).toBeGreaterThan(3)
+    }
+  })
+
+  it.each(mutants)("answer differently with this mistake: %s: %s → %s", async (script, from, to) => {
+    const text = jobScripts[script].replace(from, () => to)
+    expect(text).not.toBe(jobScripts[script])
+    const store = makeJobStore(
+      client,
+      `${script} ${mutants.findIndex((mutant) => mutant[0] === script && mutant[1] === from && mutant[2] === to)}`,
+      {
+        ...jobScripts,
+        [script]: text,
+      },
+    )
+    let line = 0
+    for await (const answer of transcriptOf(store, commands)) {
+      // And not for an error of the compiler, which would prove nothing.
+      expect(answer).not.toContain("compiling")
+      if (answer !== expected[line]) return
+      line++
+    }
+    expect.fail(`${line} answers are the same`)
+  })
+})

@@ -1,0 +1,127 @@
+import type { ChunkHold, JobExtent, JobStore } from "@multistatus/core"
+import { hashOf } from "./items.ts"
+import { extentOf, newChunks, newJob, noLimits } from "./jobs.ts"
+
+/** Numbers that are the same for the same seed. */
+const random = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/**
+ * What a store answers to so many commands, which are the same for every store that answers the same.
+ *
+ * **Details** There are few jobs, keys, tenants and chunks, so that commands meet.
+ */
+export const transcriptOf = async function* (store: JobStore, commands: number, seed = 1): AsyncGenerator<string> {
+  const pick = random(seed)
+  const one = <Value>(values: ReadonlyArray<Value>): Value => values[pick(values.length)]!
+  const tallies = [
+    [2, 0, 0],
+    [2, 0, 0],
+    [2, 0, 0],
+    [1, 1, 0],
+    [1, 0, 1],
+    [0, 2, 0],
+    [0, 2, 0],
+  ] as const
+  const toTally = ([succeeded, failed, skipped]: readonly [number, number, number]) => ({ succeeded, failed, skipped })
+  const extents = new Map<string, JobExtent>()
+  const holds: Array<ChunkHold> = []
+  const ids: Array<string> = []
+  let now = 1_800_000_000_000
+
+  const make = () => {
+    ids.unshift(hashOf(`job ${seed} ${pick(1_000_000)}`).slice(0, 22))
+    ids.splice(3)
+    const tenant = one([undefined, "a", "b"])
+    return newJob({ id: ids[0]!, tenant, key: one([undefined, hashOf("x"), hashOf("y")]), lifeMs: 300_000 })
+  }
+  const limits = { queuedOperations: 16, jobsPerTenant: 1 }
+  const shape = () => {
+    const chunks = newChunks(1 + pick(5))
+    return [chunks, extentOf(chunks, { window: 1 + pick(3), fingerprint: hashOf(one(["f", "g"])) })] as const
+  }
+  const id = () => one(ids)
+  const hold = () => one(holds)
+  const start = async () => {
+    const started = await store.start({ job: id(), chunk: pick(5) }, now)
+    if (started !== undefined) holds.unshift(started.hold)
+    holds.splice(6)
+    return started
+  }
+  const commit = (of: ChunkHold) => {
+    const halt = pick(6) === 0 ? "SKIPPED" : undefined
+    return store.commit(of, { results: `"${pick(99)}"`, tally: toTally(one(tallies)), halt }, 60_000, {}, now)
+  }
+  const twice = async (act: () => Promise<unknown>) => [await act(), pick(4) === 0 ? await act() : undefined]
+  const actions: ReadonlyArray<readonly [weight: number, act: () => Promise<unknown>]> = [
+    [
+      8,
+      async () => {
+        if (pick(6) > 0 && (await store.queued()) > 8) return store.find(id(), now)
+        const [chunks, extent] = shape()
+        const job = make()
+        extents.set(job.id, extent)
+        return twice(() => store.submit(job, extent, chunks, limits, {}, now))
+      },
+    ],
+    [
+      1,
+      async () => {
+        const [chunks, extent] = shape()
+        const job = make()
+        extents.set(job.id, extent)
+        await store.open(job, now)
+        const isThere = await twice(() => store.append(job.id, chunks, now))
+        if (pick(4) === 0) await store.discard(job.id)
+        const found = await store.find(job.id, now)
+        const within = one([limits, noLimits])
+        return [isThere, found, await twice(() => store.close(job.id, extent, within, {}, now))]
+      },
+    ],
+    [1, () => store.discard(id())],
+    [1, () => store.append(id(), newChunks(7), now)],
+    [
+      1,
+      () => {
+        const [job, extent] = one([...extents].slice(-3))
+        return store.close(job, extent, limits, {}, now)
+      },
+    ],
+    [12, start],
+    [
+      24,
+      async () => {
+        const started = await start()
+        return [started, started === undefined ? undefined : await twice(() => commit(started.hold))]
+      },
+    ],
+    [8, () => commit(hold())],
+    [6, () => store.checkpoint(hold(), { at: pick(2), results: `{"n":${pick(9)}}`, tally: toTally([1, 0, 0]) }, now)],
+    [5, () => store.postpone(hold(), 1_000 * pick(5), now)],
+    [10, () => store.find(id(), now)],
+    [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
+    [4, () => store.cancel(id(), 60_000, now)],
+    [2, () => store.cancelled(ids)],
+    [3, () => store.overdue(2_000, 1 + pick(4), now)],
+    [2, () => store.sweep(1 + pick(3), 60_000, now)],
+    [3, () => store.queued()],
+  ]
+  const wheel = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act))
+
+  for (const chunk of [0, 1, 2]) holds.push({ job: "nobody's", chunk, epoch: 1 })
+  const [chunks, extent] = shape()
+  const first = make()
+  extents.set(first.id, extent)
+  await store.submit(first, extent, chunks, limits, {}, now)
+  for (let command = 0; command < commands; command++) {
+    now += one([0, 0, 1, 500, 1_000, 2_000])
+    if (pick(60) === 0) now += one([30_000, 60_000, 300_000])
+    const answer = await one(wheel)().catch((error: Error) => error.message)
+    yield JSON.stringify([command, answer])
+  }
+}
