@@ -44,7 +44,7 @@ if not isKnown or state == 'uploading' then return false end
 if not isOpen then return {0, 0} end
 call('HSET', head, 'cancelled', 1)
 touch()
-local refs = code and {} or stop('CANCELLED')
+local refs = stop('CANCELLED')
 local hasEnded = finish(ARGV[2])
 return {hasEnded, string.format('%d', now + ARGV[2]), unpack(refs)}`
 

@@ -67,8 +67,8 @@ export const endings = `
 local function stop(reason)
   local refs = {}
   local total, ended, running = number('total'), number('ended'), number('running')
-  code = reason
-  call('HSET', head, 'code', reason, 'ended', total - running)
+  code = code or reason
+  call('HSET', head, 'code', code, 'ended', total - running)
   call('HINCRBY', head, 'skipped', total - running - ended)
   for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
     local letter, epoch, starts, dispatch = stateOf(chunk)

@@ -107,7 +107,7 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
     [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
     [4, () => store.cancel(id(), 60_000, now)],
     [2, () => store.cancelled(ids)],
-    [3, () => store.overdue(2_000, 1 + pick(4), now)],
+    [6, () => store.overdue(2_000, 1 + pick(4), now)],
     [2, () => store.sweep(1 + pick(3), 60_000, now)],
     [3, () => store.queued()],
   ]
