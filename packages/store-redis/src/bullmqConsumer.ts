@@ -41,7 +41,7 @@ export const bullmqConsumer = async (
     }
   }
 
-  const options = { ...settings, concurrency, connection: client ?? given! }
+  const options = { ...settings, concurrency, connection: client ?? given!, autorun: false }
   const worker = new Worker(name, run, options, factory)
   worker.on("error", onError)
   worker.on("lockRenewalFailed", (ids) => {
@@ -54,6 +54,10 @@ export const bullmqConsumer = async (
     telling.add(told)
     void told.finally(() => telling.delete(told))
   })
+
+  // A connection to Redis may be made later; a backend that is not set up would fail over and over.
+  if (client === undefined) await worker.waitUntilReady()
+  void worker.run().catch(onError)
 
   return {
     close: async (timeoutMs) => {
