@@ -25,16 +25,15 @@ export const bullmqConsumer = async (
   const { Worker, factory } = await load()
   const client = given === undefined ? workerConnection(connection) : undefined
   client?.on("error", onError)
-  const running = new Map<string, AbortController>()
+  const running = new Map<string, { readonly stop: (reason: Error) => void; readonly leave: (reason: Error) => void }>()
   const telling = new Set<Promise<void>>()
-  const left = Promise.withResolvers<never>()
-  left.promise.catch(() => {})
 
   const run = async ({ id = "", data }: Job<ChunkRef>): Promise<void> => {
     const controller = new AbortController()
-    running.set(id, controller)
+    const { signal } = controller
+    const left = Promise.withResolvers<never>()
+    running.set(id, { stop: (reason) => controller.abort(reason), leave: left.reject })
     try {
-      const { signal } = controller
       await Promise.race([handlers.run({ ref: data, signal, complete: undefined }), left.promise])
     } finally {
       running.delete(id)
@@ -45,7 +44,7 @@ export const bullmqConsumer = async (
   const worker = new Worker(name, run, options, factory)
   worker.on("error", onError)
   worker.on("lockRenewalFailed", (ids) => {
-    for (const id of ids) running.get(id)?.abort(new Error("The queue has given this chunk to another worker"))
+    for (const id of ids) running.get(id)?.stop(new Error("The queue has given this chunk to another worker"))
   })
   worker.on("failed", (job) => {
     // One that is to be delivered again has not finished.
@@ -63,9 +62,9 @@ export const bullmqConsumer = async (
     close: async (timeoutMs) => {
       const closed = worker.close()
       if (!(await within(timeoutMs, closed))) {
-        for (const controller of running.values()) controller.abort(new Error("The worker is stopping"))
+        for (const { stop } of running.values()) stop(new Error("The worker is stopping"))
         if (!(await within(graceMs, closed))) {
-          left.reject(new Error("The worker stopped before the chunk had ended"))
+          for (const { leave } of running.values()) leave(new Error("The worker stopped before the chunk had ended"))
           if (!(await within(partingMs, closed))) await worker.disconnect()
         }
       }
