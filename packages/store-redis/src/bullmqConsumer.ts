@@ -32,11 +32,13 @@ export const bullmqConsumer = async (
     const controller = new AbortController()
     const { signal } = controller
     const left = Promise.withResolvers<never>()
-    running.set(id, { stop: (reason) => controller.abort(reason), leave: left.reject })
+    const delivery = { stop: (reason: Error) => controller.abort(reason), leave: left.reject }
+    running.set(id, delivery)
     try {
       await Promise.race([handlers.run({ ref: data, signal, complete: undefined }), left.promise])
     } finally {
-      running.delete(id)
+      // Not that of another delivery, which came here when this one was thought dead.
+      if (running.get(id) === delivery) running.delete(id)
     }
   }
 
