@@ -110,9 +110,11 @@ export const toStarted = (job: string, chunk: number, reply: Reply): StartedChun
   }
 }
 
-/** Reads chunks and dispatches that follow each other. @category constructors @since 0.1.0 */
+/** Reads chunks and dispatches, in the order of the chunks. @category constructors @since 0.1.0 */
 export const toRefs = (job: string, fields: Reply): ReadonlyArray<ChunkRef> =>
-  pairs(fields).map(([chunk, dispatch]) => ({ job, chunk: Number(chunk), dispatch: Number(dispatch) }))
+  pairs(fields)
+    .map(([chunk, dispatch]) => ({ job, chunk: Number(chunk), dispatch: Number(dispatch) }))
+    .sort((left, right) => left.chunk - right.chunk)
 
 /** Reads a chunk that `results` found. @category constructors @since 0.1.0 */
 export const toEnded = ([index, first, operations, results, code]: Reply): EndedChunk => ({

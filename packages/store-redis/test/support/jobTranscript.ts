@@ -107,8 +107,15 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
     [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
     [4, () => store.cancel(id(), 60_000, now)],
     [2, () => store.cancelled(ids)],
-    [6, () => store.overdue(2_000, 1 + pick(4), now)],
-    [2, () => store.sweep(1 + pick(3), 60_000, now)],
+    [
+      6,
+      async () => {
+        // In whatever order.
+        const refs = await store.overdue(2_000, 100, now)
+        return refs.map((ref) => JSON.stringify(ref)).sort()
+      },
+    ],
+    [2, () => store.sweep(10, 60_000, now)],
     [3, () => store.queued()],
   ]
   const wheel = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act))
