@@ -54,7 +54,7 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
     return started
   }
   const commit = (of: ChunkHold) => {
-    const halt = pick(6) === 0 ? "SKIPPED" : undefined
+    const halt = pick(4) === 0 ? "SKIPPED" : undefined
     return store.commit(of, { results: `"${pick(99)}"`, tally: toTally(one(tallies)), halt }, 60_000, {}, now)
   }
   const twice = async (act: () => Promise<unknown>) => [await act(), pick(4) === 0 ? await act() : undefined]
@@ -97,7 +97,10 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
       24,
       async () => {
         const started = await start()
-        return [started, started === undefined ? undefined : await twice(() => commit(started.hold))]
+        if (started === undefined) return undefined
+        const committed = await twice(() => commit(started.hold))
+        const query = { from: 0, limit: 9, onlyFailed: pick(2) === 0 }
+        return [started, committed, await store.results(started.hold.job, query, now)]
       },
     ],
     [8, () => commit(hold())],
@@ -105,7 +108,14 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
     [5, () => store.postpone(hold(), 1_000 * pick(5), now)],
     [10, () => store.find(id(), now)],
     [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
-    [4, () => store.cancel(id(), 60_000, now)],
+    [
+      4,
+      async () => {
+        const job = id()
+        const refs = await store.cancel(job, 60_000, now)
+        return [refs, await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)]
+      },
+    ],
     [2, () => store.cancelled(ids)],
     [
       6,
