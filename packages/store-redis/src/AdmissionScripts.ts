@@ -5,10 +5,10 @@
  *
  * | key | type | |
  * |---|---|---|
- * | `counts` | hash | `q`: operations of jobs that have not ended; `t<tenant>`: jobs of a tenant that have not |
- * | `jobs` | hash | for each job that was admitted: operations, tenant, key, when it is over, whether it counts |
+ * | `counts` | hash | `q`: operations that have not ended; `t<tenant>`, or `n` without: jobs of a tenant that have not |
+ * | `jobs` | hash | for each job that was admitted: operations, how many are left, tenant, key, whether it counts |
  * | `open` | sorted set | jobs that count, by a time since which none of their chunks was silent |
- * | `expiry` | sorted set | jobs by when they are over |
+ * | `expiry` | sorted set | jobs, and uploads, by when they are over |
  * | `tombs` | sorted set | forgotten jobs by when that is forgotten |
  * | `names` | hash | for each key: job and fingerprint |
  *
@@ -24,58 +24,55 @@ local id = ARGV[2]
 // ARGV: now or '', id, operations, `t<tenant>` or '', key or '', fingerprint, most operations, most jobs or '', life.
 // Answers `known`, `exists` with job and whether it is the same, `full` with how many wait, `tenant-full` or `admitted`.
 const admit = `${prelude}
-local total, tenant, key, fingerprint, most, mostJobs = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6],
-  tonumber(ARGV[7]), tonumber(ARGV[8])
+local total, key, fingerprint, most, mostJobs = tonumber(ARGV[3]), ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local tenant = ARGV[4] == '' and 'n' or ARGV[4]
 if call('HEXISTS', jobs, id) == 1 then return {'known'} end
 local other, print = string.match(call('HGET', names, key) or '', '^(%S+) (%S+)$')
-if key ~= '' and other then
-  local record = call('HGET', jobs, other)
-  if record and cjson.decode(record).over > now then return {'exists', other, print == fingerprint and 1 or 0} end
-end
+if key ~= '' and other then return {'exists', other, print == fingerprint and 1 or 0} end
 local queued = tonumber(call('HGET', counts, 'q') or 0)
 if queued + total > most then return {'full', queued} end
-if tenant ~= '' and mostJobs and tonumber(call('HGET', counts, tenant) or 0) >= mostJobs then return {'tenant-full'} end
+if mostJobs and tonumber(call('HGET', counts, tenant) or 0) >= mostJobs then return {'tenant-full'} end
 call('HINCRBY', counts, 'q', total)
-if tenant ~= '' then call('HINCRBY', counts, tenant, 1) end
+call('HINCRBY', counts, tenant, 1)
 if key ~= '' then call('HSET', names, key, id .. ' ' .. fingerprint) end
-local over = now + ARGV[9]
-call('HSET', jobs, id, cjson.encode({total = total, tenant = tenant, key = key, over = over, counts = true}))
+call('HSET', jobs, id, cjson.encode({left = total, total = total, tenant = tenant, key = key, counts = true}))
 call('ZADD', open, string.format('%d', now), id)
-call('ZADD', expiry, string.format('%d', over), id)
+call('ZADD', expiry, string.format('%d', now + ARGV[9]), id)
 return {'admitted'}`
 
-// ARGV: now or '', id, what became of it, when that is over. `open`: it is over later. `ended`: it counts no more.
-// `forgotten`: nor can its key be asked for. `gone`: nothing is known of it.
+// ARGV: now or '', id, what became of it, when that is over or '', how many of its operations have ended or '', since when
+// none of its chunks is silent or ''. Became: `open`; `ended`, it counts no more; `forgotten`, nor can its key be asked for;
+// `gone`, nothing is known of it.
 const settle = `${prelude}
-local became, over = ARGV[3], tonumber(ARGV[4])
+local became, over, ended, since = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local text = call('HGET', jobs, id)
-if not text then
-  call('ZREM', open, id)
-  call('ZREM', expiry, id)
-  call('ZREM', tombs, id)
-  return 0
+local record = text and cjson.decode(text) or {}
+if record.counts then
+  local left = became ~= 'open' and 0 or math.min(record.left, record.total - (ended or 0))
+  call('HINCRBY', counts, 'q', left - record.left)
+  record.left = left
+  if became ~= 'open' then
+    record.counts = false
+    if call('HINCRBY', counts, record.tenant, -1) == 0 then call('HDEL', counts, record.tenant) end
+  end
 end
-local record = cjson.decode(text)
-if became ~= 'open' and record.counts then
-  record.counts = false
-  call('HINCRBY', counts, 'q', -record.total)
-  if record.tenant ~= '' and call('HINCRBY', counts, record.tenant, -1) == 0 then call('HDEL', counts, record.tenant) end
-  call('ZREM', open, id)
-end
+if became ~= 'open' then call('ZREM', open, id) end
+if since ~= '' then call('ZADD', open, 'XX', since, id) end
 if became == 'open' or became == 'ended' then
-  record.over = over
-  call('ZADD', expiry, string.format('%d', over), id)
+  if over ~= '' then call('ZADD', expiry, over, id) end
 else
   call('ZREM', expiry, id)
-  if string.match(call('HGET', names, record.key) or '', '^%S+') == id then call('HDEL', names, record.key) end
-  if became == 'gone' then
-    call('HDEL', jobs, id)
-    call('ZREM', tombs, id)
-    return 1
+  call('ZREM', tombs, id)
+  if record.key and string.match(call('HGET', names, record.key) or '', '^%S+') == id then
+    call('HDEL', names, record.key)
   end
-  call('ZADD', tombs, string.format('%d', over), id)
+  if became == 'forgotten' then call('ZADD', tombs, over, id) end
 end
-call('HSET', jobs, id, cjson.encode(record))
+if became == 'gone' then
+  call('HDEL', jobs, id)
+elseif text then
+  call('HSET', jobs, id, cjson.encode(record))
+end
 return 1`
 
 // KEYS: one of the sorted sets. ARGV: now or '', age, how many. Answers the time, and each job with its own.

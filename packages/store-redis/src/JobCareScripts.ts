@@ -7,12 +7,8 @@ import { endings, prelude } from "./jobLua.ts"
 
 // ARGV: now or ''. Answers nothing where nothing is known, the tenant and that it is forgotten, or the record.
 const find = `${prelude}
-if state == 'forgotten' then
-  local tenant, over = unpack(call('HMGET', head, 'tenant', 'until'))
-  if tonumber(over) <= now then return false end
-  return {'forgotten', tenant}
-end
 if not state or state == 'uploading' then return false end
+if not isKnown then return {'forgotten', call('HGET', head, 'tenant')} end
 return {'known', record()}`
 
 // ARGV: now or '', first chunk, how many, whether only failed ones, bytes after which to stop, chunks after which to stop.
@@ -28,9 +24,10 @@ while at < count and #found < limit and bytes < most and looks > 0 do
   if letter == 'W' or letter == 'R' or (not letter and not code) then break end
   if not onlyFailed or letter ~= 'S' then
     local first, operations = extentOf(at)
-    local text = letter and call('HGET', results, at)
-    bytes = bytes + #(text or '')
-    found[#found + 1] = {at, first, operations, text or false, not letter and code}
+    local text = letter and call('HGET', results, at) or code
+    local isCode = not letter or letter == 'H'
+    bytes = bytes + #text
+    found[#found + 1] = {at, first, operations, not isCode and text, isCode and text}
   end
   at = at + 1
   looks = looks - 1
@@ -38,28 +35,27 @@ end
 return {at, count, found}`
 
 // ARGV: now or '', for how long to keep. Answers nothing where there is no such job, else whether this ended it, when it is
-// over, and chunk and dispatch of those that will not run.
+// over, how many of its operations have ended, and chunk and dispatch of those that will not run.
 const cancel = `${prelude}${endings}
-if not isKnown or state == 'uploading' then return false end
-if not isOpen then return {0, 0} end
+if not state or state == 'forgotten' or state == 'uploading' then return false end
+if not isOpen then return {0, '', ''} end
 call('HSET', head, 'cancelled', 1)
 touch()
 local refs = stop('CANCELLED')
 local hasEnded = finish(ARGV[2])
-return {hasEnded, string.format('%d', now + ARGV[2]), unpack(refs)}`
+return {hasEnded, string.format('%d', now + ARGV[2]), number('ended'), unpack(refs)}`
 
 // Answers whether the job is to stop, or gone.
 const stops = `${prelude}
 if not state or state == 'forgotten' then return 1 end
 return call('HEXISTS', head, 'cancelled')`
 
-// ARGV: now or '', for how long nothing was heard, how many at most. Answers what the job is: `gone`; `uploading`; `over`;
-// `ended` and when it is over; `open`, when the most silent of its chunks was heard of, and chunk and dispatch of those
-// that are to be sent.
+// ARGV: now or '', for how long nothing was heard, how many at most. Answers what the job is: `gone`; `uploading`;
+// `ended` and when it is over; `open`, when the most silent of its chunks was heard of, how many operations have ended, and
+// chunk and dispatch of those that are to be sent.
 const renew = `${prelude}
 if not state or state == 'forgotten' then return {'gone'} end
 if state == 'uploading' then return {state} end
-if not isKnown then return {'over'} end
 if not isOpen then return {'ended', string.format('%d', expires)} end
 local refs = {}
 for _, chunk in ipairs(call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'LIMIT', 0, ARGV[3])) do
@@ -69,7 +65,8 @@ for _, chunk in ipairs(call('ZRANGEBYSCORE', silent, '-inf', string.format('%d',
   refs[#refs + 1] = chunk
   refs[#refs + 1] = dispatch + 1
 end
-return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), unpack(refs)}`
+return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), number('ended'),
+  unpack(refs)}`
 
 // ARGV: now or '', for how long to keep that it was there. Answers what the job is: `gone`; `forgotten` and until when that
 // is kept; `ended` or `open` and when it is over.

@@ -16,25 +16,32 @@ local isMine = isOpen and letter == 'R' and epoch == mine
 const start = `${prelude}
 local chunk = ARGV[2]
 local first, operations = extentOf(chunk)
-if not isOpen or not first then return false end
+if not isOpen or not isKnown or not first then return false end
 local letter, epoch, starts, dispatch = stateOf(chunk)
-if letter == 'S' or letter == 'F' or (not letter and code) then return false end
+if letter == 'S' or letter == 'F' or letter == 'H' or (not letter and code) then return false end
 if letter ~= 'R' then call('HINCRBY', head, 'running', operations) end
 enter(chunk, 'R', epoch + 1, starts + 1, dispatch)
 call('ZADD', silent, string.format('%d', now), chunk)
-if state == 'queued' then call('HSET', head, 'state', 'running', 'updated', string.format('%d', now)) end
+call('HSET', head, 'state', 'running')
+touch()
 return {epoch + 1, starts + 1, first, operations, call('HGET', payloads, chunk), call('HGETALL', parts), record()}`
 
 // ARGV: now or '', chunk, epoch, place, what was kept. Answers whether the hold is good.
 const checkpoint = `${hold}
 if not isMine then return 0 end
+for _, at in ipairs(call('HKEYS', parts)) do
+  if tonumber(at) >= tonumber(ARGV[4]) then call('HDEL', parts, at) end
+end
 call('HSET', parts, ARGV[4], ARGV[5])
+-- It gets somewhere: whoever dies over it from now on is another one.
+enter(chunk, 'R', epoch, 1, dispatch)
 expire(parts, expires - now + day)
 call('ZADD', silent, string.format('%d', now), chunk)
 return 1`
 
 // ARGV: now or '', chunk, epoch, results, succeeded, failed, skipped, code or '', for how long to keep. Answers nothing where
-// it is refused, else whether the job has ended, when it is over, and chunk and dispatch of those that are due.
+// it is refused, else whether the job has ended, when it is over, how many of its operations have ended, and chunk and
+// dispatch of those that are due.
 const commit = `${hold}${endings}
 if not isMine then return false end
 local first, operations = extentOf(chunk)
@@ -51,26 +58,25 @@ call('HINCRBY', head, 'skipped', ARGV[7])
 call('HINCRBY', head, 'running', -operations)
 call('HINCRBY', head, 'ended', operations)
 touch()
-if ARGV[8] ~= '' and not code then stop(ARGV[8]) end
+if ARGV[8] ~= '' then stop(ARGV[8]) end
 local hasEnded = finish(ARGV[9])
-local answer = {hasEnded, string.format('%d', now + ARGV[9])}
+local answer = {hasEnded, string.format('%d', now + ARGV[9]), number('ended')}
 local following, count = number('next'), number('chunks')
-while following < count and call('HEXISTS', states, following) == 1 do following = following + 1 end
-if not code and following < count then
-  enter(following, 'W', 0, 0, 0)
+local nextLetter, nextEpoch, nextStarts, nextDispatch = stateOf(following)
+if following < count and (nextLetter == 'W' or (not nextLetter and not code)) then
+  enter(following, 'W', nextEpoch, nextStarts, nextDispatch)
   call('ZADD', silent, string.format('%d', now), following)
-  answer[3] = tostring(following)
-  answer[4] = 0
-  following = following + 1
+  answer[4] = tostring(following)
+  answer[5] = nextDispatch
 end
-call('HSET', head, 'next', following)
+call('HSET', head, 'next', following + 1)
 return answer`
 
 // ARGV: now or '', chunk, epoch, delay. Answers nothing, or the dispatch that is to be sent.
 const postpone = `${hold}
 if not isMine then return false end
 local first, operations = extentOf(chunk)
-enter(chunk, 'W', epoch, starts, dispatch + 1)
+enter(chunk, 'W', epoch, starts - 1, dispatch + 1)
 call('ZADD', silent, string.format('%d', now + ARGV[4]), chunk)
 call('HINCRBY', head, 'running', -operations)
 return dispatch + 1`

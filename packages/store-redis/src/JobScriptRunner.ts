@@ -65,7 +65,7 @@ export const makeJobScriptRunner = (client: Redis | Cluster, keys: JobKeys, text
           args: [clock(now), "", ...chunkArguments(chunk)],
         }))
         const answers = await runRedisScript(client, scripts.put, calls)
-        isUploading &&= answers.every((answer) => answer === 1)
+        isUploading &&= answers.every((answer) => answer !== 0)
       }
       return isUploading
     },

@@ -6,7 +6,8 @@
 import { prelude, uploadIdleMs } from "./jobLua.ts"
 
 // ARGV: now or '', then endpoint, settings, key or '', life and `t<tenant>` or '' of a job that is not to be there yet, or
-// one '' ; then index, first operation, operations and payload of a chunk, or nothing. Answers whether it is uploading.
+// one '' ; then index, first operation, operations and payload of a chunk, or nothing. Answers 0 unless it is uploading, else
+// until when it is kept.
 const put = `${prelude}
 local at = 3
 if ARGV[2] ~= '' then
@@ -24,30 +25,32 @@ if ARGV[at] and call('HSETNX', chunks, ARGV[at], ARGV[at + 1] .. ' ' .. ARGV[at 
   call('HINCRBY', head, 'taken', ARGV[at + 2])
 end
 for _, key in ipairs({head, chunks, payloads}) do expire(key, math.min(expires - now, ${uploadIdleMs})) end
-return 1`
+return string.format('%d', expires)`
+
+const gone = `local isGone = not state or state == 'forgotten' or (state == 'uploading' and not isKnown)`
 
 // ARGV: now or '', operations, chunks, window, fingerprint. Answers nothing where the job is not there, else chunk and
 // dispatch of each that is due.
-const accept = `${prelude}
-if not isKnown then return false end
+const accept = `${prelude}${gone}
+if isGone then return false end
 local due = {}
+local count = tonumber(ARGV[3])
+local first = math.min(count, tonumber(ARGV[4]))
 if state ~= 'uploading' then
-  for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
+  for chunk = 0, first - 1 do
     local letter, epoch, starts, dispatch = stateOf(chunk)
     if letter == 'W' then
-      due[#due + 1] = chunk
+      due[#due + 1] = tostring(chunk)
       due[#due + 1] = dispatch
     end
   end
   return due
 end
-local count, window = tonumber(ARGV[3]), tonumber(ARGV[4])
 if call('HLEN', chunks) ~= count or number('taken') ~= tonumber(ARGV[2]) then
   return redis.error_reply('ERR The job has not the chunks and operations that it is said to have')
 end
-local first = math.min(count, window)
-call('HSET', head, 'state', 'queued', 'total', ARGV[2], 'chunks', count, 'fingerprint', ARGV[5], 'next', first,
-  'updated', string.format('%d', now))
+call('HSET', head, 'state', 'queued', 'total', ARGV[2], 'chunks', count, 'fingerprint', ARGV[5], 'next', first)
+touch()
 for chunk = 0, first - 1 do
   enter(chunk, 'W', 0, 0, 0)
   call('ZADD', silent, string.format('%d', now), chunk)
@@ -58,8 +61,8 @@ for place = 1, 6 do expire(KEYS[place], expires - now + day) end
 return due`
 
 // ARGV: now or ''. Answers nothing where the job is not there, else its tenant, key and life.
-const applicant = `${prelude}
-if not isKnown then return false end
+const applicant = `${prelude}${gone}
+if isGone then return false end
 return call('HMGET', head, 'tenant', 'key', 'life')`
 
 // Drops a job that is being uploaded; answers whether there is none any more.

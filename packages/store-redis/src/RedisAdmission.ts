@@ -12,8 +12,8 @@
  * 3. It is accepted: it becomes `queued` in its own slot, if it is still uploading. As this and being dropped exclude each
  *    other in one slot, a job is seen if and only if it counts.
  *
- * A job ends in its own slot; then it counts no more. Broken off in between, it counts until `overdue` finds that it has
- * ended: limits are never exceeded.
+ * A chunk, or a job, ends in its own slot; then it counts no more. Broken off in between, it counts until the next chunk
+ * has ended, or `overdue` comes by: limits are never exceeded.
  *
  * @since 0.1.0
  */
@@ -33,12 +33,22 @@ export interface Applicant {
 /** What became of a job, as far as it concerns others. @category models @since 0.1.0 */
 export type Became = "open" | "ended" | "forgotten" | "gone"
 
+/** What is known of a job besides. @category models @since 0.1.0 */
+export interface JobFacts {
+  /** When it is over, or when it is forgotten that it was there. */
+  readonly over?: unknown
+  /** How many of its operations have ended. */
+  readonly ended?: unknown
+  /** Since when none of its chunks is silent. */
+  readonly since?: unknown
+}
+
 /** @category models @since 0.1.0 */
 export interface RedisAdmission {
   /** Admits and accepts a job that is uploading, or drops it. */
   readonly admit: (job: Applicant, extent: JobExtent, limits: JobLimits, now?: number) => Promise<JobAdmission>
-  /** Takes note of what became of a job, and when that is over. */
-  readonly settle: (id: string, became: Became, over?: number | string) => Promise<void>
+  /** Takes note of what became of a job. */
+  readonly settle: (id: string, became: Became, facts?: JobFacts) => Promise<void>
   /** Drops a job that was admitted and not accepted; whether there is none now. */
   readonly abandon: (id: string) => Promise<boolean>
 }
@@ -50,8 +60,9 @@ const lookAgainMs = 25
 
 /** @category constructors @since 0.1.0 */
 export const makeRedisAdmission = (scripts: JobScriptRunner): RedisAdmission => {
-  const settle = async (id: string, became: Became, over: number | string = 0): Promise<void> => {
-    await scripts.onAll("settle", ["", id, became, over])
+  const settle = async (id: string, became: Became, facts: JobFacts = {}): Promise<void> => {
+    const { over = "", ended = "", since = "" } = facts
+    await scripts.onAll("settle", ["", id, became, String(over), String(ended), String(since)])
   }
 
   const abandon = async (id: string): Promise<boolean> => {
@@ -102,7 +113,7 @@ export const makeRedisAdmission = (scripts: JobScriptRunner): RedisAdmission => 
     admit: async (job, extent, limits, now) => {
       const [tag, value, isSame] = await ask(job, extent, limits, now)
       if (tag === "admitted" || tag === "known") return accept(job.id, extent, now)
-      await scripts.onJob("discard", job.id, [""])
+      await abandon(job.id)
       if (tag === "exists") return { _tag: "exists", id: String(value), isSame: isSame === 1 }
       return tag === "full" ? { _tag: "full", queued: Number(value) } : { _tag: "tenant-full" }
     },

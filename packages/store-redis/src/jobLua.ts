@@ -13,9 +13,9 @@
  * | `:silent` | sorted set | chunks that are due or running, by when they were heard of last |
  * | `:parts:<chunk>` | hash | by its place, each part that a chunk kept before it ended |
  *
- * States of a chunk: `W` waiting, and sent; `R` running; `S` ended, all of it succeeded; `F` ended, something did not. A
- * chunk without one was not sent yet, or will never run where the job has a `code`: so stopping a job of thousands of
- * chunks writes to the few that were sent.
+ * States of a chunk: `W` waiting, and sent; `R` running; `S` ended, all of it succeeded; `F` ended, something did not; `H`
+ * ended without having run, and its result is the reason. A chunk without a state was not sent yet, or will never run
+ * where the job has a `code`: so stopping a job of thousands of chunks writes to the few that were sent.
  *
  * Keys expire by themselves some time after the job is over, so that nothing stays where nobody sweeps.
  *
@@ -40,7 +40,7 @@ local head, chunks, states, payloads, results, silent, parts = unpack(KEYS)
 local state, code, expires = unpack(call('HMGET', head, 'state', 'code', 'expires'))
 expires = tonumber(expires) or 0
 local isKnown = state and state ~= 'forgotten' and expires > now
-local isOpen = isKnown and (state == 'queued' or state == 'running')
+local isOpen = state == 'queued' or state == 'running'
 local day = 86400000
 local function number(field) return tonumber(call('HGET', head, field) or 0) end
 local function expire(key, ms) call('PEXPIRE', key, string.format('%d', math.max(ms, 1))) end
@@ -56,6 +56,9 @@ local function extentOf(chunk)
   local first, operations = string.match(call('HGET', chunks, chunk) or '', '^(%d+) (%d+)$')
   return tonumber(first), tonumber(operations)
 end
+local function touch()
+  call('HSET', head, 'updated', string.format('%d', math.max(now, number('updated') + 1)))
+end
 local function record()
   return call('HMGET', head, 'tenant', 'endpoint', 'settings', 'state', 'total', 'chunks', 'cancelled',
     'created', 'updated', 'expires', 'succeeded', 'failed', 'skipped')
@@ -67,13 +70,17 @@ export const endings = `
 local function stop(reason)
   local refs = {}
   local total, ended, running = number('total'), number('ended'), number('running')
-  code = code or reason
-  call('HSET', head, 'code', code, 'ended', total - running)
+  call('HSET', head, 'code', code or reason, 'ended', total - running)
   call('HINCRBY', head, 'skipped', total - running - ended)
   for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
     local letter, epoch, starts, dispatch = stateOf(chunk)
     if letter == 'W' then
-      call('HDEL', states, chunk)
+      if code then
+        enter(chunk, 'H', epoch, starts, dispatch)
+        call('HSET', results, chunk, reason)
+      else
+        call('HDEL', states, chunk)
+      end
       call('HDEL', payloads, chunk)
       call('ZREM', silent, chunk)
       call('UNLINK', head .. ':parts:' .. chunk)
@@ -81,6 +88,7 @@ local function stop(reason)
       refs[#refs + 1] = dispatch
     end
   end
+  code = code or reason
   return refs
 end
 local function finish(keep)
@@ -93,5 +101,4 @@ local function finish(keep)
   for place = 1, 6 do expire(KEYS[place], keep + day) end
   return 1
 end
-local function touch() call('HSET', head, 'updated', string.format('%d', now)) end
 `

@@ -26,7 +26,7 @@ export const jobTimes = (
   const forget = async (id: string, tombstoneMs: number, now: number | undefined): Promise<number> => {
     const reply = (await scripts.onJob("forget", id, [clock(now), Math.ceil(tombstoneMs)])) as Reply
     const became = reply[0] as Became
-    await admission.settle(id, became, String(reply[1] ?? 0))
+    await admission.settle(id, became, { over: reply[1] })
     return became === "forgotten" || became === "gone" ? 1 : 0
   }
 
@@ -37,13 +37,12 @@ export const jobTimes = (
       for (const { id, ageMs } of await scripts.older("open", silentMs, looks, now)) {
         if (refs.length >= limit) break
         const reply = (await scripts.onJob("renew", id, [clock(now), silentMs, limit - refs.length])) as Reply
-        const [became, since, ...due] = reply
+        const [became, fact, ended, ...due] = reply
         if (became === "open") {
           refs.push(...toRefs(id, due))
-          // Only if it is still there: it may have ended meanwhile.
-          await client.zadd(keys.ofAll.open, "XX", Number(since), id)
+          await admission.settle(id, became, { since: fact, ended })
         } else if (became === "ended" || became === "gone") {
-          await admission.settle(id, became, String(since ?? 0))
+          await admission.settle(id, became, { over: fact })
         } else if (became === "uploading" && ageMs >= acceptMs) {
           await admission.abandon(id)
         }

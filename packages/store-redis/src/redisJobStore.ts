@@ -77,10 +77,11 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       return admission.admit(job, extent, limits, now)
     },
     open: async (job, now) => {
-      await scripts.onJob("put", job.id, [clock(now), ...jobArguments(job)])
+      const over = await scripts.onJob("put", job.id, [clock(now), ...jobArguments(job)])
+      if (over !== 0) await admission.settle(job.id, "open", { over })
     },
     append: async (id, chunks, now) =>
-      chunks.length === 0 ? (await scripts.onJob("put", id, [clock(now), ""])) === 1 : scripts.put(id, chunks, now),
+      chunks.length === 0 ? (await scripts.onJob("put", id, [clock(now), ""])) !== 0 : scripts.put(id, chunks, now),
     close: async (id, extent, limits, _options, now) => {
       const applicant = (await scripts.onJob("applicant", id, [clock(now)])) as Reply | null
       if (applicant === null) return { _tag: "gone" }
@@ -89,7 +90,7 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       return admission.admit(job, extent, limits, now)
     },
     discard: async (id) => {
-      await scripts.onJob("discard", id, [""])
+      await admission.abandon(id)
     },
     start: async ({ job, chunk }, now) => {
       const reply = (await scripts.onChunk("start", job, chunk, [clock(now), chunk])) as Reply | null
@@ -102,8 +103,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       const args = [clock(now), chunk, epoch, results, succeeded, failed, skipped, halt, Math.ceil(keepMs)]
       const reply = (await scripts.onChunk("commit", job, chunk, args)) as Reply | null
       if (reply === null) return { _tag: "refused" }
-      const [hasEnded, over, ...due] = reply
-      if (hasEnded === 1) await admission.settle(job, "ended", String(over))
+      const [hasEnded, over, ended, ...due] = reply
+      await (hasEnded === 1 ? admission.settle(job, "ended", { over }) : admission.settle(job, "open", { ended }))
       return { _tag: "kept", due: toRefs(job, due), hasEnded: hasEnded === 1 }
     },
     postpone: async ({ job, chunk, epoch }, delayMs, now) => {
@@ -130,8 +131,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     cancel: async (id, keepMs, now) => {
       const reply = (await scripts.onJob("cancel", id, [clock(now), Math.ceil(keepMs)])) as Reply | null
       if (reply === null) return undefined
-      const [hasEnded, over, ...refs] = reply
-      if (hasEnded === 1) await admission.settle(id, "ended", String(over))
+      const [hasEnded, over, ended, ...refs] = reply
+      await (hasEnded === 1 ? admission.settle(id, "ended", { over }) : admission.settle(id, "open", { ended }))
       return toRefs(id, refs)
     },
     cancelled: async (ids) => {

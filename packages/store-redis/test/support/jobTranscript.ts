@@ -87,9 +87,10 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
     [1, () => store.append(id(), newChunks(7), now)],
     [
       1,
-      () => {
+      async () => {
         const [job, extent] = one([...extents].slice(-3))
-        return store.close(job, extent, limits, {}, now)
+        const found = await store.find(job, now)
+        return found?.state === "forgotten" ? found : store.close(job, extent, limits, {}, now)
       },
     ],
     [12, start],
@@ -104,8 +105,16 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
       },
     ],
     [8, () => commit(hold())],
-    [6, () => store.checkpoint(hold(), { at: pick(2), results: `{"n":${pick(9)}}`, tally: toTally([1, 0, 0]) }, now)],
-    [5, () => store.postpone(hold(), 1_000 * pick(5), now)],
+    [
+      6,
+      async () => {
+        const of = hold()
+        const keep = (at: number) =>
+          store.checkpoint(of, { at, results: `{"n":${pick(9)}}`, tally: toTally([1, 0, 0]) }, now)
+        // One after the other, without gaps.
+        return [await keep(0), pick(2) === 0 ? await keep(1) : undefined]
+      },
+    ],
     [10, () => store.find(id(), now)],
     [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
     [

@@ -1,13 +1,13 @@
+import { memoryJobStore } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { expect, inject, it } from "vitest"
 import { checkRedis } from "../src/checkRedis.ts"
 import { redisClient, redisCluster } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
-import { jobModel } from "./support/jobModel.ts"
 import { transcriptOf } from "./support/jobTranscript.ts"
 
 it.each(["Redis", "Redis Cluster"])(
-  "answers random commands as its model does: %s",
+  "answers random commands as the store in memory does: %s",
   { timeout: 120_000 },
   async (name) => {
     const client =
@@ -17,7 +17,7 @@ it.each(["Redis", "Redis Cluster"])(
     await checkRedis(client)
     for (let seed = 1; seed <= 8; seed++) {
       const answers = transcriptOf(redisJobStore(client, { prefix: `model ${seed}` }), 2_000, seed)
-      for await (const expected of transcriptOf(jobModel(), 2_000, seed)) {
+      for await (const expected of transcriptOf(memoryJobStore(), 2_000, seed)) {
         expect(JSON.parse((await answers.next()).value)).toEqual(JSON.parse(expected))
       }
     }

@@ -1,17 +1,17 @@
+import { memoryJobStore } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { expect, inject, it } from "vitest"
 import { checkRedis } from "../src/checkRedis.ts"
 import { redisClient } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
-import { jobModel } from "./support/jobModel.ts"
 import { transcriptOf } from "./support/jobTranscript.ts"
 
-it("answers two hundred thousand random commands as its model does", async () => {
+it("answers two hundred thousand random commands as the store in memory does", async () => {
   const client = redisClient(await freshDatabase(inject("redisUrl")))
   await checkRedis(client)
   for (let seed = 101; seed <= 200; seed++) {
     const answers = transcriptOf(redisJobStore(client, { prefix: `model ${seed}` }), 2_000, seed)
-    for await (const expected of transcriptOf(jobModel(), 2_000, seed)) {
+    for await (const expected of transcriptOf(memoryJobStore(), 2_000, seed)) {
       expect(JSON.parse((await answers.next()).value)).toEqual(JSON.parse(expected))
     }
   }
