@@ -178,6 +178,28 @@ describe.each(Object.entries(connections))("a job store on %s", (name, connect) 
     expect(await client.hgetall(keys.ofAll.counts)).toEqual({ q: "0" })
   })
 
+  it("ends a chunk that was postponed and then cancelled, though its job was halted before", async () => {
+    await using held = await open()
+    const { store } = held
+    const job = newJob()
+    await submit(store, job, newChunks(5))
+    const [first, second, third] = await Promise.all([0, 1, 2].map((chunk) => store.start({ job: job.id, chunk })))
+    await store.commit(first!.hold, { results, tally: both, halt: "SKIPPED" }, keepMs)
+    expect(await store.postpone(second!.hold, 0)).toEqual({ job: job.id, chunk: 1, dispatch: 1 })
+    expect(await store.cancel(job.id, keepMs)).toEqual([{ job: job.id, chunk: 1, dispatch: 1 }])
+    expect(await store.start({ job: job.id, chunk: 1 })).toBeUndefined()
+    const outcome = { results, tally: both, halt: undefined }
+    expect(await store.commit(third!.hold, outcome, keepMs)).toMatchObject({ hasEnded: true, due: [] })
+    const { chunks } = await store.results(job.id, { from: 0, limit: 9, onlyFailed: true })
+    expect(chunks.map(({ index, code }) => [index, code])).toEqual([
+      [1, "CANCELLED"],
+      [3, "SKIPPED"],
+      [4, "SKIPPED"],
+    ])
+    expect(await store.find(job.id)).toMatchObject({ state: "cancelled", succeeded: 4, skipped: 6 })
+    expect(await store.queued()).toBe(0)
+  })
+
   it("answers results in pieces that Redis gives without keeping others waiting", async () => {
     await using held = await open()
     const { store } = held

@@ -1,4 +1,4 @@
-import type { ChunkHold, JobExtent, JobStore } from "@multistatus/core"
+import type { ChunkHold, ChunkRef, JobExtent, JobStore } from "@multistatus/core"
 import { hashOf } from "./items.ts"
 import { extentOf, newChunks, newJob, noLimits } from "./jobs.ts"
 
@@ -47,12 +47,13 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
   }
   const id = () => one(ids)
   const hold = () => one(holds)
-  const start = async () => {
-    const started = await store.start({ job: id(), chunk: pick(5) }, now)
+  const restart = async (ref: Pick<ChunkRef, "job" | "chunk">) => {
+    const started = await store.start({ job: ref.job, chunk: ref.chunk }, now)
     if (started !== undefined) holds.unshift(started.hold)
     holds.splice(6)
     return started
   }
+  const start = () => restart({ job: id(), chunk: pick(5) })
   const commit = (of: ChunkHold) => {
     const halt = pick(4) === 0 ? "SKIPPED" : undefined
     return store.commit(of, { results: `"${pick(99)}"`, tally: toTally(one(tallies)), halt }, 60_000, {}, now)
@@ -78,7 +79,7 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
         await store.open(job, now)
         const isThere = await twice(() => store.append(job.id, chunks, now))
         if (pick(4) === 0) await store.discard(job.id)
-        const found = await store.find(job.id, now)
+        const found = [await store.find(job.id, now), await restart({ job: job.id, chunk: 0 })]
         const within = one([limits, noLimits])
         return [isThere, found, await twice(() => store.close(job.id, extent, within, {}, now))]
       },
@@ -112,9 +113,11 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
         const keep = (at: number) =>
           store.checkpoint(of, { at, results: `{"n":${pick(9)}}`, tally: toTally([1, 0, 0]) }, now)
         // One after the other, without gaps.
-        return [await keep(0), pick(2) === 0 ? await keep(1) : undefined]
+        const kept = [await keep(0), pick(2) === 0 ? await keep(1) : undefined]
+        return [kept, pick(3) === 0 ? await restart(of) : undefined]
       },
     ],
+    [8, () => store.postpone(hold(), 1_000 * pick(5), now)],
     [10, () => store.find(id(), now)],
     [10, () => store.results(id(), { from: pick(3), limit: 1 + pick(4), onlyFailed: pick(2) === 0 }, now)],
     [
@@ -122,7 +125,10 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
       async () => {
         const job = id()
         const refs = await store.cancel(job, 60_000, now)
-        return [refs, await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)]
+        // Those that were sent once: others may be forgotten or not.
+        const once = refs?.filter(({ dispatch }) => dispatch === 0)
+        const again = await restart({ job, chunk: pick(3) })
+        return [once, again, await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)]
       },
     ],
     [2, () => store.cancelled(ids)],
