@@ -18,14 +18,14 @@ const crash = async (framework: (typeof frameworks)[number], environment: Readon
   const operations = [
     create(undefined, "Alice"),
     { action: "update", id: "u_0", data: {} },
-    { action: "sleep", data: { ms: 1500 } },
+    { action: "sleep", data: { ms: 3000 } },
     create(undefined, "Bob"),
   ]
   const batch = (api: Api) => api.operations(operations, {}, { "idempotency-key": "crash" })
   try {
     const first = await startServer(framework, all)
     const asked = batch(new Api(first.origin)).catch(() => undefined)
-    await delay(500)
+    await delay(1200)
     first.kill("SIGKILL")
     await Promise.all([asked, first.ended])
     const second = await startServer(framework, all)
