@@ -140,7 +140,7 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
         return refs.map((ref) => JSON.stringify(ref)).sort()
       },
     ],
-    [2, () => store.sweep(10, 60_000, now)],
+    [2, () => store.sweep(100, 60_000, now)],
     [3, () => store.queued()],
   ]
   const wheel = actions.flatMap(([weight, act]) => Array.from({ length: weight }, () => act))
