@@ -19,7 +19,7 @@ export interface Configuration {
   readonly databaseUrl: string
   /** `REDIS_URL`, of a server or of one node of a cluster; undefined for none. */
   readonly redisUrl: string | undefined
-  /** `STORE`, where idempotency keys and quotas are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
+  /** `STORE`, where idempotency keys, quotas and jobs are kept. Default: `redis` where `REDIS_URL` is set, `memory` for SQLite in memory, else `sql`. */
   readonly store: "memory" | "sql" | "redis"
   /** `MAX_OPERATIONS` of one batch. Default 1,000. */
   readonly maxOperations: number
@@ -39,6 +39,10 @@ export interface Configuration {
   readonly quotaCost: "operations" | "batch" | "weighted"
   /** `QUOTA_MODE`: over quota the whole batch is refused, or what fits of it runs. Default `reject`. */
   readonly quotaMode: "reject" | "admit"
+  /** `ASYNC_ABOVE`, the operations beyond which a batch becomes a job by itself; undefined: only where its client prefers it. */
+  readonly asyncAbove: number | undefined
+  /** `JOB_CHUNK`, the operations of a job that are run at a time. Default 500. */
+  readonly jobChunk: number
 }
 
 /**
@@ -79,6 +83,8 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   quotaWindowSeconds: whole(environment, "QUOTA_WINDOW_S", { minimum: 1, maximum: 31_536_000, fallback: 60 }),
   quotaCost: oneOf(environment, "QUOTA_COST", ["operations", "batch", "weighted"]),
   quotaMode: oneOf(environment, "QUOTA_MODE", ["reject", "admit"]),
+  asyncAbove: whole(environment, "ASYNC_ABOVE", { minimum: 1, maximum: 1_000_000, fallback: undefined }),
+  jobChunk: whole(environment, "JOB_CHUNK", { minimum: 1, maximum: 100_000, fallback: 500 }),
 })
 
 const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): string | undefined => {
@@ -104,11 +110,11 @@ const storeOf = (environment: Readonly<Record<string, string | undefined>>): Con
   return store
 }
 
-const whole = (
+const whole = <Fallback extends number | undefined>(
   environment: Readonly<Record<string, string | undefined>>,
   variable: string,
-  range: { readonly minimum: number; readonly maximum: number; readonly fallback: number },
-): number => {
+  range: { readonly minimum: number; readonly maximum: number; readonly fallback: Fallback },
+): number | Fallback => {
   const value = environment[variable]
   if (value === undefined || value === "") return range.fallback
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN

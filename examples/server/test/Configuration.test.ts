@@ -15,6 +15,12 @@ describe("readConfiguration", () => {
       deadlineMs: 30_000,
       concurrency: 10,
       idempotencyTtlSeconds: 86_400,
+      quota: 100_000,
+      quotaWindowSeconds: 60,
+      quotaCost: "operations",
+      quotaMode: "reject",
+      asyncAbove: undefined,
+      jobChunk: 500,
     })
   })
 
@@ -30,6 +36,12 @@ describe("readConfiguration", () => {
       REDIS_URL: "redis://127.0.0.1:6379",
       STORE: "memory",
       IDEMPOTENCY_TTL_S: "60",
+      QUOTA: "10",
+      QUOTA_WINDOW_S: "5",
+      QUOTA_COST: "weighted",
+      QUOTA_MODE: "admit",
+      ASYNC_ABOVE: "50",
+      JOB_CHUNK: "20",
     }
     expect(readConfiguration(environment)).toEqual({
       port: 0,
@@ -42,6 +54,12 @@ describe("readConfiguration", () => {
       deadlineMs: 250,
       concurrency: 1,
       idempotencyTtlSeconds: 60,
+      quota: 10,
+      quotaWindowSeconds: 5,
+      quotaCost: "weighted",
+      quotaMode: "admit",
+      asyncAbove: 50,
+      jobChunk: 20,
     })
   })
 
@@ -60,6 +78,12 @@ describe("readConfiguration", () => {
     ["MAX_BODY_BYTES", "10MB", "a whole number from 1 to 1073741824"],
     ["DEADLINE_MS", "1e3", "a whole number from 1 to 2147483647"],
     ["CONCURRENCY", "1.5", "a whole number from 1 to 10000"],
+    ["QUOTA", "NaN", "a whole number from 1 to 1000000000000"],
+    ["QUOTA_WINDOW_S", "0", "a whole number from 1 to 31536000"],
+    ["QUOTA_COST", "free", "operations or batch or weighted"],
+    ["QUOTA_MODE", "open", "reject or admit"],
+    ["ASYNC_ABOVE", "-1", "a whole number from 1 to 1000000"],
+    ["JOB_CHUNK", "0", "a whole number from 1 to 100000"],
   ])("names %s=%s and what is accepted", (variable, value, accepted) => {
     expect(() => readConfiguration({ [variable]: value })).toThrow(`${variable}=${value} is not accepted: ${accepted}`)
   })
