@@ -3,7 +3,7 @@ import type { Express } from "express"
 
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { actionOptions, batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from "./userBatches.ts"
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
@@ -29,5 +29,10 @@ export const mountBatches = async (app: Express, users: Users, configuration: Co
     app.post(route, endpoint)
     app.get(`${route}/describe`, endpoint.describe)
   }
-  return stores
+  app.use(jobsPath, batch.jobs)
+  const close = async () => {
+    await batch.close()
+    await stores.close()
+  }
+  return { ...stores, close }
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify"
 
 import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { actionOptions, batchOptions, headerRules, userResource } from "./userBatches.ts"
+import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from "./userBatches.ts"
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
@@ -26,5 +26,6 @@ export const mountBatches = async (
   app.batch.operations("/api/v1/users/batch", resource, { ...actions, clientStrategies: ["atomic", "stop-after"] })
   app.batch.requests("/api/v1/batch", { clientStrategies: ["atomic"], headers: headerRules })
   app.batch.requests("/api/v1/$batch", { clientStrategies: ["atomic"], headers: headerRules, contentType: true })
+  app.batch.jobs(jobsPath)
   return stores
 }

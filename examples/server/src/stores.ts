@@ -1,8 +1,22 @@
 /**
  * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
  */
-import { type IdempotencyStore, memoryIdempotencyStore, memoryQuotaStore, type QuotaStore } from "@multistatus/core"
-import { checkRedis, redisClient, redisCluster, redisIdempotencyStore, redisQuotaStore } from "@multistatus/store-redis"
+import {
+  type IdempotencyStore,
+  type JobEngine,
+  memoryIdempotencyStore,
+  memoryJobs,
+  memoryQuotaStore,
+  type QuotaStore,
+} from "@multistatus/core"
+import {
+  checkRedis,
+  redisClient,
+  redisCluster,
+  redisIdempotencyStore,
+  redisJobs,
+  redisQuotaStore,
+} from "@multistatus/store-redis"
 import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlQuotaStore } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
@@ -18,6 +32,7 @@ import type { Users } from "./Users.ts"
 export interface Stores {
   readonly idempotency: IdempotencyStore
   readonly quota: QuotaStore
+  readonly jobs: JobEngine
   /** Whether results commit in the transactions of their operations. */
   readonly transactional: boolean
   readonly close: () => Promise<void>
@@ -34,9 +49,16 @@ export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Confi
   return store === "sql" ? inDatabase(users, databaseUrl) : inRedis(redisUrl ?? "")
 }
 
+// Standard output has one line, which says that the server listens.
+const jobsInMemory = (): JobEngine => {
+  console.error("jobs run in this process and are lost with it: set REDIS_URL to keep them")
+  return memoryJobs()
+}
+
 const inMemory = async (): Promise<Stores> => ({
   idempotency: memoryIdempotencyStore(),
   quota: memoryQuotaStore(),
+  jobs: jobsInMemory(),
   transactional: false,
   close: async () => {},
 })
@@ -51,6 +73,7 @@ const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<
   return {
     idempotency,
     quota: sqlQuotaStore(claims?.db ?? db),
+    jobs: jobsInMemory(),
     transactional: true,
     close: async () => {
       clearInterval(purging)
@@ -71,6 +94,7 @@ const inRedis = async (url: string): Promise<Stores> => {
   return {
     idempotency: redisIdempotencyStore(client),
     quota: redisQuotaStore(client),
+    jobs: redisJobs({ client }),
     transactional: false,
     close: async () => client.disconnect(),
   }

@@ -52,6 +52,14 @@ export const userResource = (users: Users): Resource =>
   })
 
 /**
+ * Where clients find their jobs.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const jobsPath = "/api/v1/jobs"
+
+/**
  * The options of every endpoint.
  *
  * @category getters
@@ -78,6 +86,12 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
           cost: configuration.quotaCost,
         },
       ],
+    },
+    jobs: {
+      engine: stores.jobs,
+      url: jobsPath,
+      above: configuration.asyncAbove,
+      chunkOperations: configuration.jobChunk,
     },
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,
