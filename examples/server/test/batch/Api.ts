@@ -81,7 +81,7 @@ export class Api {
       status: response.statusCode!,
       headers: response.headers,
       text: answered,
-      body: answered === "" || !/json/.test(response.headers["content-type"] ?? "") ? null : JSON.parse(answered),
+      body: answered === "" || !/[/+]json/.test(response.headers["content-type"] ?? "") ? null : JSON.parse(answered),
     }
     this.#transcript.push(this.#written(method, path, answer))
     return answer

@@ -1,0 +1,159 @@
+/** Jobs over HTTP, on both frameworks, in memory and on Redis. */
+import { createHttpPoller } from "@azure/core-lro"
+import { type Server, startRedis } from "@multistatus/test-services"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { Api } from "../batch/Api.ts"
+import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
+import { creates, ended, type Monitor, results, submit } from "./asking.ts"
+
+const places = frameworks.flatMap((framework) => [[framework, "memory"] as const, [framework, "Redis"] as const])
+
+describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
+  let redis: Server | undefined
+  let server: ServerProcess
+  let api: Api
+  beforeAll(async () => {
+    redis = place === "Redis" ? await startRedis() : undefined
+    const environment = redis === undefined ? {} : { REDIS_URL: redis.url }
+    server = await startServer(framework, { ...environment, ASYNC_ABOVE: "500", JOB_CHUNK: "100" })
+    api = new Api(server.origin)
+  })
+  afterAll(async () => {
+    api.close()
+    await server.stop()
+    await redis?.stop()
+  })
+
+  it("run a batch to its end, and keep every result", async () => {
+    const { body, headers, location } = await submit(api, creates(450, "run", true))
+    expect(body).toEqual({ id: expect.stringMatching(/^[\w-]{22}$/), status: "queued", total: 450 })
+    expect(headers).toMatchObject({ "retry-after": "1", "preference-applied": "respond-async" })
+    expect(location).toBe(`/api/v1/jobs/${(body as Monitor).id}`)
+    expect(await ended(api, location)).toMatchObject({ status: "partial", completed: 450, succeeded: 405, failed: 45 })
+    const all = await results(api, location)
+    expect(all.map(({ index }) => index)).toEqual(Array.from({ length: 450 }, (_, index) => index))
+    const failed = await results(api, location, "&status=failed")
+    expect(failed.map(({ index, error }) => [index, error?.code])).toEqual(
+      Array.from({ length: 45 }, (_, index) => [index * 10, "VALIDATION_ERROR"]),
+    )
+    const names = new Set(await api.names())
+    expect(all.filter(({ index }) => names.has(`run ${index}`)).length).toBe(405)
+  })
+
+  it("are made of large batches by themselves, and of lines", async () => {
+    const headers = { "content-type": "application/json" }
+    const users = creates(501, "above").map(({ data }) => data)
+    const above = await api.ask("POST", "/api/v1/users/bulk-create", { body: { users }, headers })
+    expect(above.status).toBe(202)
+    expect(await ended(api, above.headers.location!)).toMatchObject({ status: "succeeded", succeeded: 501 })
+    const lines = creates(1500, "line").map(({ data }) => JSON.stringify(data))
+    lines[700] = "{"
+    const body = `${lines.join("\n")}\n`
+    const upload = await api.ask("POST", "/api/v1/users/bulk-create", {
+      body,
+      headers: { "content-type": "application/x-ndjson" },
+    })
+    expect([upload.status, (upload.body as Monitor).total]).toEqual([202, 1500])
+    expect(await ended(api, upload.headers.location!)).toMatchObject({ succeeded: 1499, failed: 1 })
+    const [bad] = await results(api, upload.headers.location!, "&status=failed")
+    expect(bad).toMatchObject({ index: 700, error: { code: "VALIDATION_ERROR" } })
+    const stream = await api.ask("GET", `${upload.headers.location}/results`, {
+      headers: { accept: "application/x-ndjson" },
+    })
+    expect(stream.headers["content-type"]).toBe("application/x-ndjson")
+    expect(stream.text.trim().split("\n")).toHaveLength(1500)
+  })
+
+  it("are answered as ever if they end while their client waits", async () => {
+    const { status, body } = await api.ask("POST", "/api/v1/users/bulk-create", {
+      body: { users: [{ name: "Wait" }] },
+      headers: { prefer: "respond-async, wait=20" },
+    })
+    expect([status, body]).toMatchObject([201, { created: 1, users: [{ name: "Wait" }] }])
+  })
+
+  it("stop within a second, and keep what was done", async () => {
+    const sleeps = Array.from({ length: 400 }, () => ({ action: "sleep", data: { ms: 50 } }))
+    const { location } = await submit(api, sleeps)
+    await expect.poll(async () => ((await api.ask("GET", location)).body as Monitor).status).toBe("running")
+    const stopped = performance.now()
+    expect([200, 202]).toContain((await api.ask("DELETE", location)).status)
+    const monitor = await ended(api, location)
+    expect(performance.now() - stopped).toBeLessThan(1500)
+    expect(monitor).toMatchObject({ status: "cancelled", completed: 400 })
+    expect(monitor.succeeded).toBeLessThan(400)
+    expect((await results(api, location)).at(-1)).toMatchObject({ status: "skipped", error: { code: "CANCELLED" } })
+  })
+
+  it("are nobody else's", async () => {
+    const { location } = await submit(api, creates(1, "mine"), { "x-api-key": "mine" })
+    for (const [method, path] of [
+      ["GET", location],
+      ["GET", `${location}/results`],
+      ["GET", `${location}/events`],
+      ["DELETE", location],
+    ] as const) {
+      const { status, body } = await api.ask(method, path, { headers: { "x-api-key": "yours" } })
+      expect([status, body]).toMatchObject([404, { code: "NOT_FOUND" }])
+    }
+    expect((await api.ask("GET", location, { headers: { "x-api-key": "mine" } })).status).toBeLessThan(300)
+    expect((await api.ask("GET", `/api/v1/jobs/${"A".repeat(22)}`)).status).toBe(404)
+  })
+
+  it("are followed by their events", async () => {
+    const { location } = await submit(
+      api,
+      Array.from({ length: 200 }, () => ({ action: "sleep", data: { ms: 30 } })),
+    )
+    const { headers, text } = await api.ask("GET", `${location}/events`)
+    expect(headers["content-type"]).toBe("text/event-stream")
+    const events = text.trim().split("\n\n")
+    expect(events.length).toBeGreaterThan(2)
+    expect(events.at(-1)).toMatch(/^event: done\ndata: \{.*"status":"succeeded"/)
+  })
+
+  it("are made once under one key", async () => {
+    const key = { "idempotency-key": "job-once" }
+    const operations = creates(5, "once")
+    const [first, second] = await Promise.all([submit(api, operations, key), submit(api, operations, key)])
+    expect(second.location).toBe(first.location)
+    await ended(api, first.location)
+    expect((await api.names()).filter((name) => name.startsWith("once "))).toHaveLength(5)
+  })
+
+  it("let a small one through that comes behind a large one", async () => {
+    const large = await submit(
+      api,
+      Array.from({ length: 500 }, () => ({ action: "sleep", data: { ms: 60 } })),
+    )
+    const small = await submit(api, creates(2, "small"))
+    await ended(api, small.location)
+    expect((await api.ask("GET", large.location)).status).toBe(202)
+    await api.ask("DELETE", large.location)
+    await ended(api, large.location)
+  })
+
+  it("are polled to their end by a client of Azure's", async () => {
+    const respond = (answer: Awaited<ReturnType<Api["ask"]>>, method: string, url: string) => ({
+      flatResponse: answer.body,
+      rawResponse: {
+        statusCode: answer.status,
+        headers: answer.headers as Record<string, string>,
+        body: answer.body,
+        request: { method, url },
+      },
+    })
+    const poller = createHttpPoller<
+      Monitor,
+      { status: "notStarted" | "running" | "succeeded" | "canceled" | "failed" }
+    >(
+      {
+        sendInitialRequest: async () =>
+          respond(await submit(api, creates(300, "azure")), "POST", "/api/v1/users/batch"),
+        sendPollRequest: async (path) => respond(await api.ask("GET", path), "GET", path),
+      },
+      { intervalInMs: 20 },
+    )
+    expect(await poller.pollUntilDone()).toMatchObject({ status: "succeeded", succeeded: 300 })
+  })
+})
