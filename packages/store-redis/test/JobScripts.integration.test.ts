@@ -1,3 +1,4 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import type { Redis } from "ioredis"
@@ -5,7 +6,8 @@ import { checkRedis } from "../src/checkRedis.ts"
 import { type JobScripts, jobScripts } from "../src/JobScripts.ts"
 import { redisClient } from "../src/redisClient.ts"
 import { makeJobStore } from "../src/redisJobStore.ts"
-import { transcriptOf } from "./support/jobTranscript.ts"
+
+const { transcriptOf } = JobStoreContract
 
 type Mutant = readonly [script: keyof JobScripts, from: string, to: string]
 

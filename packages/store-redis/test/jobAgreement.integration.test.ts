@@ -1,10 +1,12 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import { memoryJobStore } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { expect, inject, it } from "vitest"
 import { checkRedis } from "../src/checkRedis.ts"
 import { redisClient, redisCluster } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
-import { transcriptOf } from "./support/jobTranscript.ts"
+
+const { transcriptOf } = JobStoreContract
 
 it.each(["Redis", "Redis Cluster"])(
   "answers random commands as the store in memory does: %s",

@@ -1,10 +1,12 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import { memoryJobStore } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { expect, inject, it } from "vitest"
 import { checkRedis } from "../src/checkRedis.ts"
 import { redisClient } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
-import { transcriptOf } from "./support/jobTranscript.ts"
+
+const { transcriptOf } = JobStoreContract
 
 it("answers two hundred thousand random commands as the store in memory does", async () => {
   const client = redisClient(await freshDatabase(inject("redisUrl")))

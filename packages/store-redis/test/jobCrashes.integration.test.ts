@@ -1,3 +1,4 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import type { Redis } from "ioredis"
 import { expect, inject, it } from "vitest"
@@ -6,7 +7,8 @@ import { makeJobKeys } from "../src/JobKeys.ts"
 import { redisClient } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
 import { hashOf } from "./support/items.ts"
-import { both, extentOf, keepMs, newChunks, newJob, results } from "./support/jobs.ts"
+
+const { both, extentOf, keepMs, newChunks, newJob, results } = JobStoreContract
 
 /** A client whose process dies now and then before it has sent its next step. */
 const mortal = (client: Redis, chance: number): Redis =>

@@ -1,3 +1,4 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import type { JobStore } from "@multistatus/core"
 import { freshDatabase, startRedis } from "@multistatus/test-services"
 import type { Cluster, Redis } from "ioredis"
@@ -8,7 +9,8 @@ import { redisClient, redisCluster } from "../src/redisClient.ts"
 import { redisJobStore } from "../src/redisJobStore.ts"
 import { isCluster } from "../src/RedisScript.ts"
 import { hashOf } from "./support/items.ts"
-import { both, extentOf, keepMs, newChunks, newJob, noLimits, results } from "./support/jobs.ts"
+
+const { both, extentOf, keepMs, newChunks, newJob, noLimits, results } = JobStoreContract
 
 const connections = {
   Redis: async () => redisClient(await freshDatabase(inject("redisUrl"))),

@@ -1,3 +1,4 @@
+import { JobStoreContract } from "@multistatus/core/testing"
 import { startRedis } from "@multistatus/test-services"
 import { setTimeout as sleep } from "node:timers/promises"
 import { describe, expect, inject, it, vi } from "vitest"
@@ -5,8 +6,9 @@ import { checkRedis } from "../src/checkRedis.ts"
 import { redisClient, redisCluster } from "../src/redisClient.ts"
 import { redisJobs } from "../src/redisJobs.ts"
 import { engine } from "./support/engine.ts"
-import { extentOf, newChunks, newJob, noLimits } from "./support/jobs.ts"
 import { swift } from "./support/queues.ts"
+
+const { extentOf, newChunks, newJob, noLimits } = JobStoreContract
 
 const hasEnded = (state: string | undefined): boolean => state === "succeeded"
 

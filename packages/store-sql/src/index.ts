@@ -21,3 +21,4 @@ export {
   type SqlIdempotencyStore,
 } from "./sqlIdempotencyStore.ts"
 export { sqlQuotaStore, type SqlQuotaStore } from "./sqlQuotaStore.ts"
+export { sqlJobStore } from "./sqlJobStore.ts"

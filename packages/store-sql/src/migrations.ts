@@ -3,6 +3,7 @@
  */
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import { idempotencyMigration } from "./idempotencyMigration.ts"
+import { jobMigration } from "./jobMigration.ts"
 import { mysqlRowRoutine } from "./mysqlRowRoutine.ts"
 import { quotaMigration } from "./quotaMigration.ts"
 import { postgresRowRoutine } from "./postgresRowRoutine.ts"
@@ -23,10 +24,16 @@ const quota = (dialect: DatabaseDialect): StoreMigration => ({
   statements: quotaMigration[dialect],
 })
 
+const jobs = (dialect: Exclude<DatabaseDialect, "mysql">): StoreMigration => ({
+  name: "0005_jobs",
+  statements: jobMigration[dialect],
+})
+
 const postgres: ReadonlyArray<StoreMigration> = [
   { name: "0001_rows", statements: [postgresRowRoutine] },
   idempotency("postgres"),
   quota("postgres"),
+  jobs("postgres"),
 ]
 
 /** @internal */
@@ -46,5 +53,5 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
     idempotency("mysql"),
     quota("mysql"),
   ],
-  sqlite: [idempotency("sqlite"), quota("sqlite")],
+  sqlite: [idempotency("sqlite"), quota("sqlite"), jobs("sqlite")],
 }

@@ -38,7 +38,7 @@ export const submit = async (
     body: { operations },
     headers: { prefer: "respond-async", ...headers },
   })
-  expect(answer.status, answer.text).toBe(202)
+  if (answer.status !== 202) throw new Error(answer.text)
   return { ...answer, location: answer.headers.location! }
 }
 

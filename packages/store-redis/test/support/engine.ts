@@ -1,7 +1,8 @@
 import type { ChunkHandlers, ChunkQueue, JobStore } from "@multistatus/core"
 import { setTimeout as sleep } from "node:timers/promises"
-import { both, keepMs, results } from "./jobs.ts"
+import { JobStoreContract } from "@multistatus/core/testing"
 
+const { both, keepMs, results } = JobStoreContract
 /** As little as it takes to run jobs: what a store has is due is sent, and what is delivered is run. */
 export const engine = (store: JobStore, queue: ChunkQueue, chunkMs = 20) => {
   const ran: Array<number> = []

@@ -1,6 +1,7 @@
-import type { ChunkHold, ChunkRef, JobExtent, JobStore } from "@multistatus/core"
-import { hashOf } from "./items.ts"
-import { extentOf, newChunks, newJob, noLimits } from "./jobs.ts"
+/** Random commands to a store of jobs. */
+import type { ChunkHold, ChunkRef, JobExtent } from "../domain/Job.ts"
+import type { JobStore } from "../ports/JobStore.ts"
+import { extentOf, hashOf, newChunks, newJob, noLimits } from "./JobStoreContractFixture.ts"
 
 /** Numbers that are the same for the same seed. */
 const random = (seed: number) => {
@@ -15,6 +16,9 @@ const random = (seed: number) => {
  * What a store answers to so many commands, which are the same for every store that answers the same.
  *
  * **Details** There are few jobs, keys, tenants and chunks, so that commands meet.
+ *
+ * @category testing
+ * @since 0.1.0
  */
 export const transcriptOf = async function* (store: JobStore, commands: number, seed = 1): AsyncGenerator<string> {
   const pick = random(seed)
@@ -35,7 +39,7 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
   let now = 1_800_000_000_000
 
   const make = () => {
-    ids.unshift(hashOf(`job ${seed} ${pick(1_000_000)}`).slice(0, 22))
+    ids.unshift(hashOf(`job-${seed}-${pick(1_000_000)}`).slice(0, 22))
     ids.splice(3)
     const tenant = one([undefined, "a", "b"])
     return newJob({ id: ids[0]!, tenant, key: one([undefined, hashOf("x"), hashOf("y")]), lifeMs: 300_000 })
