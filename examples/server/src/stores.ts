@@ -17,7 +17,7 @@ import {
   redisJobs,
   redisQuotaStore,
 } from "@multistatus/store-redis"
-import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlQuotaStore } from "@multistatus/store-sql"
+import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlJobs, sqlQuotaStore } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError } from "./Configuration.ts"
 import type { Tables } from "./Tables.ts"
@@ -51,7 +51,7 @@ export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Confi
 
 // Standard output has one line, which says that the server listens.
 const jobsInMemory = (): JobEngine => {
-  console.error("jobs run in this process and are lost with it: set REDIS_URL to keep them")
+  console.error("jobs run in this process and are lost with it: set REDIS_URL or DATABASE_URL to keep them")
   return memoryJobs()
 }
 
@@ -73,7 +73,7 @@ const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<
   return {
     idempotency,
     quota: sqlQuotaStore(claims?.db ?? db),
-    jobs: jobsInMemory(),
+    jobs: dialect === "mysql" ? jobsInMemory() : sqlJobs({ db, dialect }, databaseUrl),
     transactional: true,
     close: async () => {
       clearInterval(purging)

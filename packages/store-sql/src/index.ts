@@ -22,3 +22,5 @@ export {
 } from "./sqlIdempotencyStore.ts"
 export { sqlQuotaStore, type SqlQuotaStore } from "./sqlQuotaStore.ts"
 export { sqlJobStore } from "./sqlJobStore.ts"
+export { sqlJobs } from "./sqlJobs.ts"
+export { pgBossQueue, type PgBossOptions } from "./pgBossQueue.ts"

@@ -1,8 +1,9 @@
-/** Jobs over HTTP, on both frameworks, in memory and on Redis. */
+/** Jobs over HTTP, on both frameworks, in memory, on Redis and in databases. */
 import { createHttpPoller } from "@azure/core-lro"
 import { type Server, startRedis } from "@multistatus/test-services"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Api } from "../batch/Api.ts"
+import { databases } from "../databases.ts"
 import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { creates, ended, type Monitor, results, submit } from "./asking.ts"
 
@@ -14,7 +15,13 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
   let api: Api
   beforeAll(async () => {
     redis = place === "Redis" ? await startRedis() : undefined
-    const environment = redis === undefined ? {} : { REDIS_URL: redis.url }
+    const environments = {
+      memory: async () => ({}),
+      Redis: async () => ({ REDIS_URL: redis!.url }),
+      SQLite: async () => ({ DATABASE_URL: await databases.sqlite() }),
+      PostgreSQL: async () => ({ DATABASE_URL: await databases.postgres() }),
+    }
+    const environment = await environments[place]()
     server = await startServer(framework, { ...environment, ASYNC_ABOVE: "500", JOB_CHUNK: "100" })
     api = new Api(server.origin)
   })

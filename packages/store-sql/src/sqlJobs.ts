@@ -1,0 +1,30 @@
+import { type ChunkQueue, inProcessQueue, type JobStore } from "@multistatus/core"
+
+import type { OpenedDatabase } from "./openDatabase.ts"
+import { type PgBossOptions, pgBossQueue } from "./pgBossQueue.ts"
+import { sqlJobStore } from "./sqlJobStore.ts"
+
+/**
+ * Keeps jobs in a database, and runs them: on PostgreSQL by pg-boss, for any number of servers and workers; on SQLite and
+ * PGlite in this process, which must be the only one on its database, and which goes on with them when it is started again.
+ *
+ * **Details** `url` is where pg-boss connects to, on PostgreSQL: the database that `db` is a handle of.
+ *
+ * **Example** (On PostgreSQL)
+ * ```ts
+ * const database = await openDatabase(url)
+ * await migrate(database.db, database.dialect)
+ * const batch = fastifyBatch({ jobs: { engine: sqlJobs(database, url) } })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sqlJobs = <DB>(
+  { db, dialect }: Pick<OpenedDatabase<DB>, "db" | "dialect">,
+  url: string,
+  options: PgBossOptions = {},
+): { readonly store: JobStore; readonly queue: ChunkQueue } => ({
+  store: sqlJobStore(db),
+  queue: dialect === "postgres" ? pgBossQueue(url, options) : inProcessQueue(),
+})
