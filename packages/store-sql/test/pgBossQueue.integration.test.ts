@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 
-import { type ChunkRef, createBatch, Job, resource } from "@multistatus/core"
+import { type ChunkRef, createBatch, type Job, resource } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { sql } from "kysely"
 import { afterEach, describe, expect, inject, it } from "vitest"

@@ -18,7 +18,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     const environments = {
       memory: async () => ({}),
       Redis: async () => ({ REDIS_URL: redis!.url }),
-      SQLite: async () => ({ DATABASE_URL: await databases.sqlite() }),
+      SQLite: async () => ({ DATABASE_URL: await databases.sqlite(), STORE: "sql" }),
       PostgreSQL: async () => ({ DATABASE_URL: await databases.postgres() }),
     }
     const environment = await environments[place]()
