@@ -1,17 +1,28 @@
 /**
  * Imports more than 100,000 places into the reference server and checks that what it reports is what is there.
+ *
+ * With `--async` as one job, which is followed to its end; with `--async --kill` the server is killed on the way.
  */
+import { parseArgs } from "node:util"
+
 import { attribution } from "./cities.ts"
 import { progressTo } from "./progressTo.ts"
 import { runDemo } from "./runDemo.ts"
+import { runJobDemo } from "./runJobDemo.ts"
 import { startServer } from "./startServer.ts"
 
-console.log(attribution)
-const agrees = await runDemo({
-  start: startServer,
-  rows: 100_300,
-  compared: 500,
-  print: (line) => console.log(line),
-  progress: (total) => progressTo(process.stdout, total),
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== "--"),
+  options: { async: { type: "boolean", default: false }, kill: { type: "boolean", default: false } },
 })
+if (values.kill && !values.async) throw new Error("--kill is for the demo with --async")
+
+const rows = 100_300
+const print = (line: string) => console.log(line)
+const progress = (total: number) => progressTo(process.stdout, total)
+
+console.log(attribution)
+const agrees = values.async
+  ? await runJobDemo({ rows, kill: values.kill, print, progress })
+  : await runDemo({ start: startServer, rows, compared: 500, print, progress })
 process.exitCode = agrees ? 0 : 1

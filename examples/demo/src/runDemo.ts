@@ -1,11 +1,12 @@
 /**
  * The demo itself: imports, looks whether the database agrees, and compares with single requests.
  */
-import { cities, faultOf, type Row } from "./cities.ts"
+import { cities, type Row } from "./cities.ts"
 import { type Client, makeClient } from "./Client.ts"
+import { disagreements } from "./disagreements.ts"
 import { importRows } from "./importRows.ts"
 import type { Progress } from "./progressTo.ts"
-import { count, linesOf, type Report, tally } from "./Report.ts"
+import { count, linesOf, type Report } from "./Report.ts"
 import type { RunningServer } from "./startServer.ts"
 
 /**
@@ -55,24 +56,6 @@ const importWith = async (
 ): Promise<Report> => {
   using shown = progress(rows.length)
   return await importRows(client, rows, { onProgress: shown.update })
-}
-
-const disagreements = async (client: Client, report: Report): Promise<ReadonlyArray<string>> => {
-  const { body } = await client.get("/api/v1/users?limit=100000")
-  const held = (body as { readonly users: ReadonlyArray<unknown> }).users.length
-  const broken = Array.from({ length: report.sent }, (_, index) => faultOf(index + 1)).filter(
-    (fault) => fault !== undefined,
-  )
-  const [expected, refused] = [tally(broken), tally(report.refusals)]
-  return [
-    held === report.created ? [] : `${count(report.created)} users were reported, ${count(held)} are there`,
-    report.created + report.refusals.length === report.sent ? [] : "some rows were neither created nor refused",
-    ...[...new Set([...expected.keys(), ...refused.keys()])].map((reason) =>
-      expected.get(reason) === refused.get(reason)
-        ? []
-        : `${expected.get(reason) ?? 0} rows are broken by ${reason}, ${refused.get(reason) ?? 0} were refused for it`,
-    ),
-  ].flat()
 }
 
 // Both on fresh servers, so that neither finds the code warm.

@@ -48,6 +48,7 @@ export const startBulkServer = async (lost?: string): Promise<RunningServer> => 
   await once(server.listen(0, "127.0.0.1"), "listening")
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    kill: async () => undefined,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,0 +1,111 @@
+/**
+ * Sends rows as one job, a line each, follows its events, and keeps account of every row.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+
+import type { Row } from "./cities.ts"
+import type { Refusal, Report } from "./Report.ts"
+
+/**
+ * How a job is watched.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobImportOptions {
+  /** Where the server is: another one may have come in the place of the first. */
+  readonly origin: () => string
+  /** Called with the number of rows that have ended. */
+  readonly onProgress?: ((ended: number) => void) | undefined
+}
+
+interface Monitor {
+  readonly status: string
+  readonly total: number
+  readonly completed: number
+  readonly succeeded: number
+}
+
+interface Page {
+  readonly results: ReadonlyArray<{
+    readonly index: number
+    readonly error: { readonly code: string; readonly field?: string; readonly message: string }
+  }>
+  readonly next_cursor?: string
+}
+
+/**
+ * Imports rows through `POST /api/v1/users/batch` as one job. Each row has a key of its own, so that it goes in once, however
+ * often the server is killed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const importJob = async (
+  rows: ReadonlyArray<Row>,
+  { origin, onProgress }: JobImportOptions,
+): Promise<Report> => {
+  const begun = performance.now()
+  const accepted = await fetch(`${origin()}/api/v1/users/batch`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body: ReadableStream.from(linesOf(rows)),
+    duplex: "half",
+  } as RequestInit)
+  const location = accepted.headers.get("location")
+  if (accepted.status !== 202 || location === null) {
+    throw new Error(`The job was answered ${accepted.status} ${await accepted.text()}`)
+  }
+  const monitor = await follow(() => origin() + location, onProgress)
+  const seconds = (performance.now() - begun) / 1000
+  const refusals = await refusalsOf(origin() + location)
+  return { sent: monitor.total, created: monitor.succeeded, refusals, seconds }
+}
+
+async function* linesOf(rows: ReadonlyArray<Row>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder()
+  for (let from = 0; from < rows.length; from += 1000) {
+    const lines = rows.slice(from, from + 1000).map((data, index) => {
+      const operation = { action: "create", data, idempotency_key: `row-${from + index + 1}` }
+      return `${JSON.stringify(operation)}\n`
+    })
+    yield encoder.encode(lines.join(""))
+  }
+}
+
+// A connection that breaks, as when a server is killed, is made again: the job is where it was.
+const follow = async (url: () => string, onProgress: JobImportOptions["onProgress"]): Promise<Monitor> => {
+  while (true) {
+    try {
+      const { body } = await fetch(`${url()}/events`)
+      let text = ""
+      for await (const part of body!.pipeThrough(new TextDecoderStream())) {
+        const events = (text + part).split("\n\n")
+        text = events.pop() ?? ""
+        for (const event of events) {
+          const [, name, data] = /^event: (\w+)\ndata: (.*)$/s.exec(event) ?? []
+          if (data === undefined) continue
+          const monitor = JSON.parse(data) as Monitor
+          onProgress?.(monitor.completed)
+          if (name === "done") return monitor
+        }
+      }
+    } catch {
+      await delay(200)
+    }
+  }
+}
+
+const refusalsOf = async (url: string): Promise<ReadonlyArray<Refusal>> => {
+  const refusals: Array<Refusal> = []
+  let cursor = ""
+  while (true) {
+    const answer = await fetch(`${url}/results?status=failed&limit=1000${cursor}`)
+    const { results, next_cursor } = (await answer.json()) as Page
+    for (const { index, error } of results) {
+      refusals.push({ row: index + 1, code: error.code, field: error.field ?? "", message: error.message })
+    }
+    if (next_cursor === undefined) return refusals
+    cursor = `&cursor=${next_cursor}`
+  }
+}
