@@ -12,6 +12,8 @@ import type { AddressInfo, Socket } from "node:net"
  */
 export interface Host<App> {
   readonly app: App
+  /** What whoever starts the server should know; undefined for nothing. */
+  readonly notice: string | undefined
   /** Listens on 127.0.0.1 and answers with the port; 0 takes any free one. */
   readonly listen: (port: number) => Promise<number>
   /** Takes no more connections, lets the requests in flight end, and closes. */

@@ -46,6 +46,7 @@ export const expressHost = async (users: Users, configuration: Configuration): P
   const unused = watchUnused(server)
   return {
     app,
+    notice: stores.notice,
     listen: async (port) => {
       await once(server.listen(port, "127.0.0.1"), "listening")
       return portOf(server)

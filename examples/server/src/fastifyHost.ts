@@ -39,6 +39,7 @@ export const fastifyHost = async (users: Users, configuration: Configuration): P
   const unused = watchUnused(app.server)
   return {
     app,
+    notice: stores.notice,
     listen: async (port) => {
       await app.listen({ port, host: "127.0.0.1" })
       return portOf(app.server)

@@ -27,6 +27,8 @@ const start = async (): Promise<void> => {
   process.once("SIGTERM", () => void stop())
   process.once("SIGINT", () => void stop())
   console.log(`listening on http://127.0.0.1:${port}`)
+  // Standard output has that one line.
+  if (host.notice !== undefined) console.error(host.notice)
 }
 
 // Loaded on demand, so that a start pays for one framework only.

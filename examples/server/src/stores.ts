@@ -33,6 +33,8 @@ export interface Stores {
   readonly idempotency: IdempotencyStore
   readonly quota: QuotaStore
   readonly jobs: JobEngine
+  /** What whoever starts the server should know of them; undefined for nothing. */
+  readonly notice: string | undefined
   /** Whether results commit in the transactions of their operations. */
   readonly transactional: boolean
   readonly close: () => Promise<void>
@@ -49,16 +51,13 @@ export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Confi
   return store === "sql" ? inDatabase(users, databaseUrl) : inRedis(redisUrl ?? "")
 }
 
-// Standard output has one line, which says that the server listens.
-const jobsInMemory = (): JobEngine => {
-  console.error("jobs run in this process and are lost with it: set REDIS_URL or DATABASE_URL to keep them")
-  return memoryJobs()
-}
+const lostJobs = "jobs run in this process and are lost with it: set REDIS_URL or DATABASE_URL to keep them"
 
 const inMemory = async (): Promise<Stores> => ({
   idempotency: memoryIdempotencyStore(),
   quota: memoryQuotaStore(),
-  jobs: jobsInMemory(),
+  jobs: memoryJobs(),
+  notice: lostJobs,
   transactional: false,
   close: async () => {},
 })
@@ -73,7 +72,8 @@ const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<
   return {
     idempotency,
     quota: sqlQuotaStore(claims?.db ?? db),
-    jobs: dialect === "mysql" ? jobsInMemory() : sqlJobs({ db, dialect }, databaseUrl),
+    jobs: dialect === "mysql" ? memoryJobs() : sqlJobs({ db, dialect }, databaseUrl),
+    notice: dialect === "mysql" ? lostJobs : undefined,
     transactional: true,
     close: async () => {
       clearInterval(purging)
@@ -95,6 +95,7 @@ const inRedis = async (url: string): Promise<Stores> => {
     idempotency: redisIdempotencyStore(client),
     quota: redisQuotaStore(client),
     jobs: redisJobs({ client }),
+    notice: undefined,
     transactional: false,
     close: async () => client.disconnect(),
   }

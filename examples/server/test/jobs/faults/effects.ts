@@ -1,0 +1,51 @@
+/** Jobs whose effects are counted: every call of a handler is a row of a table without unique keys. */
+import { createBatch, resource } from "@multistatus/core"
+import { checkRedis, redisClient, redisJobs } from "@multistatus/store-redis"
+import { openDatabase, sqlJobs, sqlUnitOfWork } from "@multistatus/store-sql"
+import { sql } from "kysely"
+
+/** Where the jobs are kept, and where their effects are. */
+export interface EffectsOptions {
+  readonly databaseUrl: string
+  /** Undefined for jobs in the database. */
+  readonly redisUrl: string | undefined
+  readonly workers: number
+  readonly exactlyOnce: boolean
+}
+
+/** Endpoints that have effects; `poison` ends the process that runs it. */
+export const openEffects = async ({ databaseUrl, redisUrl, workers, exactlyOnce }: EffectsOptions) => {
+  const { db, dialect, close } = await openDatabase<unknown>(databaseUrl, { maxConnections: 10 })
+  const client = redisUrl === undefined ? undefined : redisClient(redisUrl)
+  client?.on("error", () => {})
+  if (client !== undefined) await checkRedis(client, { warn: () => {} })
+  const onError = () => {}
+  const engine =
+    client === undefined ? sqlJobs({ db, dialect }, databaseUrl, { onError }) : redisJobs({ client, onError })
+  const batch = createBatch({
+    unitOfWork: sqlUnitOfWork(db),
+    concurrency: 1,
+    jobs: { engine, workers, exactlyOnce, chunkOperations: 250, onError },
+  })
+  const effects = resource("effects", {
+    add: {
+      identified: false,
+      run: async ({ n }: { readonly n: number }, { tx }) => {
+        await sql`insert into effects (n) values (${n})`.execute(exactlyOnce ? (tx as typeof db) : db)
+        return { id: String(n) }
+      },
+    },
+    poison: { identified: false, run: () => process.exit(9) },
+  })
+  const endpoint = batch.operations(effects)
+  return {
+    db,
+    batch,
+    endpoint,
+    close: async () => {
+      await batch.close()
+      client?.disconnect()
+      await close()
+    },
+  }
+}

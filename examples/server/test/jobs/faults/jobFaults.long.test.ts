@@ -1,0 +1,54 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { freshDatabase, startPostgres, startRedis } from "@multistatus/test-services"
+import { describe, expect, inject, it } from "vitest"
+import { mostRepeated, trouble } from "./jobFaults.ts"
+
+describe.each(["pg-boss on PostgreSQL", "BullMQ on Redis"])("a job on %s", (name) => {
+  const place = async () => ({
+    databaseUrl: await freshDatabase(inject("postgresUrl")),
+    redisUrl: name.startsWith("BullMQ") ? await freshDatabase(inject("redisUrl")) : undefined,
+  })
+
+  it("shows nothing of what a worker does that was frozen and thought dead", { timeout: 180_000 }, async () => {
+    const outcome = await trouble(await place(), async ([worker]) => {
+      worker!.kill("SIGSTOP")
+      await delay(20_000)
+      worker!.kill("SIGCONT")
+    })
+    expect(outcome).toMatchObject({ status: "succeeded", succeeded: 10_000, lost: 0, codes: { success: 10_000 } })
+    expect(outcome.repeated).toBeLessThanOrEqual(2 * mostRepeated)
+  })
+
+  it(
+    "fails the operations of a chunk that ends its workers every time, and runs the others",
+    { timeout: 300_000 },
+    async () => {
+      const outcome = await trouble(await place(), async () => undefined, { count: 3000, poisonAt: 1000, ready: 0 })
+      expect(outcome.status).toBe("partial")
+      expect(outcome.codes["WORKER_LOST"]).toBeGreaterThan(0)
+      expect(outcome.codes["WORKER_LOST"]).toBeLessThanOrEqual(250)
+      expect(outcome.succeeded).toBe(3000 - outcome.codes["WORKER_LOST"]!)
+    },
+  )
+})
+
+it("a job goes on when its PostgreSQL is there again", { timeout: 120_000 }, async () => {
+  await using postgres = await startPostgres()
+  const outcome = await trouble({ databaseUrl: postgres.url, redisUrl: undefined }, async () => {
+    await postgres.kill()
+    await delay(3000)
+    await postgres.restart()
+  })
+  expect(outcome).toMatchObject({ status: "succeeded", succeeded: 10_000, lost: 0 })
+})
+
+it("a job goes on when its Redis is there again", { timeout: 120_000 }, async () => {
+  await using redis = await startRedis({ durable: true })
+  const databaseUrl = await freshDatabase(inject("postgresUrl"))
+  const outcome = await trouble({ databaseUrl, redisUrl: redis.url }, async () => {
+    await redis.kill()
+    await delay(3000)
+    await redis.restart()
+  })
+  expect(outcome).toMatchObject({ status: "succeeded", succeeded: 10_000, lost: 0 })
+})
