@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises"
-
-import { type ChunkRef, createBatch, type Job, resource } from "@multistatus/core"
+import { createBatch, type Job, resource } from "@multistatus/core"
+import { ChunkQueueContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import { sql } from "kysely"
 import { afterEach, describe, expect, inject, it } from "vitest"
@@ -24,71 +23,19 @@ const open = async () => {
   return { url, ...database }
 }
 
-const ref = (chunk: number, dispatch = 0): ChunkRef => ({ job: "J".repeat(22), chunk, dispatch })
-
-describe("a queue of pg-boss", () => {
-  const start = async (run: (ref: ChunkRef) => Promise<void> = async () => {}, concurrency = 2) => {
-    const { url, db } = await open()
-    const queue = pgBossQueue(url)
-    closing.push(() => queue.close())
-    const seen: Array<ChunkRef> = []
-    const buried: Array<ChunkRef> = []
-    const consumer = await queue.consume(
-      {
-        run: async (delivery) => {
-          seen.push(delivery.ref)
-          await run(delivery.ref)
-        },
-        dead: async (dead) => void buried.push(dead),
-      },
-      concurrency,
-    )
-    return { queue, db, seen, buried, consumer }
-  }
-
-  it("delivers each ref once, soon, however often it was sent", async () => {
-    const { queue, seen, consumer } = await start()
-    await queue.enqueue([ref(0), ref(1)], { delayMs: 1000 })
-    await queue.enqueue([ref(0), ref(0, 1)])
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(3)
-    await delay(1500)
-    expect(seen).toHaveLength(3)
-    expect(seen).toEqual(expect.arrayContaining([ref(0), ref(1), ref(0, 1)]))
-    await consumer.close(1000)
-  })
-
-  it("delivers a ref again whose handler rejected, and tells when it has given up", { timeout: 60_000 }, async () => {
-    const { queue, seen, buried } = await start(async () => {
-      throw new Error("no")
-    })
-    await queue.enqueue([ref(0)])
-    await expect.poll(() => buried, { timeout: 50_000, interval: 200 }).toEqual([ref(0)])
-    expect(seen).toHaveLength(4)
-  })
-
-  it("sends nothing of a transaction that is rolled back", async () => {
-    const { queue, db, seen } = await start()
-    const failing = db.transaction().execute(async (transaction) => {
-      await queue.enqueue([ref(7)], { transaction })
-      throw new Error("rolled back")
-    })
-    await expect(failing).rejects.toThrow("rolled back")
-    await db.transaction().execute((transaction) => queue.enqueue([ref(8)], { transaction }))
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual([ref(8)])
-  })
-
-  it("waits for what runs when it is closed, and takes no more", async () => {
-    let ended = 0
-    const { queue, seen, consumer } = await start(async () => {
-      await delay(500)
-      ended++
-    }, 1)
-    await queue.enqueue([ref(0), ref(1)])
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1)
-    await consumer.close(5000)
-    expect([ended, seen.length]).toEqual([1, 1])
-  })
-})
+ChunkQueueContract.suite(
+  "pg-boss on PostgreSQL",
+  async () => {
+    const { url, db, close } = await open()
+    closing.splice(closing.indexOf(close), 1)
+    return {
+      queue: pgBossQueue(url),
+      transaction: (work) => db.transaction().execute((handle) => work(handle)),
+      close,
+    }
+  },
+  { patienceMs: 40_000 },
+)
 
 describe("jobs on PostgreSQL", () => {
   const serve = async (exactlyOnce: boolean) => {

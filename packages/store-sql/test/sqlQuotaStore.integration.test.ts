@@ -34,10 +34,10 @@ const open = async (url: string) => {
 
 const databases: ReadonlyArray<readonly [string, () => string | Promise<string>, number]> = [
   ["SQLite in memory", () => "sqlite::memory:", 2_000],
-  ["SQLite in a file", async () => `sqlite:${join(await directory, "quota")}`, 200],
-  ["PGlite", () => "pglite::memory:", 300],
+  ["SQLite in a file", async () => `sqlite:${join(await directory, "quota")}`, 2_000],
+  ["PGlite", () => "pglite::memory:", 2_000],
   ["PostgreSQL", () => freshDatabase(inject("postgresUrl")), 2_000],
-  ["MariaDB", () => freshDatabase(inject("mariadbUrl")), 500],
+  ["MariaDB", () => freshDatabase(inject("mariadbUrl")), 2_000],
 ]
 
 for (const [name, url, runs] of databases) {

@@ -13,7 +13,7 @@ export interface Wire extends AsyncDisposable {
 /**
  * Answers are held back until a client has nothing more to say: what it sent until then it sent without waiting for one.
  */
-const quietMs = 15
+const quietMs = 80
 
 export const startWire = async (target: number): Promise<Wire> => {
   let roundTrips = 0
