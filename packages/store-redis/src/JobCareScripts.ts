@@ -35,15 +35,17 @@ end
 return {at, count, found}`
 
 // ARGV: now or '', for how long to keep. Answers nothing where there is no such job, else whether this ended it, when it is
-// over, how many of its operations have ended, and chunk and dispatch of those that will not run.
+// over, how many of its operations have ended, when the most silent of its chunks was heard of, and chunk and dispatch of
+// those that will not run.
 const cancel = `${prelude}${endings}
 if not state or state == 'forgotten' or state == 'uploading' then return false end
-if not isOpen then return {0, '', ''} end
+if not isOpen then return {0, '', '', ''} end
 call('HSET', head, 'cancelled', 1)
 touch()
 local refs = stop('CANCELLED')
 local hasEnded = finish(ARGV[2])
-return {hasEnded, string.format('%d', now + ARGV[2]), number('ended'), unpack(refs)}`
+return {hasEnded, string.format('%d', now + ARGV[2]), number('ended'), call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or '',
+  unpack(refs)}`
 
 // Answers whether the job is to stop, or gone.
 const stops = `${prelude}
@@ -79,7 +81,7 @@ end
 local tenant = call('HGET', head, 'tenant')
 for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do call('UNLINK', head .. ':parts:' .. chunk) end
 call('UNLINK', unpack(KEYS))
-if not state or state == 'forgotten' then return {'gone'} end
+if not state or state == 'forgotten' or state == 'uploading' then return {'gone'} end
 local over = string.format('%d', now + ARGV[2])
 call('HSET', head, 'state', 'forgotten', 'until', over)
 if tenant then call('HSET', head, 'tenant', tenant) end

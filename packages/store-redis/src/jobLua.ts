@@ -65,16 +65,19 @@ local function record()
 end
 `
 
-/** What ends chunks that wait, and jobs. @category constants @since 0.1.0 */
+/** What ends chunks that have not begun, and jobs. @category constants @since 0.1.0 */
 export const endings = `
 local function stop(reason)
   local refs = {}
-  local total, ended, running = number('total'), number('ended'), number('running')
-  call('HSET', head, 'code', code or reason, 'ended', total - running)
-  call('HINCRBY', head, 'skipped', total - running - ended)
+  local begun = 0
   for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
     local letter, epoch, starts, dispatch = stateOf(chunk)
-    if letter == 'W' then
+    if letter == 'W' and call('EXISTS', head .. ':parts:' .. chunk) == 1 then
+      -- It has begun: only its next worker can put its results together.
+      local first, operations = extentOf(chunk)
+      begun = begun + operations
+      if reason == 'CANCELLED' then call('ZADD', silent, 0, chunk) end
+    elseif letter == 'W' then
       if code then
         enter(chunk, 'H', epoch, starts, dispatch)
         call('HSET', results, chunk, reason)
@@ -83,11 +86,13 @@ local function stop(reason)
       end
       call('HDEL', payloads, chunk)
       call('ZREM', silent, chunk)
-      call('UNLINK', head .. ':parts:' .. chunk)
       refs[#refs + 1] = chunk
       refs[#refs + 1] = dispatch
     end
   end
+  local total, ended, running = number('total'), number('ended'), number('running')
+  call('HSET', head, 'code', code or reason, 'ended', total - running - begun)
+  call('HINCRBY', head, 'skipped', total - running - begun - ended)
   code = code or reason
   return refs
 end

@@ -131,8 +131,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     cancel: async (id, keepMs, now) => {
       const reply = (await scripts.onJob("cancel", id, [clock(now), Math.ceil(keepMs)])) as Reply | null
       if (reply === null) return undefined
-      const [hasEnded, over, ended, ...refs] = reply
-      await (hasEnded === 1 ? admission.settle(id, "ended", { over }) : admission.settle(id, "open", { ended }))
+      const [hasEnded, over, ended, since, ...refs] = reply
+      await (hasEnded === 1 ? admission.settle(id, "ended", { over }) : admission.settle(id, "open", { ended, since }))
       return toRefs(id, refs)
     },
     cancelled: async (ids) => {

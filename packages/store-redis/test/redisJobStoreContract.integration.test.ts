@@ -22,8 +22,15 @@ const open = async (connect: () => Redis | Cluster): Promise<JobStoreContract.Ba
   }
 }
 
-JobStoreContract.suite("Redis", async () => {
-  const url = await freshDatabase(inject("redisUrl"))
-  return open(() => redisClient(url))
+JobStoreContract.suite(
+  "Redis",
+  async () => {
+    const url = await freshDatabase(inject("redisUrl"))
+    return open(() => redisClient(url))
+  },
+  { runs: 100, shrinks: false },
+)
+JobStoreContract.suite("Redis Cluster", () => open(() => redisCluster([inject("redisClusterUrl")])), {
+  runs: 30,
+  shrinks: false,
 })
-JobStoreContract.suite("Redis Cluster", () => open(() => redisCluster([inject("redisClusterUrl")])))

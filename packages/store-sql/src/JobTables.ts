@@ -2,7 +2,7 @@
  * The statements of the job store, each for one purpose, on an open transaction.
  */
 import type { ChunkHold, ChunkPart, ChunkRef, JobExtent, JobState, JobTally, NewChunk, NewJob } from "@multistatus/core"
-import { type Kysely, sql } from "kysely"
+import { type Kysely, type RawBuilder, sql } from "kysely"
 
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import type { ChunkRow, JobRow, PartRow } from "./JobRows.ts"
@@ -123,10 +123,19 @@ export class JobTables {
   }
 
   /** Chunks that wait, from one index up to another. */
-  async waiting(job: string, from: number, to: number): Promise<ReadonlyArray<Pick<ChunkRow, "idx" | "dispatch">>> {
+  waiting(job: string, from: number, to: number): Promise<ReadonlyArray<Pick<ChunkRow, "idx" | "dispatch">>> {
+    return this.sent(job, from, to, sql`state = 'waiting'`)
+  }
+
+  /** Those of them that have not begun. */
+  unbegun(job: string, from: number, to: number): Promise<ReadonlyArray<Pick<ChunkRow, "idx" | "dispatch">>> {
+    return this.sent(job, from, to, isUnbegun)
+  }
+
+  private async sent(job: string, from: number, to: number, which: RawBuilder<unknown>) {
     const { rows } = await sql<Pick<ChunkRow, "idx" | "dispatch">>`
       select idx, dispatch from multistatus_job_chunk
-      where job = ${job} and idx >= ${from} and idx < ${to} and state = 'waiting' order by idx
+      where job = ${job} and idx >= ${from} and idx < ${to} and ${which} order by idx
     `.execute(this.db)
     return rows
   }
@@ -189,20 +198,23 @@ export class JobTables {
     await sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk}`.execute(this.db)
   }
 
-  /** Ends the chunks that wait; how many operations they have. */
+  /** Ends the chunks that have not begun; how many operations they have. */
   async halt(job: string, code: string): Promise<number> {
     const { rows } = await sql<{ n: number | null }>`
-      select sum(operations) as n from multistatus_job_chunk where job = ${job} and state = 'waiting'
-    `.execute(this.db)
-    await sql`
-      delete from multistatus_job_part where job = ${job}
-        and chunk in (select idx from multistatus_job_chunk where job = ${job} and state = 'waiting')
+      select sum(operations) as n from multistatus_job_chunk where job = ${job} and ${isUnbegun}
     `.execute(this.db)
     await sql`
       update multistatus_job_chunk set state = 'halted', code = ${code}, payload = '', unsuccessful = operations
-      where job = ${job} and state = 'waiting'
+      where job = ${job} and ${isUnbegun}
     `.execute(this.db)
     return Number(rows[0]?.n ?? 0)
+  }
+
+  /** Lets no chunk of a job wait any longer. */
+  async hasten(job: string): Promise<void> {
+    await sql`
+      update multistatus_job_chunk set heard_at = 0 where job = ${job} and state = 'waiting' and heard_at is not null
+    `.execute(this.db)
   }
 
   async hasMore(job: string): Promise<boolean> {
@@ -287,6 +299,11 @@ export class JobTables {
     return ids.filter((id) => !going.has(id))
   }
 }
+
+// One of which something was kept before it was postponed has begun: only its next worker can put its results together.
+const isUnbegun = sql`state = 'waiting' and not exists (
+  select 1 from multistatus_job_part part where part.job = multistatus_job_chunk.job and part.chunk = multistatus_job_chunk.idx
+)`
 
 // Two changes of one job are never told by the same time.
 const later = ({ updated_at }: JobRow, now: number): number => Math.max(now, Number(updated_at) + 1)

@@ -201,8 +201,9 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         const job = await tables.lock(id)
         if (job === undefined || !isAccepted(job) || job.state === "forgotten") return undefined
         if (!isOpen(job)) return []
-        const refs = (await tables.waiting(id, 0, job.sent)).map(toRef(id))
+        const refs = (await tables.unbegun(id, 0, job.sent)).map(toRef(id))
         const skipped = await tables.halt(id, "CANCELLED")
+        await tables.hasten(id)
         const tally = plus(job, { succeeded: 0, failed: 0, skipped })
         await settle(tables, job, { tally, isCancelled: true, keepMs, now })
         return refs

@@ -30,10 +30,16 @@ const open = async (url: string): Promise<JobStoreContract.Backend> => {
 
 let files = 0
 
-JobStoreContract.suite("SQLite in memory", () => open("sqlite::memory:"), { commands: 4_000 })
-JobStoreContract.suite("SQLite in a file", async () => open(`sqlite:${join(await directory, `jobs-${files++}`)}`))
-JobStoreContract.suite("PGlite", () => open("pglite::memory:"), { commands: 1_000 })
-JobStoreContract.suite("PostgreSQL", async () => open(await freshDatabase(inject("postgresUrl"))), { commands: 4_000 })
+const options = { transactional: true, runs: 30, shrinks: false }
+
+JobStoreContract.suite("SQLite in memory", () => open("sqlite::memory:"), { ...options, runs: 150 })
+JobStoreContract.suite(
+  "SQLite in a file",
+  async () => open(`sqlite:${join(await directory, `jobs-${files++}`)}`),
+  options,
+)
+JobStoreContract.suite("PGlite", () => open("pglite::memory:"), { ...options, runs: 10 })
+JobStoreContract.suite("PostgreSQL", async () => open(await freshDatabase(inject("postgresUrl"))), options)
 
 it("there is none on MySQL and MariaDB, and that is said at once", async () => {
   const { db, close } = await openDatabase<unknown>(await freshDatabase(inject("mariadbUrl")))

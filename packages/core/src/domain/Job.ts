@@ -58,7 +58,7 @@ export interface JobExtent {
 
 /** How much work may be waiting. @category models @since 0.1.0 */
 export interface JobLimits {
-  /** Operations of all jobs that have not ended. */
+  /** Operations that have not ended, of all jobs: those of chunks that wait or run. */
   readonly queuedOperations: number
   /** Jobs of one tenant that have not ended; undefined for any number. */
   readonly jobsPerTenant: number | undefined
@@ -110,7 +110,8 @@ export interface ChunkPart {
 /**
  * A chunk that was started.
  *
- * **Details** `parts` are what earlier starts have kept, by rising `at`, without gaps from 0. `starts` counts this one.
+ * **Details** `parts` are what earlier starts have kept, by rising `at`, without gaps from 0. `starts` counts this one, and
+ * those before it that ended without a word: since something of the chunk was last kept, without those that postponed it.
  *
  * @category models
  * @since 0.1.0
@@ -138,7 +139,7 @@ export type ChunkCommit =
   /** The chunk is held by another, has ended, or its job is gone: nothing was changed. */
   | { readonly _tag: "refused" }
 
-/** A job as its owner sees it. Times are milliseconds since 1970. @category models @since 0.1.0 */
+/** A job as its owner sees it: the tally is that of chunks that have ended. Times are milliseconds since 1970. @category models @since 0.1.0 */
 export interface JobRecord extends JobTally {
   readonly id: string
   readonly tenant: string | undefined
@@ -150,6 +151,7 @@ export interface JobRecord extends JobTally {
   /** Whether it is to stop: its running chunks are told, and the others do not begin. */
   readonly isCancelled: boolean
   readonly createdAt: number
+  /** Rises with every change that can be seen here. */
   readonly updatedAt: number
   /** When its results are forgotten; before its end, when it is given up. */
   readonly expiresAt: number

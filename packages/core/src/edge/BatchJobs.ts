@@ -106,7 +106,15 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
       }
     },
     find,
-    monitor: JobMonitor.make({ store, keepMs, onCancelled: (refs) => queue.forget(refs).catch(onError) }),
+    monitor: JobMonitor.make({
+      store,
+      keepMs,
+      onCancelled: async (refs) => {
+        await queue.forget(refs).catch(onError)
+        // What was to go on later has nothing to wait for any more.
+        await keeper.look()
+      },
+    }),
     close: async () => {
       closing.abort()
       await begun

@@ -36,8 +36,15 @@ export class JobKeeper {
   async start(): Promise<void> {
     const { queue, lookMs, sweepMs } = this.options
     if (queue.isVolatile) await queue.enqueue(await this.options.store.overdue(0, forgottenAtOnce))
+    // A start that is tried again, because the worker's failed, must not look twice as often.
+    if (this.timers.size > 0) return
     this.every(lookMs, () => this.resend())
     this.every(sweepMs, () => this.sweep())
+  }
+
+  /** Sends anew what is overdue, now. */
+  look(): Promise<void> {
+    return this.once(() => this.resend())
   }
 
   /** Ends, when what it is at has ended. */

@@ -70,7 +70,8 @@ export interface EndedChunks {
  * `JobLimits`, and is seen by `find`, from when it is accepted. A chunk is waiting, running or ended; `start` makes a
  * waiting or running chunk a running one under the next epoch; every write of a worker names its hold, and is refused when
  * the hold is over: what a worker that was thought dead does afterwards is never seen. Chunks are due in order, `window`
- * of them at first, then one for every chunk that ends. The last chunk to end ends the job.
+ * of them at first, then one for every chunk that ends. The last chunk to end ends the job. A chunk of which something was
+ * kept has begun, also while it waits: only a worker ends it, since only a worker can put its results together.
  *
  * @category models
  * @since 0.1.0
@@ -103,11 +104,11 @@ export interface JobStore {
   readonly discard: (id: string) => Promise<void>
   /** Takes hold of a chunk; undefined where it has ended, or its job has, or is not there. The first start makes the job `running`. */
   readonly start: (ref: Pick<ChunkRef, "job" | "chunk">, now?: number) => Promise<StartedChunk | undefined>
-  /** Keeps results of a chunk that runs, and says that it is alive; whether the hold is still good. */
+  /** Keeps results of a chunk that runs, and says that it is alive; whether the hold is still good. A part that is there already is kept once. */
   readonly checkpoint: (hold: ChunkHold, part: ChunkPart, now?: number) => Promise<boolean>
   /**
-   * Keeps the results of a chunk and ends it. What `halt` says of the other chunks, or `cancel` said before, holds in the
-   * same step. `keepMs`: how long the job's results are kept if this ends it.
+   * Keeps the results of a chunk and ends it. What `halt` says of the chunks that have not begun, or `cancel` said before,
+   * holds in the same step. `keepMs`: how long the job's results are kept if this ends it.
    */
   readonly commit: (
     hold: ChunkHold,
@@ -121,14 +122,14 @@ export interface JobStore {
    * undefined where the hold is over.
    */
   readonly postpone: (hold: ChunkHold, delayMs: number, now?: number) => Promise<ChunkRef | undefined>
-  /** A job that was accepted; `forgotten` for a while after its results were; undefined where nothing is known. */
+  /** A job that was accepted; `forgotten` for a while once its time is over; undefined where nothing is known. */
   readonly find: (id: string, now?: number) => Promise<JobRecord | ForgottenJob | undefined>
   /** Ended chunks of a job, in order. */
   readonly results: (id: string, query: ChunksQuery, now?: number) => Promise<EndedChunks>
   /**
-   * Stops a job: chunks that wait end at once, and count as skipped; running ones are left to those who run them. Without
-   * running ones the job ends. Refs of chunks that will not run any more; undefined where there is no such job. A job
-   * that has ended stays as it is.
+   * Stops a job: chunks that have not begun end at once, and count as skipped; running ones are left to those who run
+   * them, and those that were postponed after they had begun are overdue now. Without either the job ends. Refs of chunks
+   * that will not run any more; undefined where there is no such job. A job that has ended stays as it is.
    */
   readonly cancel: (id: string, keepMs: number, now?: number) => Promise<ReadonlyArray<ChunkRef> | undefined>
   /** Which of these jobs are to stop, or are gone. */

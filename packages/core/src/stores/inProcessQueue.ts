@@ -7,6 +7,8 @@ interface Waiting {
   readonly name: string
   /** Deliveries that were rejected. */
   rejections: number
+  /** Whether its consumer closed without it, so that it was given to another. */
+  isLeft: boolean
 }
 
 /** Rejections after which a ref is given up. */
@@ -51,7 +53,7 @@ export const inProcessQueue = (): ChunkQueue => {
     private readonly handlers: ChunkHandlers
     private readonly concurrency: number
     private readonly stopping = new AbortController()
-    private readonly running = new Set<Promise<void>>()
+    private readonly running = new Map<Promise<void>, Waiting>()
     private isClosed = false
 
     constructor(handlers: ChunkHandlers, concurrency: number) {
@@ -70,17 +72,21 @@ export const inProcessQueue = (): ChunkQueue => {
           this.pull()
           return undefined
         })
-        this.running.add(run)
+        this.running.set(run, entry)
       }
     }
 
     async close(timeoutMs: number): Promise<void> {
       this.isClosed = true
       consumers.delete(this)
-      const ended = Promise.all(this.running)
-      await Promise.race([ended, pause(timeoutMs)])
+      const ended = Promise.all(this.running.keys())
+      await within(timeoutMs, ended)
       this.stopping.abort()
-      await Promise.race([ended, pause(graceMs)])
+      await within(graceMs, ended)
+      for (const entry of this.running.values()) {
+        entry.isLeft = true
+        add({ ...entry, isLeft: false }, 0)
+      }
       wake()
     }
 
@@ -92,6 +98,7 @@ export const inProcessQueue = (): ChunkQueue => {
         await this.handlers.run(delivery)
         return
       } catch {
+        if (entry.isLeft) return
         entry.rejections++
       }
       if (entry.rejections < mostRejections) return add(entry, pauseMs * 2 ** (entry.rejections - 1))
@@ -104,7 +111,7 @@ export const inProcessQueue = (): ChunkQueue => {
     isVolatile: true,
     isTransactional: false,
     enqueue: async (refs, { delayMs = 0 } = {}) => {
-      for (const ref of refs) add({ ref, name: nameOf(ref), rejections: 0 }, delayMs)
+      for (const ref of refs) add({ ref, name: nameOf(ref), rejections: 0, isLeft: false }, delayMs)
       wake()
     },
     consume: async (handlers, concurrency) => {
@@ -132,3 +139,13 @@ export const inProcessQueue = (): ChunkQueue => {
 const nameOf = ({ job, chunk, dispatch }: ChunkRef): string => `${job}-${chunk}-${dispatch}`
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+// The timer goes with what it was for: it would keep a process alive that has ended everything else.
+const within = async (milliseconds: number, ended: Promise<unknown>): Promise<void> => {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([ended, over])
+  clearTimeout(timer)
+}

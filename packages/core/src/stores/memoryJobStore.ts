@@ -226,6 +226,7 @@ export const memoryJobStore = (): JobStore => {
       if (Job.hasEnded(entry.state)) return []
       entry.isCancelled = true
       const refs = haltWaiting(entry, "CANCELLED")
+      for (const chunk of entry.chunks) if (chunk.state === "waiting") chunk.heardAt = 0
       touch(entry, clock(now))
       endIfOver(entry, keepMs, clock(now))
       return refs
@@ -308,11 +309,14 @@ const send = (entry: Entry, to: number, now: number): ReadonlyArray<Job.ChunkRef
   return due
 }
 
+const isUnbegun = ({ state, parts }: Chunk): boolean => state === "waiting" && parts.length === 0
+
 // Chunks that were sent and will not run, so that the queue may forget them.
 const haltWaiting = (entry: Entry, code: string): ReadonlyArray<Job.ChunkRef> => {
-  const refs = dueOf(entry, 0, entry.sent)
+  const refs = dueOf(entry, 0, entry.sent).filter(({ chunk }) => isUnbegun(entry.chunks[chunk]!))
   for (const chunk of entry.chunks) {
-    if (chunk.state !== "waiting") continue
+    // What was postponed after something of it was done has results, which only its next worker can put together.
+    if (!isUnbegun(chunk)) continue
     Object.assign(chunk, { state: "halted", code, payload: "", parts: [], hasFailures: true })
     entry.tally = plus(entry.tally, { succeeded: 0, failed: 0, skipped: chunk.operations })
   }

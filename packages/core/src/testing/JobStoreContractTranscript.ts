@@ -1,7 +1,7 @@
 /** Random commands to a store of jobs. */
 import type { ChunkHold, ChunkRef, JobExtent } from "../domain/Job.ts"
 import type { JobStore } from "../ports/JobStore.ts"
-import { extentOf, hashOf, newChunks, newJob, noLimits } from "./JobStoreContractFixture.ts"
+import { extentOf, hashOf, newChunks, newJob, noLimits } from "./JobStoreContractSamples.ts"
 
 /** Numbers that are the same for the same seed. */
 const random = (seed: number) => {

@@ -1,4 +1,4 @@
+import { ChunkQueueContract } from "@multistatus/core/testing"
 import { inProcessQueue } from "../../src/stores/inProcessQueue.ts"
-import * as ChunkQueueContract from "../../src/testing/ChunkQueueContract.ts"
 
-ChunkQueueContract.suite("in this process", () => ({ queue: inProcessQueue() }))
+ChunkQueueContract.suite("in process", () => ({ queue: inProcessQueue() }), { volatile: true, patienceMs: 5_000 })

@@ -207,6 +207,20 @@ describe("a job", () => {
     expect(jobs.done.inputs).toHaveLength(before)
   })
 
+  it("that was stopped while it waited for its quota ends at once, with what was done", async () => {
+    const jobs = withJobs({ sliceOperations: 10 }, { quota: { operations: 20, per: "1 day" } })
+    const { headers } = await jobs.submit(creates(50))
+    const location = headers["location"]!
+    await expect.poll(() => jobs.done.inputs.length, { timeout: 5000, interval: 5 }).toBe(20)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await jobs.json("DELETE", location)
+    expect(await jobs.ended(location)).toMatchObject({ status: "cancelled", succeeded: 20, completed: 50 })
+    const results = await pages(jobs, location)
+    expect(results.map(({ status }) => status)).toEqual(
+      Array.from({ length: 50 }, (_, index) => (index < 20 ? "success" : "skipped")),
+    )
+  })
+
   it("tells running operations that it was stopped", async () => {
     const jobs = withJobs()
     const { headers } = await jobs.submit(creates(20, () => ({ ms: 60_000 })))
