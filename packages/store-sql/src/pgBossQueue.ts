@@ -109,7 +109,9 @@ export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueu
       if (refs.length === 0) return
       const boss = await opened()
       const startAfter = delayMs > 0 ? { startAfter: Math.ceil(delayMs / 1000) } : {}
-      const jobs = refs.map((ref): JobInsert => ({ id: idOf(ref), data: { ...ref }, ...startAfter }))
+      // pg-boss passes over ids that it has, but not over those that come twice in one call.
+      const once = new Map(refs.map((ref) => [idOf(ref), ref]))
+      const jobs = [...once].map(([id, ref]): JobInsert => ({ id, data: { ...ref }, ...startAfter }))
       await boss.insert(name, jobs, transaction === undefined ? {} : { db: await within(transaction) })
     },
     consume: async (handlers, concurrency) => {
@@ -138,7 +140,7 @@ interface Consuming {
 
 const consume = async ({ boss, name, dead, within, handlers, concurrency }: Consuming): Promise<ChunkConsumer> => {
   const stopping = new AbortController()
-  const running = new Set<Promise<unknown>>()
+  const running = new Map<Promise<unknown>, string>()
   const slots: Array<string> = []
   const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 1, batchSize: 1 }
 
@@ -150,7 +152,7 @@ const consume = async ({ boss, name, dead, within, handlers, concurrency }: Cons
         await boss.complete(name, job.id, null, { db: (await within(transaction))! })
       },
     })
-    running.add(work)
+    running.set(work, job.id)
     try {
       await work
     } finally {
@@ -175,10 +177,12 @@ const consume = async ({ boss, name, dead, within, handlers, concurrency }: Cons
     close: async (timeoutMs) => {
       await Promise.all(slots.map((id) => boss.offWork(name, { id, wait: false })))
       await boss.offWork(dead, { id: burying, wait: false })
-      const ended = Promise.allSettled(running)
+      const ended = Promise.allSettled(running.keys())
       await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })])
       stopping.abort()
       await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
+      // As long as this process lives it is heard of, and so would be what it has given up.
+      for (const id of running.values()) await boss.fail(name, id, { message: "Its worker was closed" })
     },
   }
 }
