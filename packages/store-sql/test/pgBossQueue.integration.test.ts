@@ -1,12 +1,10 @@
 import { createBatch, type Job, resource } from "@multistatus/core"
-import { ChunkQueueContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import { sql } from "kysely"
 import { afterEach, describe, expect, inject, it } from "vitest"
 
 import { migrate } from "../src/migrate.ts"
 import { openDatabase } from "../src/openDatabase.ts"
-import { pgBossQueue } from "../src/pgBossQueue.ts"
 import { sqlJobs } from "../src/sqlJobs.ts"
 import { sqlUnitOfWork } from "../src/SqlUnitOfWork.ts"
 
@@ -22,20 +20,6 @@ const open = async () => {
   await migrate(database.db, database.dialect)
   return { url, ...database }
 }
-
-ChunkQueueContract.suite(
-  "pg-boss on PostgreSQL",
-  async () => {
-    const { url, db, close } = await open()
-    closing.splice(closing.indexOf(close), 1)
-    return {
-      queue: pgBossQueue(url),
-      transaction: (work) => db.transaction().execute((handle) => work(handle)),
-      close,
-    }
-  },
-  { patienceMs: 40_000 },
-)
 
 describe("jobs on PostgreSQL", () => {
   const serve = async (exactlyOnce: boolean) => {

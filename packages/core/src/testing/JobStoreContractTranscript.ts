@@ -135,6 +135,27 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
         return [once, again, await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)]
       },
     ],
+    [
+      1,
+      async () => {
+        // A job that may be halted while another of its chunks runs; that one is given back, and the job stopped.
+        const job = id()
+        const [first, second] = [await restart({ job, chunk: 0 }), await restart({ job, chunk: 1 })]
+        if (first === undefined || second === undefined) return [first, second]
+        const halt = one(["SKIPPED", undefined])
+        const outcome = { results: `"0"`, tally: toTally([0, 2, 0]), halt }
+        const committed = await store.commit(first.hold, outcome, 60_000, {}, now)
+        const part = { at: 0, results: `"1"`, tally: toTally([1, 0, 0]) }
+        const isKept = pick(2) === 0 && (await store.checkpoint(second.hold, part, now))
+        const ref = await store.postpone(second.hold, 1_000, now)
+        const refs = await store.cancel(job, 60_000, now)
+        const results = await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)
+        const silent = (await store.overdue(2_000, 100, now)).map((each) => JSON.stringify(each)).sort()
+        const again = await restart({ job, chunk: 1 })
+        const ended = again && (await commit(again.hold))
+        return [committed, isKept, ref, refs, results, silent, again, ended]
+      },
+    ],
     [2, () => store.cancelled(ids)],
     [
       6,
