@@ -15,6 +15,15 @@ interface Monitor {
   readonly failed: number
 }
 
+interface Answer extends Monitor {
+  readonly results: ReadonlyArray<{
+    readonly index: number
+    readonly status: string
+    readonly error?: { readonly code: string }
+  }>
+  readonly next_cursor?: string
+}
+
 /** What there is to find out about a job that ran into trouble. */
 export interface Outcome extends Monitor {
   /** Calls of handlers beyond the first for an operation. */
@@ -75,18 +84,20 @@ export const trouble = async (
     body: { _tag: "Stream", bytes },
   })
   expect(status).toBe(202)
-  const ask = async (path: string) => {
-    const { body } = await batch.jobs!.handle({
+  const ask = async (path: string): Promise<Answer> => {
+    const { body, status: answered } = await batch.jobs!.handle({
       ...asking,
       method: "GET",
       url: `${headers["location"]}${path}`,
       headers: {},
       body: { _tag: "Parsed", value: undefined },
     })
-    return JSON.parse(body) as Monitor & {
-      readonly results: ReadonlyArray<{ index: number; status: string; error?: { code: string } }>
-      readonly next_cursor?: string
+    // Its store is down, and is going to be there again.
+    if (answered === 503) {
+      await delay(100)
+      return ask(path)
     }
+    return JSON.parse(body) as Answer
   }
   while ((await ask("")).completed < count * ready) await delay(20)
   await make(workers)
