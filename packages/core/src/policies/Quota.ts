@@ -86,7 +86,7 @@ export const open = Effect.fnUntraced(function* (
     const shared = demands.map((demand) => ({ ...demand, limit: Math.max(1, Math.floor(demand.limit * share)) }))
     const decision = yield* Effect.promise(() => store.charge({ ...charge, demands: shared }))
     // It is the store that is down, which must not look as if the caller had used up the quota.
-    if (decision.admitted < totalOf(demands)) {
+    if (!decision.granted || decision.admitted < totalOf(demands)) {
       yield* refundTo(store, charge.id, subject, shared, decision.admitted, () => true)
       return yield* Effect.fail(storeDown)
     }

@@ -260,6 +260,13 @@ describe("a store that does not answer", () => {
     expect([refused.status, refused.json.code, refused.headers["retry-after"]]).toEqual([503, "STORE_UNAVAILABLE", "1"])
   })
 
+  it("is never answered as if the caller had sent too many batches", async () => {
+    const { send } = under({ ...tenOf, batches: { limit: 2, per: "1 hour" }, store: broken("fails") })
+    expect((await send(batchOf(1))).status).toBe(200)
+    const refused = await send(batchOf(1))
+    expect([refused.status, refused.json.code]).toEqual([503, "STORE_UNAVAILABLE"])
+  })
+
   it("holds nobody up where that is configured, and everybody where that is", async () => {
     const open = under({ ...tenOf, store: broken("fails"), onStoreError: "open" })
     expect((await open.send(batchOf(10))).status).toBe(200)
