@@ -26,7 +26,7 @@ export const mysqlInsert: Engine["insert"] = async (asked) => {
       rows,
       columns.find(({ name }) => name === numbering.name),
     )
-  const order = counts ? undefined : orderRows(task).sequence
+  const order = counts ? undefined : orderRows(task).sequence()
   if (dependOnEachOther(task)) return oneByOne(task, insertOne(task), undefined)
   if (returning !== undefined && !keyKnown && !numbered) return oneByOne(task, insertOne(task), order)
   const sorted = order === undefined ? rows : order.map((index) => rows[index] as Row)

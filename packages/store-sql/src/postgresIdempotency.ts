@@ -26,8 +26,9 @@ returning r.key_hash`
 // In order and as an array: so that the indexes are used, whatever the statistics say.
 const purge = `${marked}with ${postgresClock("$2::int8")}
 delete from multistatus_idempotency where key_hash = any(array(
-  select r.key_hash from multistatus_idempotency r where r.expires_at <= (select t from clock)
-  order by r.expires_at limit $1::int8 for update of r skip locked))
+  select r.key_hash from multistatus_idempotency r
+  where r.expiry_minute <= (select t / 60000 from clock) and r.expires_at <= (select t from clock)
+  order by r.expiry_minute limit $1::int8 for update of r skip locked))
 returning key_hash`
 
 /** @internal */

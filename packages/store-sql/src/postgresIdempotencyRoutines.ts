@@ -35,16 +35,31 @@ const change = `on conflict (key_hash) do update set fingerprint = excluded.fing
       state = excluded.state, fence = excluded.fence, lease_until = excluded.lease_until,
       expires_at = excluded.expires_at, size = excluded.size`
 
-// Only what the snapshot shows to be free is locked, so that replays and refusals write nothing; and what others hold is
-// passed over, so that nobody waits for a transaction that settles. New rows are inserted in the order of keys: those who
-// wait for each other's do not wait in a circle. There is no answer for what was passed over, nor for what a rival has
-// inserted since the snapshot: the caller asks again.
+// Where nothing is known of any key, which is nearly always, the records are simply inserted.
+//
+// Otherwise only what the snapshot shows to be free is locked, so that replays and refusals write nothing; and what others
+// hold is passed over, so that nobody waits for a transaction that settles. New rows are inserted in the order of keys:
+// those who wait for each other's do not wait in a circle. There is no answer for what was passed over, nor for what a
+// rival has inserted since the snapshot: the caller asks again.
 const acquire = `
 create or replace function ${acquireRoutine}(
   in_keys text[], in_fingerprints text[], in_states text[], in_owner text, in_lease int8, in_ttl int8, in_now int8)
 returns table (key_hash text, tag text, fence int4, payload text, left_ms float8) ${planned} as $routine$
 #variable_conflict use_column
 begin
+  perform from unnest(in_keys) as i (k)
+  cross join lateral (select from multistatus_idempotency r where r.key_hash = i.k offset 0) r limit 1;
+  if not found then
+    begin
+      insert into multistatus_idempotency (${columns})
+      with ${postgresClock("in_now")}
+      select i.k, i.f, in_owner, i.s, 1, c.t + in_lease, c.t + in_ttl, 0, ''
+      from unnest(in_keys, in_fingerprints, in_states) as i (k, f, s) cross join clock c order by i.k collate "C";
+      return query select i.k, 'fresh', 1, '', null::float8 from unnest(in_keys) as i (k);
+      return;
+    exception when unique_violation then
+    end;
+  end if;
   return query with ${postgresClock("in_now")}, seen as materialized (
     select i.k, i.f, i.s, r.key_hash is not null as known, ${takeable} as takeable, r.fingerprint = i.f as same, r.state,
       r.lease_until - c.t as left_ms, case when r.state = 'done' and r.fingerprint = i.f then r.payload end as payload
@@ -84,8 +99,10 @@ begin
   from seen i where i.known and not i.takeable;
 end
 $routine$`
-// What is another owner's is not even locked. A result makes a record anew that has vanished or expired; no answer, where
-// a rival came first.
+
+// What is another owner's is not even locked. A result makes a record anew that has vanished or expired. There is no
+// answer for what a rival has changed since the snapshot, or where one came first: the caller asks again. A row's place
+// tells its versions apart, so what was seen of it still holds when it is changed.
 const settle = `
 create or replace function ${settleRoutine}(
   in_keys text[], in_fingerprints text[], in_actions text[], in_payloads text[], in_before int4[], in_after int4[],
@@ -94,50 +111,40 @@ returns table (key_hash text, tag text) ${planned} as $routine$
 #variable_conflict use_column
 begin
   return query with ${postgresClock("in_now")}, seen as materialized (
-    select i.k, i.f, i.a, i.p, i.b, i.z, r.key_hash is not null as known,
-      coalesce(r.expires_at > c.t, false) as alive, coalesce(r.owner = in_owner, false) as mine
-    from unnest(in_keys, in_fingerprints, in_actions, in_payloads, in_before, in_after) as i (k, f, a, p, b, z)
-    cross join clock c
-    left join lateral (select * from multistatus_idempotency r where r.key_hash = i.k offset 0) r on true
-  ), locked as materialized (
-    select i.k, i.f, i.a, i.p, i.z, c.t, r.tag, r.fingerprint, r.state, r.fence, r.lease_until, r.size
-    from (select * from seen where case when alive then mine else known end order by k collate "C") i
-    cross join clock c cross join lateral (
-      select r.*, case
-        when r.expires_at <= c.t then 'recreated'
-        when r.state = 'done' then case i.a when 'complete' then 'already' else 'refused' end
-        when r.state = 'released' then case i.a when 'release' then 'already' else 'refused' end
-        when i.a <> 'append' then 'applied'
-        when r.size = i.z and right(r.payload, char_length(i.p)) = i.p then 'already'
-        when r.size = i.b then 'applied' else 'refused' end as tag
-      from multistatus_idempotency r
-      where r.key_hash = i.k and case when r.expires_at <= c.t then i.a = 'complete' else r.owner = in_owner end
-      for update of r
-    ) r
-  ), updated as (
+    select i.k, i.f, i.a, i.p, i.z, c.t, r.place, case
+      when r.place is null or r.expires_at <= c.t then
+        case i.a when 'complete' then 'recreated' when 'release' then 'already' else 'refused' end
+      when r.owner <> in_owner then 'refused'
+      when r.state = 'done' then case i.a when 'complete' then 'already' else 'refused' end
+      when r.state = 'released' then case i.a when 'release' then 'already' else 'refused' end
+      when i.a <> 'append' then 'applied'
+      when r.size = i.z and right(r.payload, char_length(i.p)) = i.p then 'repeated'
+      when r.size = i.b then 'applied' else 'refused' end as tag
+    from (select * from unnest(in_keys, in_fingerprints, in_actions, in_payloads, in_before, in_after)
+      as i (k, f, a, p, b, z) order by k collate "C") i cross join clock c
+    left join lateral (select r.ctid as place, r.* from multistatus_idempotency r where r.key_hash = i.k offset 0) r on true
+  ), changed as (
+    update multistatus_idempotency r set
+      state = case i.a when 'complete' then 'done' when 'release' then 'released' else r.state end,
+      lease_until = case when i.a in ('append', 'extend') then i.t + in_lease else r.lease_until end,
+      expires_at = i.t + case i.a when 'complete' then in_result_ttl else in_ttl end,
+      size = case i.a when 'append' then i.z when 'extend' then r.size else 0 end,
+      payload = case when i.a in ('complete', 'release') then i.p
+        when i.a = 'extend' or i.tag = 'repeated' then r.payload else r.payload || i.p end
+    from seen i where r.ctid = i.place and i.tag in ('applied', 'repeated')
+    returning i.k, i.tag
+  ), recreated as (
     insert into multistatus_idempotency as r (${columns})
-    select l.k, case l.tag when 'recreated' then l.f else l.fingerprint end, in_owner,
-      case l.a when 'complete' then 'done' when 'release' then 'released' else l.state end,
-      case l.tag when 'recreated' then 1 else l.fence end,
-      case when l.a in ('append', 'extend') then l.t + in_lease when l.tag = 'recreated' then l.t else l.lease_until end,
-      l.t + case l.a when 'complete' then in_result_ttl else in_ttl end,
-      case l.a when 'append' then l.z when 'extend' then l.size else 0 end, l.p
-    from locked l where l.tag in ('applied', 'recreated') or (l.tag = 'already' and l.a = 'append')
-    ${change}, payload = case
-        when excluded.state in ('done', 'released') then excluded.payload
-        when excluded.size = r.size then r.payload else r.payload || excluded.payload end
-  ), inserted as (
-    insert into multistatus_idempotency (${columns})
-    select i.k, i.f, in_owner, 'done', 1, c.t, c.t + in_result_ttl, 0, i.p from seen i cross join clock c
-    where i.a = 'complete' and not i.known order by i.k collate "C"
-    on conflict do nothing returning key_hash
+    select i.k, i.f, in_owner, 'done', 1, i.t, i.t + in_result_ttl, 0, i.p from seen i
+    where i.tag = 'recreated' order by i.k collate "C"
+    ${change}, payload = excluded.payload where r.expires_at <= excluded.lease_until
+    returning key_hash
   )
-  select l.k, l.tag from locked l
+  select i.k, case i.tag when 'repeated' then 'already' else i.tag end from changed i
   union all
-  select s.key_hash, 'recreated' from inserted s
+  select key_hash, 'recreated' from recreated
   union all
-  select i.k, case when not i.alive and i.a = 'release' then 'already' else 'refused' end
-  from seen i where case when i.alive then not i.mine else i.a <> 'complete' end;
+  select i.k, i.tag from seen i where i.tag in ('already', 'refused');
 end
 $routine$`
 

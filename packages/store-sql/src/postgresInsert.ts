@@ -28,38 +28,38 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
     ranks === undefined ? null : toArrayLiteral(ranks.map(String)),
     ...cells.map((column) => (column === undefined ? null : toArrayLiteral(column))),
   ]
-  const routine: RoutineCall = {
-    whole: undefined,
-    // Where no row gives anything, something must still tell how many rows there are.
-    parameters: arrays.every((array) => array === null)
-      ? [toArrayLiteral(rows.map(() => null)), ...arrays.slice(1)]
-      : arrays,
-    expected: undefined,
+  // Where no row gives anything, something must still tell how many rows there are.
+  const parameters = arrays.every((array) => array === null)
+    ? [toArrayLiteral(rows.map(() => null)), ...arrays.slice(1)]
+    : arrays
+  const routine = (whole?: string, expected?: number): RoutineCall => ({
+    whole,
+    parameters,
+    expected,
     single: plan.single(returning === undefined && !facts.interferes),
     cellsOf: (index) => [masks?.[index] ?? null, ...cells.map((column) => column?.[index] ?? null)],
     names: plan.columns.map(({ name }) => name),
-    sequence,
+    sequence: dependOnEachOther(task) ? undefined : sequence(),
     quiet: returning === undefined && !facts.interferes,
-  }
+  })
   // The key is what tells the returned rows apart, so it must be known before they are stored.
   const keyColumn = task.columns.find(({ name }) => name === task.key)
   const keyKnown = givenByAll(rows, keyColumn) || facts.columns.get(task.key)?.initial !== undefined
-  if (dependOnEachOther(task)) return callRoutine(task, { ...routine, sequence: undefined })
-  if (returning !== undefined && !keyKnown) return callRoutine(task, routine)
+  if (dependOnEachOther(task) || (returning !== undefined && !keyKnown)) return callRoutine(task, routine())
   if (session.inTransaction || facts.interferes) {
     const counted = facts.interferes || returning !== undefined
     const whole = plan.whole((place) => `$1[${place}]`, counted)
-    return callRoutine(task, { ...routine, whole, expected: counted ? rows.length : undefined })
+    return callRoutine(task, routine(whole, counted ? rows.length : undefined))
   }
   try {
-    const reply = await session.run(plan.text, routine.parameters)
+    const reply = await session.run(plan.text, parameters)
     if (returning === undefined) return rows.map(() => done)
     const outcomes = Array.from<Outcome>({ length: rows.length })
     for (const { "~n": position, ...row } of reply.rows) outcomes[Number(position) - 1] = { row }
     return outcomes
   } catch (error) {
     if (!isPostgresRowError(error)) throw error
-    return callRoutine(task, routine)
+    return callRoutine(task, routine())
   }
 }
 

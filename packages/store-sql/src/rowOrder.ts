@@ -28,7 +28,7 @@ export interface RowOrder {
   /** Position of each row in the order, for a statement that stores all rows or none. */
   readonly ranks: ReadonlyArray<number> | undefined
   /** Positions of the rows in the order in which they are to be tried one by one; `undefined`: as they come. */
-  readonly sequence: ReadonlyArray<number> | undefined
+  readonly sequence: () => ReadonlyArray<number> | undefined
 }
 
 /**
@@ -40,19 +40,21 @@ export interface RowOrder {
  * @internal
  */
 export const orderRows = ({ facts, columns, rows }: Task): RowOrder => {
-  if (rows.length < 2) return { ranks: undefined, sequence: undefined }
+  if (rows.length < 2) return unordered
   const given = new Map(columns.map((column) => [column.name, column]))
   const sets = facts.uniques
     .filter((unique) => unique.columns.length > 0 && unique.columns.every((name) => given.has(name)))
     .sort((left, right) => Number(left.primary) - Number(right.primary))
   const [first, ...others] = sets
-  if (first === undefined) return { ranks: undefined, sequence: undefined }
+  if (first === undefined) return unordered
   const keys = keysOf(first, given, rows)
   const sequence = rows.map((_, index) => index).sort((left, right) => compare(keys[left], keys[right]) || left - right)
   const ranks = Array.from<number>({ length: rows.length })
   for (const [rank, index] of sequence.entries()) ranks[index] = rank
-  return { ranks, sequence: others.some((set) => hasTwins(keysOf(set, given, rows))) ? undefined : sequence }
+  return { ranks, sequence: () => (others.some((set) => hasTwins(keysOf(set, given, rows))) ? undefined : sequence) }
 }
+
+const unordered: RowOrder = { ranks: undefined, sequence: () => undefined }
 
 // A row that lacks one of the values collides with no other.
 const keysOf = (set: UniqueFacts, given: ReadonlyMap<string, GivenColumn>, rows: ReadonlyArray<Row>) => {

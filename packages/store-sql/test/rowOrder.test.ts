@@ -33,6 +33,11 @@ describe("canonical", () => {
   })
 })
 
+const orderOf = (given: Task) => {
+  const { ranks, sequence } = orderRows(given)
+  return { ranks, sequence: sequence() }
+}
+
 describe("orderRows", () => {
   it("orders by the unique column that is not the primary key", () => {
     const rows = [
@@ -40,7 +45,7 @@ describe("orderRows", () => {
       { id: 2, email: "a" },
       { id: 3, email: "b" },
     ]
-    expect(orderRows(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
+    expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
       ranks: [2, 0, 1],
       sequence: [1, 2, 0],
     })
@@ -48,7 +53,7 @@ describe("orderRows", () => {
 
   it("keeps the order of rows that are alike", () => {
     const rows = [{ email: "b" }, { email: "A" }, { email: "a" }, { email: "B" }]
-    expect(orderRows(task([unique(false, "email")], rows)).sequence).toEqual([1, 2, 0, 3])
+    expect(orderOf(task([unique(false, "email")], rows)).sequence).toEqual([1, 2, 0, 3])
   })
 
   it("tries rows as they come where they are alike in another unique column", () => {
@@ -56,7 +61,7 @@ describe("orderRows", () => {
       { id: 1, email: "b" },
       { id: 1, email: "a" },
     ]
-    expect(orderRows(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
+    expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
       ranks: [1, 0],
       sequence: undefined,
     })
@@ -67,11 +72,11 @@ describe("orderRows", () => {
       { id: null, email: "b" },
       { id: null, email: "a" },
     ]
-    expect(orderRows(task([unique(true, "id"), unique(false, "email")], rows)).sequence).toEqual([1, 0])
+    expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows)).sequence).toEqual([1, 0])
   })
 
   it("leaves rows as they are where nothing unique is given", () => {
-    expect(orderRows(task([unique(true, "id")], [{ name: "b" }, { name: "a" }]))).toEqual({
+    expect(orderOf(task([unique(true, "id")], [{ name: "b" }, { name: "a" }]))).toEqual({
       ranks: undefined,
       sequence: undefined,
     })

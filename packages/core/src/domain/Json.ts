@@ -49,7 +49,9 @@ const hasPrototype = (value: object): boolean => {
 const encoder = new TextEncoder()
 
 /** How many bytes a text takes as UTF-8. @category getters @since 0.1.0 */
-export const utf8Length = (text: string): number => (isAscii(text) ? text.length : encoder.encode(text).length)
+export const utf8Length = (text: string): number =>
+  // Up to some length, looking is faster than encoding.
+  text.length <= 500 && isAscii(text) ? text.length : encoder.encode(text).length
 
 /** Whether a text takes at most so many bytes as UTF-8. @category guards @since 0.1.0 */
 export const fitsUtf8 = (text: string, bytes: number): boolean =>

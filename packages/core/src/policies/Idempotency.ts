@@ -64,13 +64,13 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const acquired = await acquire(items, times, request)
   if (acquired === undefined) return { claims: undefined, completed: false, unprotected: true }
   const claimed = new Map<Operation, HashedKey>()
-  await Promise.all(
-    due.map(async (operation, index) => {
-      const key = keys.get(operation)!
-      operation.result = await answerFor(acquired[index]!, key, request)
-      if (isHeld(acquired[index]!)) claimed.set(operation, key)
-    }),
-  )
+  const answers: Array<Promise<void>> = []
+  for (const [index, operation] of due.entries()) {
+    const [key, told] = [keys.get(operation)!, acquired[index]!]
+    if (isHeld(told)) claimed.set(operation, key)
+    else answers.push(answer(operation, told, key, request))
+  }
+  await Promise.all(answers)
   const ofBatch = batchKey === undefined ? undefined : acquired.at(-1)!
   if (batchKey !== undefined && ofBatch !== undefined && !isHeld(ofBatch)) {
     // Nothing of this batch runs now, so what was claimed for its operations is given back.
@@ -121,23 +121,24 @@ type Held = Extract<Acquired, { readonly fence: number }>
 const isHeld = (acquired: Acquired): acquired is Held =>
   acquired._tag === "fresh" || acquired._tag === "taken-over" || acquired._tag === "mine"
 
-// Undefined for an operation that is to run.
-const answerFor = async (
-  acquired: Acquired,
+const answer = async (
+  operation: Operation,
+  acquired: Exclude<Acquired, Held>,
   { key }: HashedKey,
   { settings, format }: ClaimRequest,
-): Promise<OperationResult | undefined> => {
+): Promise<void> => {
   switch (acquired._tag) {
     case "replay":
-      return decode(acquired.result, key, settings.codec, format)
+      operation.result = await decode(acquired.result, key, settings.codec, format)
+      break
     case "in-progress":
-      return OperationResult.refused(inProgress(acquired.retryAfterMs))
+      operation.result = OperationResult.refused(inProgress(acquired.retryAfterMs))
+      break
     case "mismatch":
-      return OperationResult.refused(keyReused())
+      operation.result = OperationResult.refused(keyReused())
+      break
     case "indeterminate":
-      return OperationResult.refused(indeterminate())
-    default:
-      return undefined
+      operation.result = OperationResult.refused(indeterminate())
   }
 }
 

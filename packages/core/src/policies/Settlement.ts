@@ -112,10 +112,15 @@ export class Settlement {
     const ends = new Map<Operation, SettleAction>()
     for (const operation of operations) {
       if (endings.isLeft(operation, inside)) continue
-      if (endings.isStorable(operation, inside)) await this.journal(operation)
+      const isStorable = endings.isStorable(operation, inside)
+      const journalled = isStorable ? this.journal(operation) : undefined
+      if (journalled !== undefined) await journalled
       const claim = this.open.get(operation)
-      const action = claim && (await this.actionFor(operation, claim.key, inside))
-      if (action !== undefined) ends.set(operation, action)
+      if (claim === undefined) continue
+      const encoded = isStorable ? this.encode(operation, claim.key) : undefined
+      const result = typeof encoded === "object" ? await encoded : encoded
+      if (result !== undefined) ends.set(operation, { _tag: "complete", result })
+      else if (!endings.isAmbiguous(operation)) ends.set(operation, { _tag: "release" })
     }
     return ends
   }
@@ -127,39 +132,39 @@ export class Settlement {
     for (const operation of operations) if (endings.isStorable(operation, inside)) await this.journal(operation)
   }
 
-  private async journal(operation: Operation): Promise<void> {
+  private journal(operation: Operation): Promise<void> | undefined {
     const { journal } = this.options
-    if (journal === undefined || journal.has(operation)) return
-    const line = await this.encode(operation, journal.placeOf(operation), journal.room)
-    if (line !== undefined) journal.add(operation, line)
+    if (journal === undefined || journal.has(operation)) return undefined
+    const line = this.encode(operation, journal.placeOf(operation), journal.room)
+    const add = (encoded: string | undefined) => {
+      if (encoded !== undefined) journal.add(operation, encoded)
+    }
+    if (typeof line === "object") return line.then(add)
+    add(line)
+    return undefined
   }
 
-  private async actionFor(
-    operation: Operation,
-    key: string,
-    inside: Inside | undefined,
-  ): Promise<SettleAction | undefined> {
-    const { endings } = this.options
-    const result = endings.isStorable(operation, inside) ? await this.encode(operation, key) : undefined
-    if (result !== undefined) return { _tag: "complete", result }
-    return endings.isAmbiguous(operation) ? undefined : { _tag: "release" }
-  }
-
-  // Undefined where the codec refuses even what says that the operation ran: the others must not suffer from that.
-  private async encode(
+  // There may be thousands of them, and a codec hardly ever: only where there is one is there something to wait for.
+  private encode(
     operation: Operation,
     place: string,
     room = Number.POSITIVE_INFINITY,
-  ): Promise<string | undefined> {
-    const { format, settings, endings } = this.options
-    const result = operation.result!
-    const text = StoredResult.write(result, format, settings.maxResultBytes)
+  ): string | Promise<string | undefined> {
+    const { format, settings } = this.options
+    const text = StoredResult.write(operation.result!, format, settings.maxResultBytes)
     const isWhole = text.length <= room
-    if (isWhole && settings.codec === undefined) return text
-    for (const isStub of isWhole ? [false, true] : [true]) {
+    return isWhole && settings.codec === undefined
+      ? text
+      : this.encodeText(operation, place, isWhole ? text : undefined)
+  }
+
+  // Undefined where the codec refuses even what says that the operation ran: the others must not suffer from that.
+  private async encodeText(operation: Operation, place: string, text: string | undefined): Promise<string | undefined> {
+    const { format, settings, endings } = this.options
+    for (const write of [() => text, () => StoredResult.writeStub(operation.result!, format)]) {
       try {
-        const kept = isStub ? StoredResult.writeStub(result, format) : text
-        return await StoredResult.encode(kept, place, settings.codec)
+        const kept = write()
+        if (kept !== undefined) return await StoredResult.encode(kept, place, settings.codec)
       } catch {
         // It may be what the result holds.
       }
