@@ -37,17 +37,12 @@ export const makeJobScriptRunner = (client: Redis | Cluster, keys: JobKeys, text
   ) as Record<keyof JobScripts, ReturnType<typeof makeRedisScript>>
   const all = Object.values(keys.ofAll)
 
-  const run = async (name: keyof JobScripts, on: ReadonlyArray<string>, args: Arguments): Promise<unknown> =>
-    (await runRedisScript(client, scripts[name], [{ keys: on, args }]))[0]
+  const run = (name: keyof JobScripts, on: ReadonlyArray<string>, args: Arguments): Promise<unknown> =>
+    runRedisScript(client, scripts[name], { keys: on, args })
 
   return {
     onJob: (name, id, args) => run(name, keys.ofJob(id), args),
-    onJobs: (name, ids, args) =>
-      runRedisScript(
-        client,
-        scripts[name],
-        ids.map((id) => ({ keys: keys.ofJob(id), args })),
-      ),
+    onJobs: (name, ids, args) => Promise.all(ids.map((id) => run(name, keys.ofJob(id), args))),
     onChunk: (name, id, chunk, args) => run(name, keys.ofChunk(id, chunk), args),
     onAll: (name, args) => run(name, all, args) as Promise<Reply | number>,
     older: async (set, ageMs, limit, now) => {
@@ -60,11 +55,8 @@ export const makeJobScriptRunner = (client: Redis | Cluster, keys: JobKeys, text
     put: async (id, chunks, now) => {
       let isUploading = true
       for (const group of grouped(chunks)) {
-        const calls = group.map((chunk) => ({
-          keys: keys.ofJob(id),
-          args: [clock(now), "", ...chunkArguments(chunk)],
-        }))
-        const answers = await runRedisScript(client, scripts.put, calls)
+        const put = (chunk: NewChunk) => run("put", keys.ofJob(id), [clock(now), "", ...chunkArguments(chunk)])
+        const answers = await Promise.all(group.map(put))
         isUploading &&= answers.every((answer) => answer !== 0)
       }
       return isUploading

@@ -31,6 +31,8 @@ export interface RedisIdempotencyOptions {
  */
 const chunkLength = 100
 
+const fresh: Acquired = { _tag: "fresh", fence: 1 }
+
 /**
  * Makes a store on a client of ioredis.
  *
@@ -76,23 +78,22 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
     argumentsOf: (item: Item) => Arguments,
     read: (positions: ReadonlyArray<number>, reply: ReadonlyArray<unknown>) => void,
   ): Promise<void> => {
-    if (items.length === 0) return
-    const chunks = chunksOf(items, isCluster(client))
-    const calls = chunks.map((positions) => ({
-      keys: positions.map((position) => nameOf(items[position]!.key)),
-      args: [...common, ...positions.flatMap((position) => argumentsOf(items[position]!))],
-    }))
-    const replies = await runRedisScript(client, script, calls)
-    for (const [index, positions] of chunks.entries()) read(positions, replies[index] as ReadonlyArray<unknown>)
+    const sent = chunksOf(items, isCluster(client)).map(async (positions) => {
+      const chunk = positions.map((position) => items[position]!)
+      const args = [...common, ...chunk.flatMap(argumentsOf)]
+      const reply = await runRedisScript(client, script, { keys: chunk.map(({ key }) => nameOf(key)), args })
+      read(positions, reply as ReadonlyArray<unknown>)
+    })
+    await Promise.all(sent)
   }
 
-  const runOne = async (script: RedisScript, key: string, args: Arguments): Promise<unknown> =>
-    (await runRedisScript(client, script, [{ keys: [nameOf(key)], args }]))[0]
+  const runOne = (script: RedisScript, key: string, args: Arguments): Promise<unknown> =>
+    runRedisScript(client, script, { keys: [nameOf(key)], args })
 
   return {
     acquire: async (items, times) => {
       // The script is silent about those that are, which are nearly all.
-      const answers: Array<Acquired> = items.map(() => ({ _tag: "fresh", fence: 1 }))
+      const answers: Array<Acquired> = items.map(() => fresh)
       await run(acquire, items, acquireArguments(times), claimArguments, (positions, reply) => {
         for (const [place, ...answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
           answers[positions[Number(place) - 1]!] = toAcquired(answer)

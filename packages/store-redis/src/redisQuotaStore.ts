@@ -37,7 +37,7 @@ export const quotaStoreOn = (client: Redis | Cluster, prefix: string, texts: Quo
   const peek = makeRedisScript(texts.peek)
 
   const run = async (script: RedisScript, keys: ReadonlyArray<string>, args: ReadonlyArray<string | number>) =>
-    (await runRedisScript(client, script, [{ keys, args }]))[0] as ReadonlyArray<unknown>
+    (await runRedisScript(client, script, { keys, args })) as ReadonlyArray<unknown>
   const nameOf = (subject: string, ...rest: ReadonlyArray<string>) =>
     [`${prefix}:quota:{${subject}}`, ...rest].join(":")
 
