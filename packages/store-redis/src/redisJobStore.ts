@@ -104,7 +104,9 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       const reply = (await scripts.onChunk("commit", job, chunk, args)) as Reply | null
       if (reply === null) return { _tag: "refused" }
       const [hasEnded, over, ended, ...due] = reply
-      await (hasEnded === 1 ? admission.settle(job, "ended", { over }) : admission.settle(job, "open", { ended }))
+      if (hasEnded === 1) await admission.settle(job, "ended", { over })
+      // Nothing depends on it: what is not counted now is when the next chunk ends.
+      else void admission.settle(job, "open", { ended }).catch(() => undefined)
       return { _tag: "kept", due: toRefs(job, due), hasEnded: hasEnded === 1 }
     },
     postpone: async ({ job, chunk, epoch }, delayMs, now) => {

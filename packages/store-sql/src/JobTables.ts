@@ -5,10 +5,41 @@ import type { ChunkHold, ChunkPart, ChunkRef, JobExtent, JobState, JobTally, New
 import { type Kysely, type RawBuilder, sql } from "kysely"
 
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
-import type { ChunkRow, JobRow, PartRow } from "./JobRows.ts"
+import { type ChunkRow, isOpen, type JobRow, type PartRow } from "./JobRows.ts"
+
+/** What is done for every chunk is planned once. */
+const prepared = sql.raw("/* multistatus prepare */")
 
 /** Rows that one statement inserts: SQLite takes so many parameters and no more. */
 const rowsAtOnce = 1000
+
+/** A job at a time, in milliseconds since 1970. @internal */
+export interface TimedJob extends JobRow {
+  readonly now: number
+}
+
+/** @internal */
+export type SentChunk = Pick<ChunkRow, "idx" | "dispatch">
+
+/** A chunk that was begun, and its job. @internal */
+export interface BegunChunk {
+  readonly chunk: ChunkRow
+  readonly job: JobRow
+}
+
+/** A job of which a chunk has ended, and the chunks that are due now. @internal */
+export interface Kept {
+  readonly job: TimedJob
+  readonly due: ReadonlyArray<SentChunk>
+}
+
+/** What has changed of a job. @internal */
+export interface JobNews {
+  readonly tally: JobTally
+  readonly state: JobState
+  readonly isCancelled: boolean
+  readonly expiresAt: number
+}
 
 /** @internal */
 export class JobTables {
@@ -24,21 +55,31 @@ export class JobTables {
   /** The time, unless it is given. */
   async now(given: number | undefined): Promise<number> {
     if (given !== undefined) return given
-    const clock = this.locks
-      ? sql<{ now: number }>`select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now`
-      : sql<{ now: number }>`select cast(unixepoch('now', 'subsec') * 1000 as integer) as now`
-    return Number((await clock.execute(this.db)).rows[0]!.now)
+    return Number((await sql<{ now: number }>`select ${this.clock(given)} as now`.execute(this.db)).rows[0]!.now)
   }
 
-  /** A job, which nobody else changes until the transaction has ended. */
-  async lock(id: string): Promise<JobRow | undefined> {
+  /** A job, which nobody else changes until the transaction has ended, and the time. */
+  async lock(id: string, given: number | undefined): Promise<TimedJob | undefined> {
     const lock = this.locks ? sql`for update` : sql``
-    const { rows } = await sql<JobRow>`select * from multistatus_job where id = ${id} ${lock}`.execute(this.db)
-    return rows[0]
+    const { rows } = await sql<TimedJob>`${prepared}
+      select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id} ${lock}
+    `.execute(this.db)
+    return rows[0] && { ...rows[0], now: Number(rows[0].now) }
   }
 
-  async find(id: string): Promise<JobRow | undefined> {
-    return (await sql<JobRow>`select * from multistatus_job where id = ${id}`.execute(this.db)).rows[0]
+  private clock(given: number | undefined): RawBuilder<number> {
+    if (given !== undefined) return this.locks ? sql<number>`${given}::float8` : sql<number>`${given}`
+    return this.locks
+      ? sql<number>`floor(extract(epoch from clock_timestamp()) * 1000)::float8`
+      : sql<number>`cast(unixepoch('now', 'subsec') * 1000 as integer)`
+  }
+
+  /** A job as it is, and the time. */
+  async find(id: string, given: number | undefined): Promise<TimedJob | undefined> {
+    const { rows } = await sql<TimedJob>`${prepared}
+      select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id}
+    `.execute(this.db)
+    return rows[0] && { ...rows[0], now: Number(rows[0].now) }
   }
 
   async holderOf(key: string): Promise<JobRow | undefined> {
@@ -96,7 +137,9 @@ export class JobTables {
 
   async release(operations: number): Promise<void> {
     if (operations === 0) return
-    await sql`update multistatus_job_usage set operations = operations - ${operations} where id = 1`.execute(this.db)
+    await sql`${prepared} update multistatus_job_usage set operations = operations - ${operations} where id = 1`.execute(
+      this.db,
+    )
   }
 
   async queued(): Promise<number> {
@@ -114,62 +157,90 @@ export class JobTables {
     return Number(rows[0]!.n)
   }
 
-  async accept(job: JobRow, { total, chunks, window, fingerprint }: JobExtent, now: number): Promise<void> {
+  async accept(job: TimedJob, { total, chunks, window, fingerprint }: JobExtent): Promise<void> {
     await sql`
       update multistatus_job set state = 'queued', total = ${total}, chunks = ${chunks}, span = ${window},
-        fingerprint = ${fingerprint}, held_key = wanted_key, updated_at = ${later(job, now)}
+        sent = ${Math.min(window, chunks)}, fingerprint = ${fingerprint}, held_key = wanted_key, updated_at = ${later(job)}
       where id = ${job.id}
     `.execute(this.db)
   }
 
   /** Chunks that wait, from one index up to another. */
-  waiting(job: string, from: number, to: number): Promise<ReadonlyArray<Pick<ChunkRow, "idx" | "dispatch">>> {
+  async waiting(job: string, from: number, to: number): Promise<ReadonlyArray<SentChunk>> {
     return this.sent(job, from, to, sql`state = 'waiting'`)
   }
 
   /** Those of them that have not begun. */
-  unbegun(job: string, from: number, to: number): Promise<ReadonlyArray<Pick<ChunkRow, "idx" | "dispatch">>> {
+  async unbegun(job: string, from: number, to: number): Promise<ReadonlyArray<SentChunk>> {
     return this.sent(job, from, to, isUnbegun)
   }
 
   private async sent(job: string, from: number, to: number, which: RawBuilder<unknown>) {
-    const { rows } = await sql<Pick<ChunkRow, "idx" | "dispatch">>`
+    const { rows } = await sql<SentChunk>`
       select idx, dispatch from multistatus_job_chunk
       where job = ${job} and idx >= ${from} and idx < ${to} and ${which} order by idx
     `.execute(this.db)
     return rows
   }
 
-  async markSent(job: string, from: number, to: number, now: number): Promise<void> {
-    await sql`
+  /** Notes that chunks from one index up to another are sent, and answers those of them that wait. */
+  async send(job: string, from: number, to: number, now: number): Promise<ReadonlyArray<SentChunk>> {
+    if (from >= to) return []
+    const { rows } = await sql<SentChunk>`${prepared}
       update multistatus_job_chunk set heard_at = ${now}
-      where job = ${job} and idx >= ${from} and idx < ${to} and state = 'waiting'
+      where job = ${job} and idx >= ${from} and idx < ${to} and state = 'waiting' returning idx, dispatch
     `.execute(this.db)
-    await sql`update multistatus_job set sent = ${to} where id = ${job}`.execute(this.db)
-  }
-
-  async chunk(job: string, index: number): Promise<ChunkRow | undefined> {
-    const lock = this.locks ? sql`for update` : sql``
-    const { rows } = await sql<ChunkRow>`
-      select * from multistatus_job_chunk where job = ${job} and idx = ${index} ${lock}
-    `.execute(this.db)
-    return rows[0]
+    return [...rows].sort((left, right) => left.idx - right.idx)
   }
 
   /** The chunk that is held so; undefined where the hold is over. */
   async held({ job, chunk, epoch }: ChunkHold): Promise<ChunkRow | undefined> {
-    const row = await this.chunk(job, chunk)
-    return row?.state === "running" && row.epoch === epoch ? row : undefined
+    const lock = this.locks ? sql`for update` : sql``
+    const { rows } = await sql<ChunkRow>`
+      select * from multistatus_job_chunk
+      where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} ${lock}
+    `.execute(this.db)
+    return rows[0]
   }
 
-  async run(job: JobRow, chunk: ChunkRow, now: number): Promise<void> {
-    await sql`
-      update multistatus_job_chunk set state = 'running', epoch = ${chunk.epoch + 1}, starts = ${chunk.starts + 1}, heard_at = ${now}
-      where job = ${job.id} and idx = ${chunk.idx}
+  /** Begins a chunk anew; undefined where it has ended, or its job has. */
+  async begin(id: string, index: number, given: number | undefined): Promise<BegunChunk | undefined> {
+    return this.locks ? this.beginAtOnce(id, index, given) : this.beginInSteps(id, index, given)
+  }
+
+  // One statement, and so a transaction by itself.
+  private async beginAtOnce(id: string, index: number, given: number | undefined) {
+    const { rows } = await sql<{ chunk: ChunkRow; job: JobRow }>`${prepared}
+      with locked as materialized (
+        select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id} for update
+      ), begun as (
+        update multistatus_job_chunk chunk
+        set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = locked.now
+        from locked where locked.state in ('queued', 'running') and locked.expires_at > locked.now
+          and chunk.job = locked.id and chunk.idx = ${index} and chunk.state in ('waiting', 'running')
+        returning chunk.*
+      ), running as (
+        update multistatus_job job set state = 'running', updated_at = greatest(locked.now, locked.updated_at + 1)
+        from locked, begun where job.id = locked.id returning job.*
+      )
+      select to_json(begun) as chunk, to_json(running) as job from begun, running
     `.execute(this.db)
-    await sql`
-      update multistatus_job set state = 'running', updated_at = ${later(job, now)} where id = ${job.id}
+    return rows[0]
+  }
+
+  private async beginInSteps(id: string, index: number, given: number | undefined) {
+    const job = await this.lock(id, given)
+    if (job === undefined || !isOpen(job) || Number(job.expires_at) <= job.now) return undefined
+    const chunks = await sql<ChunkRow>`
+      update multistatus_job_chunk set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = ${job.now}
+      where job = ${id} and idx = ${index} and state in ('waiting', 'running') returning *
     `.execute(this.db)
+    const chunk = chunks.rows[0]
+    if (chunk === undefined) return undefined
+    const jobs = await sql<JobRow>`
+      update multistatus_job set state = 'running', updated_at = ${later(job)} where id = ${id} returning *
+    `.execute(this.db)
+    return { chunk, job: jobs.rows[0]! }
   }
 
   async parts(job: string, chunk: number): Promise<ReadonlyArray<PartRow>> {
@@ -179,23 +250,59 @@ export class JobTables {
     return rows
   }
 
-  async keepPart({ job, chunk }: ChunkHold, { at, results, tally }: ChunkPart, now: number): Promise<void> {
-    await sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk} and at >= ${at}`.execute(this.db)
-    await sql`
+  /** Notes that a chunk is alive; whether the hold is still good. */
+  async hear({ job, chunk, epoch }: ChunkHold, given: number | undefined): Promise<boolean> {
+    const { numAffectedRows } = await sql`${prepared}
+      update multistatus_job_chunk set starts = 1, heard_at = ${this.clock(given)}
+      where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch}
+    `.execute(this.db)
+    return numAffectedRows === 1n
+  }
+
+  async keepPart({ job, chunk }: ChunkHold, { at, results, tally }: ChunkPart): Promise<void> {
+    await sql`${prepared}
       insert into multistatus_job_part (job, chunk, at, results, succeeded, failed, skipped)
       values (${job}, ${chunk}, ${at}, ${results}, ${tally.succeeded}, ${tally.failed}, ${tally.skipped})
-    `.execute(this.db)
-    await sql`
-      update multistatus_job_chunk set starts = 1, heard_at = ${now} where job = ${job} and idx = ${chunk}
+      on conflict (job, chunk, at) do update set results = excluded.results, succeeded = excluded.succeeded,
+        failed = excluded.failed, skipped = excluded.skipped
     `.execute(this.db)
   }
 
-  async end({ job, chunk }: ChunkHold, results: string, { failed, skipped }: JobTally): Promise<void> {
-    await sql`
-      update multistatus_job_chunk set state = 'done', results = ${results}, payload = '', unsuccessful = ${failed + skipped}
-      where job = ${job} and idx = ${chunk}
+  /** Ends a chunk with its results, and sends the next one; undefined where the hold is over. */
+  async keep(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined): Promise<Kept | undefined> {
+    return this.locks ? this.keepAtOnce(hold, results, tally, given) : this.keepInSteps(hold, results, tally, given)
+  }
+
+  private async keepAtOnce(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined) {
+    const { rows } = await sql<Kept>`${prepared}
+      with locked as materialized (
+        select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${hold.job} for update
+      ), ended as (${endChunk(hold, results, tally)}), cleared as (
+        ${clearParts(hold)} and exists (select from ended)
+      ), due as (
+        update multistatus_job_chunk chunk set heard_at = locked.now from locked
+        where chunk.job = locked.id and chunk.idx = locked.sent and chunk.state = 'waiting' and exists (select from ended)
+        returning chunk.idx, chunk.dispatch
+      ), kept as (
+        update multistatus_job job set ${counted(tally)}, updated_at = greatest(locked.now, locked.updated_at + 1)
+        from locked where job.id = locked.id and exists (select from ended) returning job.*, locked.now
+      )
+      select to_json(kept) as job, coalesce((select json_agg(due) from due), '[]') as due from kept
     `.execute(this.db)
-    await sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk}`.execute(this.db)
+    return rows[0]
+  }
+
+  private async keepInSteps(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined) {
+    const locked = await this.lock(hold.job, given)
+    const ended = await endChunk(hold, results, tally).execute(this.db)
+    if (locked === undefined || ended.rows.length === 0) return undefined
+    await clearParts(hold).execute(this.db)
+    const { id, now } = locked
+    const due = await this.send(id, locked.sent, Math.min(locked.chunks, locked.sent + 1), now)
+    const jobs = await sql<JobRow>`
+      update multistatus_job as job set ${counted(tally)}, updated_at = ${later(locked)} where id = ${id} returning *
+    `.execute(this.db)
+    return { job: { ...jobs.rows[0]!, now }, due }
   }
 
   /** Ends the chunks that have not begun; how many operations they have. */
@@ -224,10 +331,11 @@ export class JobTables {
     return rows.length > 0
   }
 
-  async tell(job: JobRow, tally: JobTally, state: JobState, isCancelled: boolean, expiresAt: number, now: number) {
-    await sql`
+  async tell(job: TimedJob, { tally, state, isCancelled, expiresAt }: JobNews): Promise<void> {
+    await sql`${prepared}
       update multistatus_job set succeeded = ${tally.succeeded}, failed = ${tally.failed}, skipped = ${tally.skipped},
-        state = ${state}, is_cancelled = ${isCancelled ? 1 : 0}, expires_at = ${expiresAt}, updated_at = ${later(job, now)}
+        state = ${state}, is_cancelled = ${isCancelled ? 1 : 0}, expires_at = ${expiresAt},
+        updated_at = ${later(job)}
       where id = ${job.id}
     `.execute(this.db)
   }
@@ -271,7 +379,7 @@ export class JobTables {
       order by c.heard_at limit ${limit} ${lock}
     `.execute(this.db)
     for (const { job, idx, dispatch } of rows) {
-      await sql`
+      await sql`${prepared}
         update multistatus_job_chunk set heard_at = ${now}, dispatch = ${dispatch + 1} where job = ${job} and idx = ${idx}
       `.execute(this.db)
     }
@@ -300,10 +408,22 @@ export class JobTables {
   }
 }
 
+const endChunk = ({ job, chunk, epoch }: ChunkHold, results: string, { failed, skipped }: JobTally) => sql`
+  update multistatus_job_chunk
+  set state = 'done', results = ${results}, payload = '', unsuccessful = ${failed + skipped}
+  where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} returning 1 as one`
+
+const clearParts = ({ job, chunk }: ChunkHold) =>
+  sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk}`
+
+const counted = ({ succeeded, failed, skipped }: JobTally) => sql`
+  succeeded = job.succeeded + ${succeeded}, failed = job.failed + ${failed}, skipped = job.skipped + ${skipped},
+  sent = case when job.sent < job.chunks then job.sent + 1 else job.sent end`
+
 // One of which something was kept before it was postponed has begun: only its next worker can put its results together.
 const isUnbegun = sql`state = 'waiting' and not exists (
   select 1 from multistatus_job_part part where part.job = multistatus_job_chunk.job and part.chunk = multistatus_job_chunk.idx
 )`
 
 // Two changes of one job are never told by the same time.
-const later = ({ updated_at }: JobRow, now: number): number => Math.max(now, Number(updated_at) + 1)
+const later = ({ updated_at, now }: TimedJob): number => Math.max(now, Number(updated_at) + 1)

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 
 import type { ChunkConsumer, ChunkHandlers, ChunkQueue, ChunkRef } from "@multistatus/core"
-import type { Kysely } from "kysely"
+import { CompiledQuery, type Kysely } from "kysely"
 import type { Job, JobInsert, PgBoss } from "pg-boss"
 
 import { loadDriver } from "./loadDriver.ts"
@@ -56,7 +56,8 @@ export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueu
     options.onError ??
     ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning"))
   const dead = `${name}_dead`
-  const load = () => loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss"))
+  let loading: Promise<typeof import("pg-boss")> | undefined
+  const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
 
   const open = async (): Promise<PgBoss> => {
     const { PgBoss } = await load()
@@ -97,11 +98,6 @@ export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueu
     }
   }
 
-  const within = async (transaction: unknown) => {
-    const { fromKysely } = await load()
-    return fromKysely((transaction as Kysely<unknown>).withoutPlugins())
-  }
-
   return {
     isVolatile: false,
     isTransactional: true,
@@ -112,11 +108,11 @@ export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueu
       // pg-boss passes over ids that it has, but not over those that come twice in one call.
       const once = new Map(refs.map((ref) => [idOf(ref), ref]))
       const jobs = [...once].map(([id, ref]): JobInsert => ({ id, data: { ...ref }, ...startAfter }))
-      await boss.insert(name, jobs, transaction === undefined ? {} : { db: await within(transaction) })
+      await boss.insert(name, jobs, transaction === undefined ? {} : { db: within(transaction) })
     },
     consume: async (handlers, concurrency) => {
       const boss = await opened()
-      return consume({ boss, name, dead, within, handlers, concurrency })
+      return consume({ boss, name, dead, handlers, concurrency })
     },
     forget: async (refs) => {
       if (refs.length > 0) await (await opened()).deleteJob(name, refs.map(idOf))
@@ -133,12 +129,11 @@ interface Consuming {
   readonly boss: PgBoss
   readonly name: string
   readonly dead: string
-  readonly within: (transaction: unknown) => Promise<NonNullable<Parameters<PgBoss["complete"]>[3]>["db"]>
   readonly handlers: ChunkHandlers
   readonly concurrency: number
 }
 
-const consume = async ({ boss, name, dead, within, handlers, concurrency }: Consuming): Promise<ChunkConsumer> => {
+const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): Promise<ChunkConsumer> => {
   const stopping = new AbortController()
   const running = new Map<Promise<unknown>, string>()
   const slots: Array<string> = []
@@ -149,7 +144,7 @@ const consume = async ({ boss, name, dead, within, handlers, concurrency }: Cons
       ref: job.data,
       signal: AbortSignal.any([job.signal, stopping.signal]),
       complete: async (transaction) => {
-        await boss.complete(name, job.id, null, { db: (await within(transaction))! })
+        await boss.complete(name, job.id, null, { db: within(transaction) })
       },
     })
     running.set(work, job.id)
@@ -186,6 +181,15 @@ const consume = async ({ boss, name, dead, within, handlers, concurrency }: Cons
     },
   }
 }
+
+// What `fromKysely` of pg-boss does; and its texts, which are the same for every chunk, are planned once.
+const within = (transaction: unknown): NonNullable<NonNullable<Parameters<PgBoss["complete"]>[3]>["db"]> => ({
+  executeSql: async (text: string, values: ReadonlyArray<unknown> = []) => {
+    const query = CompiledQuery.raw(`/* multistatus prepare */ ${text}`, [...values])
+    const { rows } = await (transaction as Kysely<unknown>).withoutPlugins().executeQuery(query)
+    return { rows: [...rows] }
+  },
+})
 
 // pg-boss takes UUIDs alone: one that is the same for the same ref (RFC 9562, version 8).
 const idOf = ({ job, chunk, dispatch }: ChunkRef): string => {

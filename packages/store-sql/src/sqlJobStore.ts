@@ -12,8 +12,8 @@ import {
 } from "@multistatus/core"
 import type { Kysely } from "kysely"
 
-import { isAccepted, isOpen, type JobRow, toEnded, toRecord, toRef } from "./JobRows.ts"
-import { JobTables } from "./JobTables.ts"
+import { isAccepted, isOpen, toEnded, toRecord, toRef } from "./JobRows.ts"
+import { JobTables, type TimedJob } from "./JobTables.ts"
 import { patiently } from "./patiently.ts"
 import { openSession } from "./Session.ts"
 
@@ -42,19 +42,18 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     return patiently(() => plain.transaction().execute((handle) => work(new JobTables(handle, dialect), handle)))
   }
 
-  const send = async (tables: JobTables, job: Pick<JobRow, "id" | "sent" | "chunks">, to: number, now: number) => {
-    const end = Math.min(job.chunks, Math.max(job.sent, to))
-    const due = await tables.waiting(job.id, job.sent, end)
-    await tables.markSent(job.id, job.sent, end, now)
-    return due.map(toRef(job.id))
-  }
+  /** Without a transaction. */
+  const alone = new JobTables(plain, dialect)
+
+  // What PostgreSQL does in one statement takes several in SQLite, where no time is lost between them.
+  const single = <A>(work: (tables: JobTables) => Promise<A>): Promise<A> =>
+    dialect === "sqlite" ? inside(undefined, work) : patiently(() => work(alone))
 
   const admit = async (
     tables: JobTables,
-    job: JobRow,
+    job: TimedJob,
     extent: JobExtent,
     limits: JobLimits,
-    now: number,
   ): Promise<JobAdmission> => {
     if (isAccepted(job)) {
       const due = await tables.waiting(job.id, 0, Math.min(extent.window, job.chunks))
@@ -76,21 +75,24 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     if (limits.jobsPerTenant !== undefined && (await tables.countOpen(job.tenant)) >= limits.jobsPerTenant) {
       return refuse({ _tag: "tenant-full" })
     }
-    await tables.accept(job, extent, now)
-    const due = await send(tables, { ...job, chunks: extent.chunks }, extent.window, now)
-    return { _tag: "accepted", due }
+    await tables.accept(job, extent)
+    const due = await tables.send(job.id, 0, Math.min(extent.window, extent.chunks), job.now)
+    return { _tag: "accepted", due: due.map(toRef(job.id)) }
   }
 
-  // Ends the job when nothing of it is left to be run.
+  // Counts operations that will not begin, and ends the job when nothing of it is left to be run; whether it has.
   const settle = async (
     tables: JobTables,
-    job: JobRow,
-    { tally, isCancelled, keepMs, now }: { tally: JobTally; isCancelled: boolean; keepMs: number; now: number },
+    job: TimedJob,
+    { skipped, isCancelled, keepMs }: { skipped: number; isCancelled: boolean; keepMs: number },
   ): Promise<boolean> => {
     const hasEnded = !(await tables.hasMore(job.id))
-    const state = hasEnded ? Job.endOf(tally, isCancelled) : (job.state as Job.JobState)
-    await tables.tell(job, tally, state, isCancelled, hasEnded ? now + keepMs : Number(job.expires_at), now)
-    await tables.release(endedOf(tally) - endedOf(job))
+    if (!hasEnded && skipped === 0 && !isCancelled) return false
+    const tally = { succeeded: job.succeeded, failed: job.failed, skipped: job.skipped + skipped }
+    const isStopped = isCancelled || job.is_cancelled === 1
+    const state = hasEnded ? Job.endOf(tally, isStopped) : (job.state as Job.JobState)
+    const expiresAt = hasEnded ? job.now + keepMs : Number(job.expires_at)
+    await tables.tell(job, { tally, state, isCancelled: isStopped, expiresAt })
     return hasEnded
   }
 
@@ -100,18 +102,17 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       inside(transaction, async (tables, handle) => {
         const now = await tables.now(given)
         await tables.insert(job, now)
-        const row = (await tables.lock(job.id))!
+        const row = (await tables.lock(job.id, now))!
         if (!isAccepted(row)) await tables.insertChunks(job.id, chunks)
-        const admission = await admit(tables, row, extent, limits, now)
+        const admission = await admit(tables, row, extent, limits)
         if (admission._tag === "accepted") await alongside?.(handle, admission.due)
         return admission
       }),
     open: (job, given) => inside(undefined, async (tables) => tables.insert(job, await tables.now(given))),
     append: (id, chunks, given) =>
       inside(undefined, async (tables) => {
-        const now = await tables.now(given)
-        const job = await tables.lock(id)
-        if (job?.state !== "uploading" || Number(job.expires_at) <= now) return false
+        const job = await tables.lock(id, given)
+        if (job?.state !== "uploading" || Number(job.expires_at) <= job.now) return false
         const known = await tables.countChunks(id)
         await tables.insertChunks(
           id,
@@ -121,56 +122,53 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       }),
     close: (id, extent, limits, { transaction, alongside } = {}, given) =>
       inside(transaction, async (tables, handle) => {
-        const now = await tables.now(given)
-        const job = await tables.lock(id)
-        if (job === undefined || (job.state === "uploading" && Number(job.expires_at) <= now)) return { _tag: "gone" }
-        const admission = await admit(tables, job, extent, limits, now)
+        const job = await tables.lock(id, given)
+        if (job === undefined || (job.state === "uploading" && Number(job.expires_at) <= job.now))
+          return { _tag: "gone" }
+        const admission = await admit(tables, job, extent, limits)
         if (admission._tag === "accepted") await alongside?.(handle, admission.due)
         return admission
       }),
     discard: (id) =>
       inside(undefined, async (tables) => {
-        const job = await tables.lock(id)
+        const job = await tables.lock(id, undefined)
         if (job?.state === "uploading") await tables.drop(id)
       }),
-    start: ({ job: id, chunk: index }, given) =>
-      inside(undefined, async (tables) => {
-        const now = await tables.now(given)
-        const job = await tables.lock(id)
-        if (job === undefined || !isOpen(job) || Number(job.expires_at) <= now) return undefined
-        const chunk = await tables.chunk(id, index)
-        if (chunk === undefined || (chunk.state !== "waiting" && chunk.state !== "running")) return undefined
-        await tables.run(job, chunk, now)
-        const parts = await tables.parts(id, index)
-        const { first, operations, payload } = chunk
-        return {
-          index,
-          first,
-          operations,
-          payload,
-          hold: { job: id, chunk: index, epoch: chunk.epoch + 1 },
-          starts: chunk.starts + 1,
-          parts: parts.map(({ at, results, ...tally }) => ({ at, results, tally })),
-          job: toRecord((await tables.find(id))!),
-        }
-      }),
+    start: async ({ job: id, chunk: index }, given) => {
+      const begun = await single((tables) => tables.begin(id, index, given))
+      if (begun === undefined) return undefined
+      const { first, operations, payload, epoch, starts } = begun.chunk
+      // Nobody kept anything of a chunk that nobody has begun; and whoever has cannot keep anything more.
+      const parts = epoch === 1 ? [] : await alone.parts(id, index)
+      return {
+        index,
+        first,
+        operations,
+        payload,
+        hold: { job: id, chunk: index, epoch },
+        starts,
+        parts: parts.map(({ at, results, ...tally }) => ({ at, results, tally })),
+        job: toRecord(begun.job),
+      }
+    },
     checkpoint: (hold, part, given) =>
       inside(undefined, async (tables) => {
-        if ((await tables.held(hold)) === undefined) return false
-        await tables.keepPart(hold, part, await tables.now(given))
+        if (!(await tables.hear(hold, given))) return false
+        await tables.keepPart(hold, part)
         return true
       }),
     commit: (hold, { results, tally, halt }, keepMs, { transaction, alongside } = {}, given) =>
       inside(transaction, async (tables, handle) => {
-        const now = await tables.now(given)
-        const job = await tables.lock(hold.job)
-        if (job === undefined || (await tables.held(hold)) === undefined) return { _tag: "refused" }
-        await tables.end(hold, results, tally)
+        const kept = await tables.keep(hold, results, tally, given)
+        if (kept === undefined) return { _tag: "refused" }
+        const { job } = kept
         const skipped = halt === undefined ? 0 : await tables.halt(job.id, halt)
-        const after = plus(plus(job, tally), { succeeded: 0, failed: 0, skipped })
-        const due = await send(tables, job, job.sent + 1, now)
-        const hasEnded = await settle(tables, job, { tally: after, isCancelled: job.is_cancelled === 1, keepMs, now })
+        // What was not sent before has not begun, so that halting has ended it.
+        const due = halt === undefined ? kept.due.map(toRef(job.id)) : []
+        const hasEnded = due.length === 0 && (await settle(tables, job, { skipped, isCancelled: false, keepMs }))
         await alongside?.(handle, due)
+        // Last, since every other transaction that ends a chunk waits for it.
+        await tables.release(endedOf(tally) + skipped)
         return { _tag: "kept", due, hasEnded }
       }),
     postpone: (hold, delayMs, given) =>
@@ -180,13 +178,12 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         await tables.postpone(hold, chunk, (await tables.now(given)) + Math.ceil(delayMs))
         return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch + 1 }
       }),
-    find: (id, given) =>
-      inside(undefined, async (tables) => {
-        const job = await tables.find(id)
-        if (job === undefined || !isAccepted(job)) return undefined
-        const isForgotten = job.state === "forgotten" || Number(job.expires_at) <= (await tables.now(given))
-        return isForgotten ? { state: "forgotten", id, tenant: job.tenant ?? undefined } : toRecord(job)
-      }),
+    find: async (id, given) => {
+      const job = await alone.find(id, given)
+      if (job === undefined || !isAccepted(job)) return undefined
+      const isForgotten = job.state === "forgotten" || Number(job.expires_at) <= job.now
+      return isForgotten ? { state: "forgotten", id, tenant: job.tenant ?? undefined } : toRecord(job)
+    },
     results: (id, { from, limit, onlyFailed }) =>
       inside(undefined, async (tables) => {
         const count = await tables.countChunks(id)
@@ -197,18 +194,17 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       }),
     cancel: (id, keepMs, given) =>
       inside(undefined, async (tables): Promise<ReadonlyArray<ChunkRef> | undefined> => {
-        const now = await tables.now(given)
-        const job = await tables.lock(id)
+        const job = await tables.lock(id, given)
         if (job === undefined || !isAccepted(job) || job.state === "forgotten") return undefined
         if (!isOpen(job)) return []
         const refs = (await tables.unbegun(id, 0, job.sent)).map(toRef(id))
         const skipped = await tables.halt(id, "CANCELLED")
         await tables.hasten(id)
-        const tally = plus(job, { succeeded: 0, failed: 0, skipped })
-        await settle(tables, job, { tally, isCancelled: true, keepMs, now })
+        await settle(tables, job, { skipped, isCancelled: true, keepMs })
+        await tables.release(skipped)
         return refs
       }),
-    cancelled: async (ids) => (ids.length === 0 ? [] : inside(undefined, (tables) => tables.stopped(ids))),
+    cancelled: async (ids) => (ids.length === 0 ? [] : alone.stopped(ids)),
     overdue: (silentMs, limit, given) =>
       inside(undefined, async (tables) => {
         const now = await tables.now(given)
@@ -219,25 +215,18 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       // One job at a time: a large one has many rows.
       for (const id of ids) {
         await inside(undefined, async (tables) => {
-          const now = await tables.now(given)
-          const job = await tables.lock(id)
-          if (job === undefined || Number(job.expires_at) > now) return
+          const job = await tables.lock(id, given)
+          if (job === undefined || Number(job.expires_at) > job.now) return
           if (!isAccepted(job) || job.state === "forgotten") return tables.drop(id)
           await tables.dropChunks(id)
-          await tables.forget(id, now + tombstoneMs)
+          await tables.forget(id, job.now + tombstoneMs)
           if (isOpen(job)) await tables.release(job.total - endedOf(job))
         })
       }
       return ids.length
     },
-    queued: () => inside(undefined, (tables) => tables.queued()),
+    queued: () => alone.queued(),
   }
 }
 
 const endedOf = ({ succeeded, failed, skipped }: JobTally): number => succeeded + failed + skipped
-
-const plus = (left: JobTally, right: JobTally): JobTally => ({
-  succeeded: left.succeeded + right.succeeded,
-  failed: left.failed + right.failed,
-  skipped: left.skipped + right.skipped,
-})

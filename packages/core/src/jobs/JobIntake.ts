@@ -74,20 +74,22 @@ export class JobIntake {
     const cutter = new ChunkCutter(isAtomic ? whole : chunk)
     const order = new Order(request)
     let fingerprint = await digest(`multistatus job 1:${request.endpoint}:${job.settings}`)
-    let first: NewChunk | undefined
+    let held: Array<NewChunk> = []
+    let heldLength = 0
+    let isOpen = false
     const keep = async (cut: NewChunk) => {
       fingerprint = await digest(fingerprint + cut.payload)
       order.note(cut)
-      // A job of one chunk, as most are, is handed in with one call.
-      if (cut.index === 0) {
-        first = cut
-        return
+      // What is not much, as most jobs are not, is handed in with one call.
+      if (heldLength > 0 && heldLength + cut.payload.length > lengthAtOnce) {
+        if (!isOpen) await store.open(job)
+        isOpen = true
+        if (!(await store.append(job.id, held))) throw gone()
+        held = []
+        heldLength = 0
       }
-      if (cut.index === 1) {
-        await store.open(job)
-        await store.append(job.id, [first!])
-      }
-      if (!(await store.append(job.id, [cut]))) throw gone()
+      held.push(cut)
+      heldLength += cut.payload.length
     }
     try {
       for await (const line of request.lines) {
@@ -96,14 +98,14 @@ export class JobIntake {
       }
       const last = cutter.end()
       if (last !== undefined) await keep(last)
-      if (first === undefined)
-        throw BatchError.invalid("EMPTY_BATCH", "The batch is empty: send at least one operation")
       const { total, chunks } = cutter
+      if (chunks === 0) throw BatchError.invalid("EMPTY_BATCH", "The batch is empty: send at least one operation")
+      if (isOpen && !(await store.append(job.id, held))) throw gone()
       const window = order.isSequential ? 1 : this.options.window
       const extent: JobExtent = { total, chunks, window, fingerprint }
-      return await this.admit(job, extent, chunks === 1 ? first : undefined)
+      return await this.admit(job, extent, isOpen ? undefined : held)
     } catch (error) {
-      if (cutter.chunks > 1) await store.discard(job.id).catch(this.options.onUnsent)
+      if (isOpen) await store.discard(job.id).catch(this.options.onUnsent)
       throw error
     }
   }
@@ -115,16 +117,16 @@ export class JobIntake {
     return { id: randomId(), tenant, endpoint, settings, key: named, lifeMs: this.options.lifeMs }
   }
 
-  private async admit(job: NewJob, extent: JobExtent, only: NewChunk | undefined): Promise<TakenJob> {
+  private async admit(job: NewJob, extent: JobExtent, all: ReadonlyArray<NewChunk> | undefined): Promise<TakenJob> {
     const { store, queue, limits, onUnsent } = this.options
     const isOneStep = store.isTransactional && queue.isTransactional
     const options: JobTransaction = {
       alongside: isOneStep ? (transaction, due) => queue.enqueue(due, { transaction }) : undefined,
     }
     const admission =
-      only === undefined
+      all === undefined
         ? await store.close(job.id, extent, limits, options)
-        : await store.submit(job, extent, [only], limits, options)
+        : await store.submit(job, extent, all, limits, options)
     if (admission._tag === "accepted") {
       // What is not sent now is found by whoever looks for silent chunks: the job is accepted all the same.
       if (!isOneStep) await queue.enqueue(admission.due).catch(onUnsent)
@@ -136,6 +138,9 @@ export class JobIntake {
     throw refusalOf(admission, limits)
   }
 }
+
+/** Characters that are handed to the store at once: so much is held of an upload, and no more. */
+const lengthAtOnce = 262_144
 
 const whole: ChunkSize = { operations: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 

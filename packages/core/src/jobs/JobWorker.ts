@@ -40,6 +40,7 @@ const cancelledWords = "The job was cancelled"
 export class JobWorker {
   private readonly options: JobWorkerOptions
   private readonly running = new Map<AbortController, string>()
+  private readonly sending = new Set<Promise<void>>()
   private consumer: ChunkConsumer | undefined
   private asking: ReturnType<typeof setInterval> | undefined
   private isAsking = false
@@ -60,6 +61,7 @@ export class JobWorker {
   async close(timeoutMs: number): Promise<void> {
     await this.consumer?.close(timeoutMs)
     clearInterval(this.asking)
+    await Promise.all(this.sending)
   }
 
   private async deliver(delivery: Delivery): Promise<void> {
@@ -123,7 +125,7 @@ export class JobWorker {
   }
 
   private async keep(chunk: StartedChunk, outcome: ChunkOutcome, delivery: Delivery | undefined): Promise<void> {
-    await this.goOn(await this.commit(chunk, outcome, delivery, undefined))
+    this.goOn(await this.commit(chunk, outcome, delivery, undefined))
   }
 
   private commit(
@@ -137,18 +139,21 @@ export class JobWorker {
       ...(transaction !== undefined && { transaction }),
       alongside: this.isOneStep
         ? async (inside, due) => {
-            await this.options.queue.enqueue(due, { transaction: inside })
-            await delivery?.complete?.(inside)
+            await Promise.all([this.options.queue.enqueue(due, { transaction: inside }), delivery?.complete?.(inside)])
           }
         : undefined,
     }
     return store.commit(hold, outcome, keepMs, options)
   }
 
-  // What is lost between the store and the queue is found by whoever looks for silent chunks.
-  private async goOn(commit: ChunkCommit | undefined): Promise<void> {
+  // The chunk has ended, so nothing waits for the next one to be sent. What is lost between the store and the queue is
+  // found by whoever looks for silent chunks.
+  private goOn(commit: ChunkCommit | undefined): void {
     if (commit?._tag !== "kept" || this.isOneStep || commit.due.length === 0) return
-    await this.options.queue.enqueue(commit.due).catch(this.options.onError)
+    const { queue, onError } = this.options
+    const sending = queue.enqueue(commit.due).catch(onError)
+    this.sending.add(sending)
+    void sending.finally(() => this.sending.delete(sending))
   }
 
   private async postpone({ hold }: StartedChunk, end: ChunkRunner.ChunkEnd): Promise<void> {
