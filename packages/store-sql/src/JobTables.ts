@@ -39,6 +39,7 @@ export interface JobNews {
   readonly state: JobState
   readonly isCancelled: boolean
   readonly expiresAt: number
+  readonly updatedAt: number
 }
 
 /** @internal */
@@ -331,12 +332,12 @@ export class JobTables {
     return rows.length > 0
   }
 
-  async tell(job: TimedJob, { tally, state, isCancelled, expiresAt }: JobNews): Promise<void> {
+  async tell(id: string, { tally, state, isCancelled, expiresAt, updatedAt }: JobNews): Promise<void> {
     await sql`${prepared}
       update multistatus_job set succeeded = ${tally.succeeded}, failed = ${tally.failed}, skipped = ${tally.skipped},
         state = ${state}, is_cancelled = ${isCancelled ? 1 : 0}, expires_at = ${expiresAt},
-        updated_at = ${later(job)}
-      where id = ${job.id}
+        updated_at = ${updatedAt}
+      where id = ${id}
     `.execute(this.db)
   }
 
@@ -425,5 +426,5 @@ const isUnbegun = sql`state = 'waiting' and not exists (
   select 1 from multistatus_job_part part where part.job = multistatus_job_chunk.job and part.chunk = multistatus_job_chunk.idx
 )`
 
-// Two changes of one job are never told by the same time.
-const later = ({ updated_at, now }: TimedJob): number => Math.max(now, Number(updated_at) + 1)
+/** When a job is told to have changed: two changes of it are never told by the same time. @internal */
+export const later = ({ updated_at, now }: TimedJob): number => Math.max(now, Number(updated_at) + 1)

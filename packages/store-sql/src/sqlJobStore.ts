@@ -13,7 +13,7 @@ import {
 import type { Kysely } from "kysely"
 
 import { isAccepted, isOpen, toEnded, toRecord, toRef } from "./JobRows.ts"
-import { JobTables, type TimedJob } from "./JobTables.ts"
+import { JobTables, later, type TimedJob } from "./JobTables.ts"
 import { patiently } from "./patiently.ts"
 import { openSession } from "./Session.ts"
 
@@ -84,7 +84,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
   const settle = async (
     tables: JobTables,
     job: TimedJob,
-    { skipped, isCancelled, keepMs }: { skipped: number; isCancelled: boolean; keepMs: number },
+    { skipped, isCancelled, keepMs, updatedAt }: Settling,
   ): Promise<boolean> => {
     const hasEnded = !(await tables.hasMore(job.id))
     if (!hasEnded && skipped === 0 && !isCancelled) return false
@@ -92,7 +92,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     const isStopped = isCancelled || job.is_cancelled === 1
     const state = hasEnded ? Job.endOf(tally, isStopped) : (job.state as Job.JobState)
     const expiresAt = hasEnded ? job.now + keepMs : Number(job.expires_at)
-    await tables.tell(job, { tally, state, isCancelled: isStopped, expiresAt })
+    await tables.tell(job.id, { tally, state, isCancelled: isStopped, expiresAt, updatedAt })
     return hasEnded
   }
 
@@ -165,7 +165,9 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         const skipped = halt === undefined ? 0 : await tables.halt(job.id, halt)
         // What was not sent before has not begun, so that halting has ended it.
         const due = halt === undefined ? kept.due.map(toRef(job.id)) : []
-        const hasEnded = due.length === 0 && (await settle(tables, job, { skipped, isCancelled: false, keepMs }))
+        const hasEnded =
+          due.length === 0 &&
+          (await settle(tables, job, { skipped, isCancelled: false, keepMs, updatedAt: Number(job.updated_at) }))
         await alongside?.(handle, due)
         // Last, since every other transaction that ends a chunk waits for it.
         await tables.release(endedOf(tally) + skipped)
@@ -200,7 +202,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         const refs = (await tables.unbegun(id, 0, job.sent)).map(toRef(id))
         const skipped = await tables.halt(id, "CANCELLED")
         await tables.hasten(id)
-        await settle(tables, job, { skipped, isCancelled: true, keepMs })
+        await settle(tables, job, { skipped, isCancelled: true, keepMs, updatedAt: later(job) })
         await tables.release(skipped)
         return refs
       }),
@@ -227,6 +229,14 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     },
     queued: () => alone.queued(),
   }
+}
+
+interface Settling {
+  /** Operations that will not begin. */
+  readonly skipped: number
+  readonly isCancelled: boolean
+  readonly keepMs: number
+  readonly updatedAt: number
 }
 
 const endedOf = ({ succeeded, failed, skipped }: JobTally): number => succeeded + failed + skipped
