@@ -23,4 +23,4 @@ export {
 export { sqlQuotaStore, type SqlQuotaStore } from "./sqlQuotaStore.ts"
 export { sqlJobStore } from "./sqlJobStore.ts"
 export { sqlJobs } from "./sqlJobs.ts"
-export { pgBossQueue, type PgBossOptions } from "./pgBossQueue.ts"
+export { pgBossQueue, type PgBossOptions, type PgliteLike } from "./pgBossQueue.ts"

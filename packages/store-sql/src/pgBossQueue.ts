@@ -29,6 +29,17 @@ export interface PgBossOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+/**
+ * What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PgliteLike {
+  readonly query: (text: string, parameters?: Array<unknown>) => Promise<{ rows: Array<unknown> }>
+  readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
+}
+
 /** Milliseconds that handlers have once they were told to stop. */
 const graceMs = 1000
 
@@ -36,10 +47,11 @@ const graceMs = 1000
 const longestSeconds = 23 * 3600
 
 /**
- * Makes a queue on pg-boss 12, which is an optional peer: `npm install pg-boss`. PostgreSQL only.
+ * Makes a queue on pg-boss 12, which is an optional peer: `npm install pg-boss`. On PostgreSQL, or on an instance of PGlite
+ * that the jobs are in too, for tests: it stays the caller's, to be closed after the queue.
  *
  * **Details** pg-boss connects when the first ref is sent or the first worker starts, and creates its tables then: the role
- * of `url` needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
+ * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
  * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
  * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
  * `heartbeatSeconds`, three times at most; one that rejects after a growing pause.
@@ -50,7 +62,7 @@ const longestSeconds = 23 * 3600
  * @category constructors
  * @since 0.1.0
  */
-export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueue => {
+export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options
   const onError =
     options.onError ??
@@ -60,16 +72,18 @@ export const pgBossQueue = (url: string, options: PgBossOptions = {}): ChunkQueu
   const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
 
   const open = async (): Promise<PgBoss> => {
-    const { PgBoss } = await load()
-    const boss = new PgBoss({
-      connectionString: url,
-      schema,
-      max: maxConnections,
-      application_name: "multistatus jobs",
-      useListenNotify: true,
-      monitorIntervalSeconds: 1,
-      superviseIntervalSeconds: 1,
-    })
+    const { PgBoss, fromPglite } = await load()
+    const settings = { schema, monitorIntervalSeconds: 1, superviseIntervalSeconds: 1 }
+    const boss =
+      typeof connection === "string"
+        ? new PgBoss({
+            ...settings,
+            connectionString: connection,
+            max: maxConnections,
+            application_name: "multistatus jobs",
+            useListenNotify: true,
+          })
+        : new PgBoss({ ...settings, db: fromPglite(connection as Parameters<typeof fromPglite>[0]), backend: "pglite" })
     boss.on("error", onError)
     await boss.start()
     await boss.createQueue(dead)

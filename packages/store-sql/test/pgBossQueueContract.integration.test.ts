@@ -1,7 +1,10 @@
+import { PGlite } from "@electric-sql/pglite"
 import { ChunkQueueContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
+import { Kysely, PGliteDialect } from "kysely"
 import { inject } from "vitest"
 
+import { guardDialect } from "../src/guardDialect.ts"
 import { openDatabase } from "../src/openDatabase.ts"
 import { pgBossQueue } from "../src/pgBossQueue.ts"
 
@@ -15,6 +18,24 @@ ChunkQueueContract.suite(
       other: pgBossQueue(url),
       transaction: (run) => db.transaction().execute(run),
       close,
+    }
+  },
+  { transactional: true, patienceMs: 60_000 },
+)
+
+ChunkQueueContract.suite(
+  "pg-boss in PGlite",
+  async () => {
+    const pglite = await PGlite.create()
+    const db = new Kysely<unknown>({ dialect: guardDialect(new PGliteDialect({ pglite })) })
+    const queue = pgBossQueue(pglite)
+    return {
+      queue,
+      transaction: (run) => db.transaction().execute(run),
+      close: async () => {
+        await queue.close()
+        await db.destroy()
+      },
     }
   },
   { transactional: true, patienceMs: 60_000 },
