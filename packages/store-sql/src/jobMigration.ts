@@ -3,7 +3,8 @@
  *
  * `sent` counts the chunks of a job that are due or were; `held_key` is its key once it was accepted. Of a chunk,
  * `heard_at` is when something was heard of it last, and null as long as it is not due. The one row of
- * `multistatus_job_usage` counts the operations of all jobs that have not ended.
+ * `multistatus_job_usage` counts the operations of all jobs that have not ended, and the one row of
+ * `multistatus_job_runner`, in SQLite, names the process that runs them.
  */
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 
@@ -49,5 +50,10 @@ const postgres = tables({ id: `text collate "C"`, time: "int8", suffix: "" })
 export const jobMigration: Readonly<Record<Exclude<DatabaseDialect, "mysql">, ReadonlyArray<string>>> = {
   postgres,
   pglite: postgres,
-  sqlite: tables({ id: "text", time: "integer", suffix: " strict" }),
+  sqlite: [
+    ...tables({ id: "text", time: "integer", suffix: " strict" }),
+    `create table if not exists multistatus_job_runner (
+      id integer primary key, owner text not null, host text not null, pid integer not null, heard_at integer not null
+    ) strict`,
+  ],
 }

@@ -1,14 +1,18 @@
 import { type ChunkQueue, inProcessQueue, type JobStore } from "@multistatus/core"
+import type { Kysely } from "kysely"
 
+import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import type { OpenedDatabase } from "./openDatabase.ts"
 import { type PgBossOptions, pgBossQueue } from "./pgBossQueue.ts"
+import { soleRunner } from "./soleRunner.ts"
 import { sqlJobStore } from "./sqlJobStore.ts"
 
 /**
  * Keeps jobs in a database, and runs them: on PostgreSQL by pg-boss, for any number of servers and workers; on SQLite and
- * PGlite in this process, which must be the only one on its database, and which goes on with them when it is started again.
+ * PGlite in this process, which goes on with them when it is started again.
  *
- * **Details** `url` is where pg-boss connects to, on PostgreSQL: the database that `db` is a handle of.
+ * **Details** Of the processes on one SQLite file one runs jobs; another says so and stands by, and takes over when that one
+ * has closed or died. `url` is where pg-boss connects to, on PostgreSQL: the database that `db` is a handle of.
  *
  * **Example** (On PostgreSQL)
  * ```ts
@@ -26,5 +30,8 @@ export const sqlJobs = <DB>(
   options: PgBossOptions = {},
 ): { readonly store: JobStore; readonly queue: ChunkQueue } => ({
   store: sqlJobStore(db),
-  queue: dialect === "postgres" ? pgBossQueue(url, options) : inProcessQueue(),
+  queue: dialect === "postgres" ? pgBossQueue(url, options) : withinProcess(db, dialect),
 })
+
+const withinProcess = <DB>(db: Kysely<DB>, dialect: DatabaseDialect): ChunkQueue =>
+  dialect === "sqlite" ? soleRunner(db, inProcessQueue()) : inProcessQueue()

@@ -67,13 +67,17 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
   const begin = async (): Promise<void> => {
     // Endpoints are made one after the other: jobs of the last one must not be delivered before it is.
     await pause(0)
+    let told: string | undefined
     while (!closing.signal.aborted) {
       try {
+        await queue.prepare?.()
         await keeper.start()
         if (concurrency > 0) await worker.start()
         return
       } catch (error) {
-        onError(error)
+        // While it goes on failing for one reason, that is told once.
+        if (String(error) !== told) onError(error)
+        told = String(error)
         await pause(retryMs)
       }
     }

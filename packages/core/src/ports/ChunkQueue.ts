@@ -60,6 +60,11 @@ export interface ChunkQueue {
   readonly isVolatile: boolean
   /** Whether `enqueue` takes part in transactions, and deliveries can be completed in one. */
   readonly isTransactional: boolean
+  /**
+   * Called before this process runs anything, and again after it rejected: a queue that serves one process at a time
+   * rejects while there is another.
+   */
+  readonly prepare?: (() => Promise<void>) | undefined
   readonly enqueue: (refs: ReadonlyArray<ChunkRef>, options?: EnqueueOptions) => Promise<void>
   /** Begins to deliver refs, so many at once. */
   readonly consume: (handlers: ChunkHandlers, concurrency: number) => Promise<ChunkConsumer>
