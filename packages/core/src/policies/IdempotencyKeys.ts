@@ -28,15 +28,13 @@ export interface HashedKey {
 const scoped = ({ tenant, endpoint }: KeyScope, kind: "operation" | "batch", ...key: ReadonlyArray<string | number>) =>
   JSON.stringify([version, tenant ?? null, endpoint, kind, ...key])
 
-const used = (operation: Operation, { purpose = standard }: ValueFormat): ReadonlyArray<unknown> => [
-  version,
-  operation.action,
-  purpose(operation),
-]
+// Put together by hand, as canonical JSON would be: this is done for every operation.
+const fingerprintText = (operation: Operation, { purpose }: ValueFormat): string =>
+  `["${version}",${text(operation.action)},${purpose === undefined ? standardPurpose(operation) : text(purpose(operation))}]`
 
-const fingerprintText = (operation: Operation, format: ValueFormat): string => canonicalJson(used(operation, format))
+const standardPurpose = ({ id, input }: Operation): string => `[${text(id)},${text(input)}]`
 
-const standard = ({ id, input }: Operation): unknown => [id ?? null, input ?? null]
+const text = (value: unknown): string => (value === undefined ? "null" : canonicalJson(value))
 
 /**
  * Hashes the keys of the operations that have one and are to run.
@@ -78,15 +76,13 @@ export const ofBatch = async (
   key: string,
   scope: KeyScope,
 ): Promise<HashedKey> => {
-  const parts = operations.map((operation) => [
-    used(operation, scope.format),
-    operation.id ?? null,
-    operation.idempotencyKey ?? null,
-    operation.group ?? null,
-    operation.dependsOn.map(({ operation: { index }, accept }) => [index, accept]),
-  ])
+  const parts = operations.map((operation) => {
+    const { id, idempotencyKey, group, dependsOn } = operation
+    const edges = dependsOn.length === 0 ? "[]" : text(dependsOn.map((edge) => [edge.operation.index, edge.accept]))
+    return `[${fingerprintText(operation, scope.format)},${text(id)},${text(idempotencyKey)},${text(group)},${edges}]`
+  })
   const [hash, fingerprint] = await digestAll(
-    [scoped(scope, "batch", key), canonicalJson([version, strategy, parts])],
+    [scoped(scope, "batch", key), `["${version}",${text(strategy)},[${parts.join(",")}]]`],
     scope.digest,
   )
   return { key: hash!, fingerprint: fingerprint! }
