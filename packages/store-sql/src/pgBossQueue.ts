@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises"
 
 import type { ChunkConsumer, ChunkHandlers, ChunkQueue, ChunkRef } from "@multistatus/core"
 import { CompiledQuery, type Kysely } from "kysely"
+import type * as Boss from "pg-boss"
 import type { Job, JobInsert, PgBoss } from "pg-boss"
 
 import { loadDriver } from "./loadDriver.ts"
@@ -68,7 +69,7 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
     options.onError ??
     ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning"))
   const dead = `${name}_dead`
-  let loading: Promise<typeof import("pg-boss")> | undefined
+  let loading: Promise<typeof Boss> | undefined
   const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
 
   const open = async (): Promise<PgBoss> => {
