@@ -39,6 +39,12 @@ expire(parts, expires - now + day)
 call('ZADD', silent, string.format('%d', now), chunk)
 return 1`
 
+// ARGV: now or '', chunk, epoch. Answers whether the hold is good.
+const keepAlive = `${hold}
+if not isMine then return 0 end
+call('ZADD', silent, string.format('%d', now), chunk)
+return 1`
+
 // ARGV: now or '', chunk, epoch, results, succeeded, failed, skipped, code or '', for how long to keep. Answers nothing where
 // it is refused, else whether the job has ended, when it is over, how many of its operations have ended, and chunk and
 // dispatch of those that are due.
@@ -82,4 +88,4 @@ call('HINCRBY', head, 'running', -operations)
 return dispatch + 1`
 
 /** @category constructors @since 0.1.0 */
-export const jobChunkScripts = { start, checkpoint, commit, postpone } as const
+export const jobChunkScripts = { start, checkpoint, keepAlive, commit, postpone } as const

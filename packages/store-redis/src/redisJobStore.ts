@@ -98,6 +98,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     },
     checkpoint: async ({ job, chunk, epoch }, part, now) =>
       (await scripts.onChunk("checkpoint", job, chunk, [clock(now), chunk, epoch, part.at, partText(part)])) === 1,
+    keepAlive: async ({ job, chunk, epoch }, now) =>
+      (await scripts.onChunk("keepAlive", job, chunk, [clock(now), chunk, epoch])) === 1,
     commit: async ({ job, chunk, epoch }, { results, tally, halt = "" }, keepMs, _options, now) => {
       const { succeeded, failed, skipped } = tally
       const args = [clock(now), chunk, epoch, results, succeeded, failed, skipped, halt, Math.ceil(keepMs)]

@@ -5,10 +5,10 @@ import type { ChunkHold, ChunkPart, ChunkRef, JobExtent, JobState, JobTally, New
 import { type Kysely, type RawBuilder, sql } from "kysely"
 
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
-import { type ChunkRow, isOpen, type JobRow, type PartRow } from "./JobRows.ts"
+import type { ChunkRow, JobRow, PartRow } from "./JobRows.ts"
 
-/** What is done for every chunk is planned once. */
-const prepared = sql.raw("/* multistatus prepare */")
+/** What is done for every chunk is planned once. @internal */
+export const prepared = sql.raw("/* multistatus prepare */")
 
 /** Rows that one statement inserts: SQLite takes so many parameters and no more. */
 const rowsAtOnce = 1000
@@ -21,18 +21,6 @@ export interface TimedJob extends JobRow {
 /** @internal */
 export type SentChunk = Pick<ChunkRow, "idx" | "dispatch">
 
-/** A chunk that was begun, and its job. @internal */
-export interface BegunChunk {
-  readonly chunk: ChunkRow
-  readonly job: JobRow
-}
-
-/** A job of which a chunk has ended, and the chunks that are due now. @internal */
-export interface Kept {
-  readonly job: TimedJob
-  readonly due: ReadonlyArray<SentChunk>
-}
-
 /** What has changed of a job. @internal */
 export interface JobNews {
   readonly tally: JobTally
@@ -44,8 +32,9 @@ export interface JobNews {
 
 /** @internal */
 export class JobTables {
-  private readonly db: Kysely<unknown>
-  private readonly locks: boolean
+  readonly db: Kysely<unknown>
+  /** Whether there are row locks. */
+  readonly locks: boolean
 
   constructor(db: Kysely<unknown>, dialect: DatabaseDialect) {
     this.db = db
@@ -68,7 +57,8 @@ export class JobTables {
     return rows[0] && { ...rows[0], now: Number(rows[0].now) }
   }
 
-  private clock(given: number | undefined): RawBuilder<number> {
+  /** The time within a statement. */
+  clock(given: number | undefined): RawBuilder<number> {
     if (given !== undefined) return this.locks ? sql<number>`${given}::float8` : sql<number>`${given}`
     return this.locks
       ? sql<number>`floor(extract(epoch from clock_timestamp()) * 1000)::float8`
@@ -204,46 +194,6 @@ export class JobTables {
     return rows[0]
   }
 
-  /** Begins a chunk anew; undefined where it has ended, or its job has. */
-  async begin(id: string, index: number, given: number | undefined): Promise<BegunChunk | undefined> {
-    return this.locks ? this.beginAtOnce(id, index, given) : this.beginInSteps(id, index, given)
-  }
-
-  // One statement, and so a transaction by itself.
-  private async beginAtOnce(id: string, index: number, given: number | undefined) {
-    const { rows } = await sql<{ chunk: ChunkRow; job: JobRow }>`${prepared}
-      with locked as materialized (
-        select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id} for update
-      ), begun as (
-        update multistatus_job_chunk chunk
-        set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = locked.now
-        from locked where locked.state in ('queued', 'running') and locked.expires_at > locked.now
-          and chunk.job = locked.id and chunk.idx = ${index} and chunk.state in ('waiting', 'running')
-        returning chunk.*
-      ), running as (
-        update multistatus_job job set state = 'running', updated_at = greatest(locked.now, locked.updated_at + 1)
-        from locked, begun where job.id = locked.id returning job.*
-      )
-      select to_json(begun) as chunk, to_json(running) as job from begun, running
-    `.execute(this.db)
-    return rows[0]
-  }
-
-  private async beginInSteps(id: string, index: number, given: number | undefined) {
-    const job = await this.lock(id, given)
-    if (job === undefined || !isOpen(job) || Number(job.expires_at) <= job.now) return undefined
-    const chunks = await sql<ChunkRow>`
-      update multistatus_job_chunk set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = ${job.now}
-      where job = ${id} and idx = ${index} and state in ('waiting', 'running') returning *
-    `.execute(this.db)
-    const chunk = chunks.rows[0]
-    if (chunk === undefined) return undefined
-    const jobs = await sql<JobRow>`
-      update multistatus_job set state = 'running', updated_at = ${later(job)} where id = ${id} returning *
-    `.execute(this.db)
-    return { chunk, job: jobs.rows[0]! }
-  }
-
   async parts(job: string, chunk: number): Promise<ReadonlyArray<PartRow>> {
     const { rows } = await sql<PartRow>`
       select at, results, succeeded, failed, skipped from multistatus_job_part where job = ${job} and chunk = ${chunk} order by at
@@ -251,10 +201,11 @@ export class JobTables {
     return rows
   }
 
-  /** Notes that a chunk is alive; whether the hold is still good. */
-  async hear({ job, chunk, epoch }: ChunkHold, given: number | undefined): Promise<boolean> {
+  /** Notes that a chunk is alive, and has got somewhere or not; whether the hold is still good. */
+  async hear({ job, chunk, epoch }: ChunkHold, gotOn: boolean, given: number | undefined): Promise<boolean> {
+    const starts = gotOn ? sql`starts = 1, ` : sql``
     const { numAffectedRows } = await sql`${prepared}
-      update multistatus_job_chunk set starts = 1, heard_at = ${this.clock(given)}
+      update multistatus_job_chunk set ${starts}heard_at = ${this.clock(given)}
       where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch}
     `.execute(this.db)
     return numAffectedRows === 1n
@@ -267,43 +218,6 @@ export class JobTables {
       on conflict (job, chunk, at) do update set results = excluded.results, succeeded = excluded.succeeded,
         failed = excluded.failed, skipped = excluded.skipped
     `.execute(this.db)
-  }
-
-  /** Ends a chunk with its results, and sends the next one; undefined where the hold is over. */
-  async keep(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined): Promise<Kept | undefined> {
-    return this.locks ? this.keepAtOnce(hold, results, tally, given) : this.keepInSteps(hold, results, tally, given)
-  }
-
-  private async keepAtOnce(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined) {
-    const { rows } = await sql<Kept>`${prepared}
-      with locked as materialized (
-        select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${hold.job} for update
-      ), ended as (${endChunk(hold, results, tally)}), cleared as (
-        ${clearParts(hold)} and exists (select from ended)
-      ), due as (
-        update multistatus_job_chunk chunk set heard_at = locked.now from locked
-        where chunk.job = locked.id and chunk.idx = locked.sent and chunk.state = 'waiting' and exists (select from ended)
-        returning chunk.idx, chunk.dispatch
-      ), kept as (
-        update multistatus_job job set ${counted(tally)}, updated_at = greatest(locked.now, locked.updated_at + 1)
-        from locked where job.id = locked.id and exists (select from ended) returning job.*, locked.now
-      )
-      select to_json(kept) as job, coalesce((select json_agg(due) from due), '[]') as due from kept
-    `.execute(this.db)
-    return rows[0]
-  }
-
-  private async keepInSteps(hold: ChunkHold, results: string, tally: JobTally, given: number | undefined) {
-    const locked = await this.lock(hold.job, given)
-    const ended = await endChunk(hold, results, tally).execute(this.db)
-    if (locked === undefined || ended.rows.length === 0) return undefined
-    await clearParts(hold).execute(this.db)
-    const { id, now } = locked
-    const due = await this.send(id, locked.sent, Math.min(locked.chunks, locked.sent + 1), now)
-    const jobs = await sql<JobRow>`
-      update multistatus_job as job set ${counted(tally)}, updated_at = ${later(locked)} where id = ${id} returning *
-    `.execute(this.db)
-    return { job: { ...jobs.rows[0]!, now }, due }
   }
 
   /** Ends the chunks that have not begun; how many operations they have. */
@@ -408,18 +322,6 @@ export class JobTables {
     return ids.filter((id) => !going.has(id))
   }
 }
-
-const endChunk = ({ job, chunk, epoch }: ChunkHold, results: string, { failed, skipped }: JobTally) => sql`
-  update multistatus_job_chunk
-  set state = 'done', results = ${results}, payload = '', unsuccessful = ${failed + skipped}
-  where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} returning 1 as one`
-
-const clearParts = ({ job, chunk }: ChunkHold) =>
-  sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk}`
-
-const counted = ({ succeeded, failed, skipped }: JobTally) => sql`
-  succeeded = job.succeeded + ${succeeded}, failed = job.failed + ${failed}, skipped = job.skipped + ${skipped},
-  sent = case when job.sent < job.chunks then job.sent + 1 else job.sent end`
 
 // One of which something was kept before it was postponed has begun: only its next worker can put its results together.
 const isUnbegun = sql`state = 'waiting' and not exists (

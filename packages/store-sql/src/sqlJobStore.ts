@@ -12,6 +12,7 @@ import {
 } from "@multistatus/core"
 import type { Kysely } from "kysely"
 
+import { begin, keep } from "./chunkSteps.ts"
 import { isAccepted, isOpen, toEnded, toRecord, toRef } from "./JobRows.ts"
 import { JobTables, later, type TimedJob } from "./JobTables.ts"
 import { patiently } from "./patiently.ts"
@@ -135,7 +136,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         if (job?.state === "uploading") await tables.drop(id)
       }),
     start: async ({ job: id, chunk: index }, given) => {
-      const begun = await single((tables) => tables.begin(id, index, given))
+      const begun = await single((tables) => begin(tables, id, index, given))
       if (begun === undefined) return undefined
       const { first, operations, payload, epoch, starts } = begun.chunk
       // Nobody kept anything of a chunk that nobody has begun; and whoever has cannot keep anything more.
@@ -153,13 +154,14 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     },
     checkpoint: (hold, part, given) =>
       inside(undefined, async (tables) => {
-        if (!(await tables.hear(hold, given))) return false
+        if (!(await tables.hear(hold, true, given))) return false
         await tables.keepPart(hold, part)
         return true
       }),
+    keepAlive: (hold, given) => patiently(() => alone.hear(hold, false, given)),
     commit: (hold, { results, tally, halt }, keepMs, { transaction, alongside } = {}, given) =>
       inside(transaction, async (tables, handle) => {
-        const kept = await tables.keep(hold, results, tally, given)
+        const kept = await keep(tables, hold, results, tally, given)
         if (kept === undefined) return { _tag: "refused" }
         const { job } = kept
         const skipped = halt === undefined ? 0 : await tables.halt(job.id, halt)

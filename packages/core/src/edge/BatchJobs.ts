@@ -59,7 +59,17 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
     onUnsent: onError,
   })
   const { workers: concurrency, sliceOperations: sliceSize, exactlyOnce } = rules
-  const worker = new JobWorker({ store, queue, endpoints, concurrency, sliceSize, keepMs, exactlyOnce, onError })
+  const worker = new JobWorker({
+    store,
+    queue,
+    endpoints,
+    concurrency,
+    sliceSize,
+    keepMs,
+    aliveMs: silentMs / 3,
+    exactlyOnce,
+    onError,
+  })
   const keeper = new JobKeeper({ store, queue, silentMs, lookMs, sweepMs, tombstoneMs, onError })
 
   let begun: Promise<void> | undefined

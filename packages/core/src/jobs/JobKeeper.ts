@@ -35,7 +35,12 @@ export class JobKeeper {
   /** Begins. What a queue forgot when its process ended is sent again at once. */
   async start(): Promise<void> {
     const { queue, lookMs, sweepMs } = this.options
-    if (queue.isVolatile) await queue.enqueue(await this.options.store.overdue(0, forgottenAtOnce))
+    if (queue.isVolatile) {
+      const refs = await this.options.store.overdue(0, forgottenAtOnce)
+      // Those of jobs that came in since this process began are there already.
+      await queue.forget(refs.map((ref) => ({ ...ref, dispatch: ref.dispatch - 1 })))
+      await queue.enqueue(refs)
+    }
     // A start that is tried again, because the worker's failed, must not look twice as often.
     if (this.timers.size > 0) return
     this.every(lookMs, () => this.resend())

@@ -18,6 +18,8 @@ export interface JobWorkerOptions {
   readonly sliceSize: number
   /** Milliseconds for which results are kept after a job has ended. */
   readonly keepMs: number
+  /** Milliseconds between two signs of life of a chunk that runs. */
+  readonly aliveMs: number
   /** Whether a chunk and its results commit in one transaction. */
   readonly exactlyOnce: boolean
   /** Told of what fails and is tried again. */
@@ -81,9 +83,12 @@ export class JobWorker {
     const controller = new AbortController()
     if (chunk.job.isCancelled) controller.abort(cancelledWords)
     this.running.set(controller, chunk.job.id)
+    // A slice may take long, and one that is a transaction as long as its chunk: it must not be thought dead.
+    const signs = setInterval(() => void store.keepAlive(chunk.hold).catch(this.options.onError), this.options.aliveMs)
     try {
       await this.runChunk(chunk, endpoint, controller.signal, delivery)
     } finally {
+      clearInterval(signs)
       this.running.delete(controller)
     }
   }

@@ -106,6 +106,8 @@ export interface JobStore {
   readonly start: (ref: Pick<ChunkRef, "job" | "chunk">, now?: number) => Promise<StartedChunk | undefined>
   /** Keeps results of a chunk that runs, and says that it is alive; whether the hold is still good. A part that is there already is kept once. */
   readonly checkpoint: (hold: ChunkHold, part: ChunkPart, now?: number) => Promise<boolean>
+  /** Says that a chunk which runs is alive, while there is nothing to be kept of it; whether the hold is still good. */
+  readonly keepAlive: (hold: ChunkHold, now?: number) => Promise<boolean>
   /**
    * Keeps the results of a chunk and ends it. What `halt` says of the chunks that have not begun, or `cancel` said before,
    * holds in the same step. `keepMs`: how long the job's results are kept if this ends it.

@@ -12,7 +12,7 @@ interface Waiting {
 }
 
 /** Rejections after which a ref is given up. */
-const mostRejections = 7
+const mostRejections = 6
 
 /** Milliseconds before the second delivery of a ref that was rejected; each pause after it is twice as long. */
 const pauseMs = 100

@@ -175,6 +175,11 @@ export const memoryJobStore = (): JobStore => {
       chunk.heardAt = clock(now)
       return true
     },
+    keepAlive: async (hold, now) => {
+      const held = heldBy(hold)
+      if (held !== undefined) held.chunk.heardAt = clock(now)
+      return held !== undefined
+    },
     commit: async (hold, { results, tally, halt }, keepMs, _, now) => {
       const held = heldBy(hold)
       if (held === undefined) return { _tag: "refused" }

@@ -61,6 +61,18 @@ export const time = (backend: () => Backend): void => {
       expect(await overdue(start + 3_000 + silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 1 }])
     })
 
+    it("is not what its worker says is alive, and that is for whoever holds it to say", async () => {
+      const { store } = backend()
+      const { id, begin } = await accepted(store, { extent: { window: 1 } })
+      const { hold } = await begin(0, start)
+      expect(await store.keepAlive(hold, start + 1_000)).toBe(true)
+      expect(await overdue(start + 999 + silentMs)).toEqual([])
+      const second = await begin(0, start + 2_000)
+      expect(await store.keepAlive(hold, start + 9_000)).toBe(false)
+      expect(await overdue(start + 2_000 + silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 1 }])
+      expect(second.starts).toBe(2)
+    })
+
     it("is still its worker's, until another starts it", async () => {
       const { store } = backend()
       const { begin, commit } = await accepted(store)

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { JobOptions } from "../../src/edge/JobOptions.ts"
 import type { StartedChunk } from "../../src/domain/Job.ts"
 import type { JobStore } from "../../src/ports/JobStore.ts"
@@ -86,20 +86,49 @@ describe("a worker", () => {
     expect(next.done.inputs).toHaveLength(40)
   })
 
-  it("says of operations that they were lost, if their results could not be kept for good", async () => {
+  it(
+    "says of operations that they were lost, if their results could not be kept for good",
+    { timeout: 30_000 },
+    async () => {
+      const { store, queue } = memoryEngine()
+      let failures = 6
+      const failing: JobStore = {
+        ...store,
+        commit: async (...given) => {
+          if (failures-- > 0) throw new Error("The store does not answer")
+          return store.commit(...given)
+        },
+      }
+      const next = worker({ engine: { store: failing, queue } })
+      const { location } = await handIn(next, creates(30))
+      expect(await next.ended(location)).toMatchObject({ status: "partial", succeeded: 20, failed: 10 })
+      expect((await linesOf(next, location)).at(-1)).toMatchObject({ error: { code: "WORKER_LOST" } })
+    },
+  )
+
+  it("says that a chunk is alive while nothing can be kept of it", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    onTestFinished(() => void vi.useRealTimers())
     const { store, queue } = memoryEngine()
-    let failures = 3
-    const failing: JobStore = {
+    let signs = 0
+    const heard: JobStore = {
       ...store,
-      commit: async (...given) => {
-        if (failures-- > 0) throw new Error("The store does not answer")
-        return store.commit(...given)
+      keepAlive: async (...given) => {
+        signs++
+        return store.keepAlive(...given)
       },
     }
-    const next = worker({ engine: { store: failing, queue } })
-    const { location } = await handIn(next, creates(30))
-    expect(await next.ended(location)).toMatchObject({ status: "partial", succeeded: 20, failed: 10 })
-    expect((await linesOf(next, location)).at(-1)).toMatchObject({ error: { code: "WORKER_LOST" } })
+    const slow = worker({ engine: { store: heard, queue } })
+    const { location } = await handIn(
+      slow,
+      creates(1, () => ({ ms: 300 })),
+    )
+    await vi.waitUntil(() => slow.done.inputs.length === 1)
+    vi.advanceTimersByTime(45_000)
+    expect(signs).toBe(4)
+    expect(await slow.ended(location)).toMatchObject({ status: "succeeded" })
+    vi.advanceTimersByTime(45_000)
+    expect(signs).toBe(4)
   })
 
   it("brings nothing more once its chunk was given to another", async () => {
