@@ -153,8 +153,11 @@ const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): 
   const running = new Map<Promise<unknown>, string>()
   const slots: Array<string> = []
   const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 1, batchSize: 1 }
+  const turns = makeTurns(concurrency)
 
   const run = async (job: Job<ChunkRef>): Promise<void> => {
+    // Rejecting gives it back to the queue.
+    await turns.enter()
     const work = handlers.run({
       ref: job.data,
       signal: AbortSignal.any([job.signal, stopping.signal]),
@@ -167,12 +170,14 @@ const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): 
       await work
     } finally {
       running.delete(work)
+      turns.leave()
       // There may be more: a worker that has just ended a chunk would look again only after its interval.
       for (const slot of slots) setImmediate(() => stopping.signal.aborted || boss.notifyWorker(slot))
     }
   }
 
-  for (let slot = 0; slot < concurrency; slot++) {
+  // One more than run at once: the next ref is fetched while others run, and waits for its turn.
+  for (let slot = 0; slot <= concurrency; slot++) {
     slots.push(
       await boss.work<ChunkRef>(name, polling, async ([job]) => {
         if (job !== undefined) await run(job)
@@ -185,6 +190,7 @@ const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): 
 
   return {
     close: async (timeoutMs) => {
+      turns.close()
       await Promise.all(slots.map((id) => boss.offWork(name, { id, wait: false })))
       await boss.offWork(dead, { id: burying, wait: false })
       const ended = Promise.allSettled(running.keys())
@@ -192,10 +198,35 @@ const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): 
       stopping.abort()
       await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
       // As long as this process lives it is heard of, and so would be what it has given up.
-      for (const id of running.values()) await boss.fail(name, id, { message: "Its worker was closed" })
+      for (const id of running.values()) await boss.fail(name, id, closed())
     },
   }
 }
+
+/** Lets so many run at once, in the order they came. */
+const makeTurns = (concurrency: number) => {
+  const waiting: Array<PromiseWithResolvers<void>> = []
+  let free = concurrency
+  let isClosed = false
+  return {
+    enter: async (): Promise<void> => {
+      if (isClosed) throw closed()
+      if (free > 0) free--
+      else await waiting[waiting.push(Promise.withResolvers()) - 1]!.promise
+    },
+    leave: (): void => {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next.resolve()
+    },
+    close: (): void => {
+      isClosed = true
+      for (const { reject } of waiting.splice(0)) reject(closed())
+    },
+  }
+}
+
+const closed = () => new Error("Its worker was closed")
 
 // What `fromKysely` of pg-boss does; and its texts, which are the same for every chunk, are planned once.
 const within = (transaction: unknown): NonNullable<NonNullable<Parameters<PgBoss["complete"]>[3]>["db"]> => ({

@@ -172,6 +172,9 @@ export class JobWorker {
     const { store, endpoints } = this.options
     const chunk = await store.start(ref)
     if (chunk === undefined) return
+    // Nobody has begun it: it was the store that did not answer, or one worker after the other closed.
+    if (chunk.starts === 1 && chunk.parts.length === 0)
+      return this.postpone(chunk, { _tag: "later", delayMs: unknownMs })
     await this.keep(chunk, ChunkRunner.bury(chunk, endpoints.get(chunk.job.endpoint)), undefined)
   }
 
