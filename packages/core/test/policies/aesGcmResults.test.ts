@@ -18,6 +18,8 @@ const changed = (text: string) =>
     (other) => other !== text,
   )
 
+const lastOf = (text: string) => text.replace(/=+$/, "").at(-1)
+
 describe("aesGcmResults", () => {
   it.each([["{}"], [""], ["é😀\ud83d\ude00"], ["\ufeff1{}"], ["x".repeat(100_000)]])(
     "reads what it wrote: %#",
@@ -38,9 +40,10 @@ describe("aesGcmResults", () => {
     await expect(codec.decode(sealed, "place/0")).rejects.toThrow()
     await expect(aesGcmResults(new Uint8Array(32)).decode(sealed, "place")).rejects.toThrow()
     for (const other of changed(sealed)) {
-      // The last character of base64 may have bits that stand for nothing.
+      // The last character of base64 before its padding may have bits that stand for nothing.
       const decoded = await decode(other)
-      expect(["refused", other.at(-1) === sealed.at(-1) ? "refused" : `{"name":"Alice"}`]).toContain(decoded)
+      const isLast = lastOf(other) !== lastOf(sealed)
+      expect(["refused", isLast ? `{"name":"Alice"}` : "refused"]).toContain(decoded)
     }
     for (let end = 0; end < sealed.length; end++) {
       const decoded = await decode(sealed.slice(0, end))
