@@ -3,6 +3,8 @@
  *
  * Inside the process they cost no round trips, and one that fails leaves its transaction as it was before it.
  */
+import { setImmediate as turn } from "node:timers/promises"
+
 import { done, type Outcome, quoteName, type Task } from "./ManyRows.ts"
 import type { Row } from "./Session.ts"
 import { isSqliteRowError, toSqliteRefusal } from "./sqliteRefusal.ts"
@@ -41,6 +43,9 @@ export const removeOne = ({ session, facts, key, keys }: Task, index: number): S
   values: [keys[index]],
 })
 
+/** Milliseconds after which the process gets round to other things than the rows of one call. */
+const mostBusyMs = 10
+
 /** Runs a statement for each row, in one transaction. @internal */
 export const oneByOne = (
   task: Task,
@@ -50,7 +55,12 @@ export const oneByOne = (
     const inner = { ...task, session }
     const outcomes: Array<Outcome> = []
     const size = Math.max(task.rows.length, task.keys.length)
+    let busySince = performance.now()
     for (let index = 0; index < size; index++) {
+      if (performance.now() - busySince > mostBusyMs) {
+        await turn()
+        busySince = performance.now()
+      }
       const { text, values } = statementOf(inner, index)
       try {
         const { rows } = await session.run(`/* multistatus */ ${text} returning ${selected(task)}`, values.map(plain))

@@ -54,7 +54,7 @@ export interface SubResponse {
 
 export class Api {
   readonly origin: string
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #agent = new Agent({ keepAlive: true, timeout: 2_000 })
   readonly #transcript: Array<string> = []
 
   constructor(origin: string) {
