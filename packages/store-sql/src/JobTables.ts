@@ -7,7 +7,12 @@ import { type Kysely, type RawBuilder, sql } from "kysely"
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 import type { ChunkRow, JobRow, PartRow } from "./JobRows.ts"
 
-/** What is done for every chunk is planned once. @internal */
+/**
+ * What is done for every chunk is planned once. Not for statements that answer with all columns of a table: they fail on a
+ * connection that has prepared them before a migration adds one.
+ *
+ * @internal
+ */
 export const prepared = sql.raw("/* multistatus prepare */")
 
 /** Rows that one statement inserts: SQLite takes so many parameters and no more. */
@@ -51,7 +56,7 @@ export class JobTables {
   /** A job, which nobody else changes until the transaction has ended, and the time. */
   async lock(id: string, given: number | undefined): Promise<TimedJob | undefined> {
     const lock = this.locks ? sql`for update` : sql``
-    const { rows } = await sql<TimedJob>`${prepared}
+    const { rows } = await sql<TimedJob>`
       select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id} ${lock}
     `.execute(this.db)
     return rows[0] && { ...rows[0], now: Number(rows[0].now) }
@@ -67,7 +72,7 @@ export class JobTables {
 
   /** A job as it is, and the time. */
   async find(id: string, given: number | undefined): Promise<TimedJob | undefined> {
-    const { rows } = await sql<TimedJob>`${prepared}
+    const { rows } = await sql<TimedJob>`
       select job.*, ${this.clock(given)} as now from multistatus_job job where id = ${id}
     `.execute(this.db)
     return rows[0] && { ...rows[0], now: Number(rows[0].now) }

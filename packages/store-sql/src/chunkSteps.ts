@@ -63,22 +63,18 @@ const beginInSteps = async (tables: JobTables, id: string, index: number, given:
   return { chunk, job: jobs.rows[0]! }
 }
 
-/** Ends a chunk with its results, and sends the next one; undefined where the hold is over. @internal */
-export const keep = (
+type Keep = (
   tables: JobTables,
   hold: ChunkHold,
   results: string,
   tally: JobTally,
   given: number | undefined,
-): Promise<Kept | undefined> => (tables.locks ? keepAtOnce : keepInSteps)(tables, hold, results, tally, given)
+) => Promise<Kept | undefined>
 
-const keepAtOnce = async (
-  tables: JobTables,
-  hold: ChunkHold,
-  results: string,
-  tally: JobTally,
-  given: number | undefined,
-) => {
+/** Ends a chunk with its results, and sends the next one; undefined where the hold is over. @internal */
+export const keep: Keep = (tables, ...given) => (tables.locks ? keepAtOnce : keepInSteps)(tables, ...given)
+
+const keepAtOnce: Keep = async (tables, hold, results, tally, given) => {
   const { rows } = await sql<Kept>`${prepared}
     with locked as materialized (
       select job.*, ${tables.clock(given)} as now from multistatus_job job where id = ${hold.job} for update
@@ -97,13 +93,7 @@ const keepAtOnce = async (
   return rows[0]
 }
 
-const keepInSteps = async (
-  tables: JobTables,
-  hold: ChunkHold,
-  results: string,
-  tally: JobTally,
-  given: number | undefined,
-) => {
+const keepInSteps: Keep = async (tables, hold, results, tally, given) => {
   const locked = await tables.lock(hold.job, given)
   const ended = await endChunk(hold, results, tally, sql``).execute(tables.db)
   if (locked === undefined || ended.rows.length === 0) return undefined

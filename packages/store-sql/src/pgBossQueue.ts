@@ -55,7 +55,8 @@ const longestSeconds = 23 * 3600
  * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
  * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
  * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
- * `heartbeatSeconds`, three times at most; one that rejects after a growing pause.
+ * `heartbeatSeconds`, three times at most; one that rejects after a growing pause. A worker fetches one ref more than it runs
+ * at once, and gives it back when it closes.
  *
  * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeatSeconds` is thought dead, and its chunk
  * delivered to another worker as well.

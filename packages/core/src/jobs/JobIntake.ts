@@ -82,8 +82,10 @@ export class JobIntake {
       order.note(cut)
       // What is not much, as most jobs are not, is handed in with one call.
       if (heldLength > 0 && heldLength + cut.payload.length > lengthAtOnce) {
-        if (!isOpen) await store.open(job)
-        isOpen = true
+        if (!isOpen) {
+          isOpen = true
+          await store.open(job)
+        }
         if (!(await store.append(job.id, held))) throw gone()
         held = []
         heldLength = 0
@@ -105,7 +107,8 @@ export class JobIntake {
       const extent: JobExtent = { total, chunks, window, fingerprint }
       return await this.admit(job, extent, isOpen ? undefined : held)
     } catch (error) {
-      if (isOpen) await store.discard(job.id).catch(this.options.onUnsent)
+      // What failed may have been done in part.
+      if (isOpen || !(error instanceof BatchError)) await store.discard(job.id).catch(this.options.onUnsent)
       throw error
     }
   }
