@@ -65,14 +65,16 @@ describe.each(frameworks)("the process of a server on %s", (framework) => {
     }
     const waited: Record<string, number> = {}
     for (const [name, batch] of Object.entries(batches)) {
-      const rounds: Array<number> = []
-      for (let round = 0; round < 4; round++) {
+      const round = () => {
         const [path, body] = batch()
-        rounds.push(await longest(path as string, JSON.stringify(body)))
+        return longest(path as string, JSON.stringify(body))
       }
       // The first round compiles the code. A stall of the server's own is in each of the others; those that whatever
-      // else this machine does brings about are not.
-      waited[name] = Math.min(...rounds.slice(1))
+      // else this machine does brings about are not, so one round without any is enough.
+      await round()
+      let least = Infinity
+      for (let rounds = 0; rounds < 15 && least > 50; rounds++) least = Math.min(least, await round())
+      waited[name] = least
     }
     expect(Object.entries(waited).filter(([, ms]) => ms > 50)).toEqual([])
     health.vanish()
