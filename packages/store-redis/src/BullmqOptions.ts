@@ -12,7 +12,7 @@ export interface BullmqOptions {
   readonly name?: string | undefined
   /** Milliseconds after which a worker that is not heard of is thought dead. Default 10,000. */
   readonly lockMs?: number | undefined
-  /** Milliseconds between two looks for such workers. Default 2,000. */
+  /** Milliseconds between two looks for such workers. Default 1,000. */
   readonly stalledCheckMs?: number | undefined
   /** How often a chunk is delivered whose handler rejects. Default 10. */
   readonly attempts?: number | undefined

@@ -15,6 +15,8 @@ import { prepareMarked } from "./prepareMarked.ts"
 export interface OpenedDatabase<DB> {
   readonly db: Kysely<DB>
   readonly dialect: DatabaseDialect
+  /** Connections of its pool at most. */
+  readonly maxConnections: number
   /** Closes every connection once the queries under way have ended. */
   readonly close: () => Promise<void>
 }
@@ -54,7 +56,8 @@ export interface OpenDatabaseOptions {
  */
 export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions = {}): Promise<OpenedDatabase<DB>> => {
   const parsed = parseDatabaseUrl(url)
-  const dialect = guardDialect(await dialects[parsed.dialect](parsed, options))
+  const { maxConnections = 10 } = options
+  const dialect = guardDialect(await dialects[parsed.dialect](parsed, { ...options, maxConnections }))
   const db = new Kysely<DB>({ dialect })
   try {
     await sql`select 1`.execute(db)
@@ -62,10 +65,18 @@ export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions
     await db.destroy().catch(() => undefined)
     throw new Error(`Cannot open the database ${redactDatabaseUrl(url)}: ${reasonOf(error)}`, { cause: error })
   }
-  return { db, dialect: parsed.dialect, close: () => db.destroy() }
+  const isPooled = parsed.dialect === "postgres" || parsed.dialect === "mysql"
+  return {
+    db,
+    dialect: parsed.dialect,
+    maxConnections: isPooled ? maxConnections : 1,
+    close: () => db.destroy(),
+  }
 }
 
-type MakeDialect = (url: DatabaseUrl, options: OpenDatabaseOptions) => Promise<Dialect>
+type DialectOptions = OpenDatabaseOptions & { readonly maxConnections: number }
+
+type MakeDialect = (url: DatabaseUrl, options: DialectOptions) => Promise<Dialect>
 
 const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
   sqlite: async ({ target }, { busyTimeoutMs = 5000 }) => {
@@ -76,7 +87,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     const { PGlite } = await loadDriver("@electric-sql/pglite", "PGlite", () => import("@electric-sql/pglite"))
     return new PGliteDialect({ pglite: () => (target === ":memory:" ? new PGlite() : new PGlite(target)) })
   },
-  postgres: async ({ target }, { maxConnections = 10, connectTimeoutMs = 5000 }) => {
+  postgres: async ({ target }, { maxConnections, connectTimeoutMs = 5000 }) => {
     const { Client, Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
     // Told to the pool, the limit would hold for those who wait for a connection that others use, too.
     class TimelyClient extends Client {
@@ -92,7 +103,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     pool.on("connect", (client) => client.on("error", () => undefined))
     return new PostgresDialect({ pool })
   },
-  mysql: async ({ target }, { maxConnections = 10, connectTimeoutMs = 5000 }) => {
+  mysql: async ({ target }, { maxConnections, connectTimeoutMs = 5000 }) => {
     const { createPool } = await loadDriver("mysql2", "MySQL or MariaDB", () => import("mysql2"))
     return new MysqlDialect({
       pool: createPool({ uri: target, connectionLimit: maxConnections, connectTimeout: connectTimeoutMs }),

@@ -1,15 +1,15 @@
 /**
  * Refs of chunks in a queue of pg-boss, in the database that the jobs are in.
  */
-import { createHash } from "node:crypto"
-import { setTimeout as delay } from "node:timers/promises"
-
-import type { ChunkConsumer, ChunkHandlers, ChunkQueue, ChunkRef } from "@multistatus/core"
-import { CompiledQuery, type Kysely } from "kysely"
+import type { ChunkQueue } from "@multistatus/core"
 import type * as Boss from "pg-boss"
-import type { Job, JobInsert, PgBoss } from "pg-boss"
+import type { PgBoss } from "pg-boss"
 
+import * as ChunkJob from "./ChunkJob.ts"
+import { emitWarning } from "./emitWarning.ts"
 import { loadDriver } from "./loadDriver.ts"
+import { pgBossConsumer } from "./pgBossConsumer.ts"
+import { pgBossTransaction } from "./pgBossTransaction.ts"
 
 /**
  * How a queue of pg-boss is kept.
@@ -41,9 +41,6 @@ export interface PgliteLike {
   readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
 }
 
-/** Milliseconds that handlers have once they were told to stop. */
-const graceMs = 1000
-
 /** Seconds that a chunk may take: jobs have no deadline, and a worker that lives is heard of. */
 const longestSeconds = 23 * 3600
 
@@ -55,8 +52,8 @@ const longestSeconds = 23 * 3600
  * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
  * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
  * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
- * `heartbeatSeconds`, three times at most; one that rejects after a growing pause. A worker fetches one ref more than it runs
- * at once, and gives it back when it closes.
+ * `heartbeatSeconds`, at once and three times at most; one that rejects after a growing pause, three times as well. A worker
+ * fetches one ref more than it runs at once, and gives it back when it closes.
  *
  * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeatSeconds` is thought dead, and its chunk
  * delivered to another worker as well.
@@ -66,9 +63,7 @@ const longestSeconds = 23 * 3600
  */
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options
-  const onError =
-    options.onError ??
-    ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning"))
+  const { onError = emitWarning } = options
   const dead = `${name}_dead`
   let loading: Promise<typeof Boss> | undefined
   const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
@@ -95,9 +90,8 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
       notify: true,
       heartbeatSeconds,
       expireInSeconds: longestSeconds,
+      // Of workers that died, or closed: those that rejected make a pause of their own.
       retryLimit: 3,
-      retryDelay: 1,
-      retryBackoff: true,
       deadLetter: dead,
     })
     return boss
@@ -120,18 +114,21 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
     enqueue: async (refs, { delayMs = 0, transaction } = {}) => {
       if (refs.length === 0) return
       const boss = await opened()
-      const startAfter = delayMs > 0 ? { startAfter: Math.ceil(delayMs / 1000) } : {}
+      const jobs = refs.map((ref) => ChunkJob.make(ref, { delayMs }))
       // pg-boss passes over ids that it has, but not over those that come twice in one call.
-      const once = new Map(refs.map((ref) => [idOf(ref), ref]))
-      const jobs = [...once].map(([id, ref]): JobInsert => ({ id, data: { ...ref }, ...startAfter }))
-      await boss.insert(name, jobs, transaction === undefined ? {} : { db: within(transaction) })
+      const once = new Map(jobs.map((job) => [job.id, job]))
+      await boss.insert(
+        name,
+        [...once.values()],
+        transaction === undefined ? {} : { db: pgBossTransaction(transaction) },
+      )
     },
     consume: async (handlers, concurrency) => {
       const boss = await opened()
-      return consume({ boss, name, dead, handlers, concurrency })
+      return pgBossConsumer({ boss, name, dead, handlers, concurrency })
     },
     forget: async (refs) => {
-      if (refs.length > 0) await (await opened()).deleteJob(name, refs.map(idOf))
+      if (refs.length > 0) await (await opened()).deleteJob(name, refs.flatMap(ChunkJob.ids))
     },
     close: async () => {
       const boss = await opening?.catch(() => undefined)
@@ -139,107 +136,4 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
       await boss?.stop({ graceful: false })
     },
   }
-}
-
-interface Consuming {
-  readonly boss: PgBoss
-  readonly name: string
-  readonly dead: string
-  readonly handlers: ChunkHandlers
-  readonly concurrency: number
-}
-
-const consume = async ({ boss, name, dead, handlers, concurrency }: Consuming): Promise<ChunkConsumer> => {
-  const stopping = new AbortController()
-  const running = new Map<Promise<unknown>, string>()
-  const slots: Array<string> = []
-  const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 1, batchSize: 1 }
-  const turns = makeTurns(concurrency)
-
-  const run = async (job: Job<ChunkRef>): Promise<void> => {
-    // Rejecting gives it back to the queue.
-    await turns.enter()
-    const work = handlers.run({
-      ref: job.data,
-      signal: AbortSignal.any([job.signal, stopping.signal]),
-      complete: async (transaction) => {
-        await boss.complete(name, job.id, null, { db: within(transaction) })
-      },
-    })
-    running.set(work, job.id)
-    try {
-      await work
-    } finally {
-      running.delete(work)
-      turns.leave()
-      // There may be more: a worker that has just ended a chunk would look again only after its interval.
-      for (const slot of slots) setImmediate(() => stopping.signal.aborted || boss.notifyWorker(slot))
-    }
-  }
-
-  // One more than run at once: the next ref is fetched while others run, and waits for its turn.
-  for (let slot = 0; slot <= concurrency; slot++) {
-    slots.push(
-      await boss.work<ChunkRef>(name, polling, async ([job]) => {
-        if (job !== undefined) await run(job)
-      }),
-    )
-  }
-  const burying = await boss.work<ChunkRef>(dead, polling, async ([job]) => {
-    if (job !== undefined) await handlers.dead(job.data)
-  })
-
-  return {
-    close: async (timeoutMs) => {
-      turns.close()
-      await Promise.all(slots.map((id) => boss.offWork(name, { id, wait: false })))
-      await boss.offWork(dead, { id: burying, wait: false })
-      const ended = Promise.allSettled(running.keys())
-      await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })])
-      stopping.abort()
-      await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
-      // As long as this process lives it is heard of, and so would be what it has given up.
-      for (const id of running.values()) await boss.fail(name, id, closed())
-    },
-  }
-}
-
-/** Lets so many run at once, in the order they came. */
-const makeTurns = (concurrency: number) => {
-  const waiting: Array<PromiseWithResolvers<void>> = []
-  let free = concurrency
-  let isClosed = false
-  return {
-    enter: async (): Promise<void> => {
-      if (isClosed) throw closed()
-      if (free > 0) free--
-      else await waiting[waiting.push(Promise.withResolvers()) - 1]!.promise
-    },
-    leave: (): void => {
-      const next = waiting.shift()
-      if (next === undefined) free++
-      else next.resolve()
-    },
-    close: (): void => {
-      isClosed = true
-      for (const { reject } of waiting.splice(0)) reject(closed())
-    },
-  }
-}
-
-const closed = () => new Error("Its worker was closed")
-
-// What `fromKysely` of pg-boss does; and its texts, which are the same for every chunk, are planned once.
-const within = (transaction: unknown): NonNullable<NonNullable<Parameters<PgBoss["complete"]>[3]>["db"]> => ({
-  executeSql: async (text: string, values: ReadonlyArray<unknown> = []) => {
-    const query = CompiledQuery.raw(`/* multistatus prepare */ ${text}`, [...values])
-    const { rows } = await (transaction as Kysely<unknown>).withoutPlugins().executeQuery(query)
-    return { rows: [...rows] }
-  },
-})
-
-// pg-boss takes UUIDs alone: one that is the same for the same ref (RFC 9562, version 8).
-const idOf = ({ job, chunk, dispatch }: ChunkRef): string => {
-  const hex = createHash("sha256").update(`${job}-${chunk}-${dispatch}`).digest("hex")
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -79,4 +79,18 @@ describe("jobs on PostgreSQL", () => {
     await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("succeeded")
     expect([(await state(id)).succeeded, await count()]).toEqual([600, 600])
   })
+
+  it("say so where the chunks that run at once could hold every connection", async () => {
+    const url = await freshDatabase(inject("postgresUrl"))
+    const database = await openDatabase<unknown>(url, { maxConnections: 4 })
+    closing.push(database.close)
+    const told: Array<string> = []
+    const { queue } = sqlJobs(database, url, { onError: (error) => told.push(String(error)) })
+    closing.push(() => queue.close())
+    for (const concurrency of [3, 4]) {
+      const consumer = await queue.consume({ run: async () => {}, dead: async () => {} }, concurrency)
+      await consumer.close(0)
+    }
+    expect(told).toEqual([expect.stringContaining(`"maxConnections" above 4, or set "jobs.workers" lower`)])
+  })
 })

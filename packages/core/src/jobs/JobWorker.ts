@@ -54,7 +54,14 @@ export class JobWorker {
   /** Begins to run chunks. */
   async start(): Promise<void> {
     const { queue, concurrency } = this.options
-    const run = (delivery: Delivery) => this.deliver(delivery)
+    const run = async (delivery: Delivery) => {
+      try {
+        await this.deliver(delivery)
+      } catch (error) {
+        this.options.onError(error)
+        throw error
+      }
+    }
     this.consumer = await queue.consume({ run, dead: (ref) => this.bury(ref) }, concurrency)
     this.asking = setInterval(() => void this.askForCancelled(), askMs)
   }

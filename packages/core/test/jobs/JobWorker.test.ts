@@ -34,6 +34,17 @@ interface Result {
   readonly error?: { readonly code: string }
 }
 
+/** Whose store fails to commit so many chunks. */
+const failingToCommit = (failures: number) => {
+  const { store, queue } = memoryEngine()
+  let left = failures
+  const commit: JobStore["commit"] = async (...given) => {
+    if (left-- > 0) throw new Error("The store does not answer")
+    return store.commit(...given)
+  }
+  return { store: { ...store, commit }, queue }
+}
+
 /** What a worker keeps of operations that it has run. */
 const kept = (at: number, count: number) => ({
   at,
@@ -71,35 +82,19 @@ describe("a worker", () => {
   })
 
   it("runs only its last slice again when the store failed to keep its results", async () => {
-    const { store, queue } = memoryEngine()
-    let failures = 1
-    const failing: JobStore = {
-      ...store,
-      commit: async (...given) => {
-        if (failures-- > 0) throw new Error("The store does not answer")
-        return store.commit(...given)
-      },
-    }
-    const next = worker({ engine: { store: failing, queue } })
+    const told: Array<unknown> = []
+    const next = worker({ engine: failingToCommit(1), onError: (error) => told.push(error) })
     const { location } = await handIn(next, creates(30))
     expect(await next.ended(location)).toMatchObject({ status: "succeeded", succeeded: 30 })
     expect(next.done.inputs).toHaveLength(40)
+    expect(told.map(String)).toEqual(["Error: The store does not answer"])
   })
 
   it(
     "says of operations that they were lost, if their results could not be kept for good",
     { timeout: 30_000 },
     async () => {
-      const { store, queue } = memoryEngine()
-      let failures = 6
-      const failing: JobStore = {
-        ...store,
-        commit: async (...given) => {
-          if (failures-- > 0) throw new Error("The store does not answer")
-          return store.commit(...given)
-        },
-      }
-      const next = worker({ engine: { store: failing, queue } })
+      const next = worker({ engine: failingToCommit(6), onError: () => {} })
       const { location } = await handIn(next, creates(30))
       expect(await next.ended(location)).toMatchObject({ status: "partial", succeeded: 20, failed: 10 })
       expect((await linesOf(next, location)).at(-1)).toMatchObject({ error: { code: "WORKER_LOST" } })
