@@ -43,6 +43,8 @@ export interface Configuration {
   readonly asyncAbove: number | undefined
   /** `JOB_CHUNK`, the operations of a job that are run at a time. Default 500. */
   readonly jobChunk: number
+  /** `WORKERS`, the chunks of jobs that this process runs at once; 0 leaves them to others. Default 4. */
+  readonly workers: number
 }
 
 /**
@@ -85,6 +87,7 @@ export const readConfiguration = (environment: Readonly<Record<string, string | 
   quotaMode: oneOf(environment, "QUOTA_MODE", ["reject", "admit"]),
   asyncAbove: whole(environment, "ASYNC_ABOVE", { minimum: 1, maximum: 1_000_000, fallback: undefined }),
   jobChunk: whole(environment, "JOB_CHUNK", { minimum: 1, maximum: 100_000, fallback: 500 }),
+  workers: whole(environment, "WORKERS", { minimum: 0, maximum: 100, fallback: 4 }),
 })
 
 const redisUrlOf = (environment: Readonly<Record<string, string | undefined>>): string | undefined => {

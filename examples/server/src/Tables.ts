@@ -1,8 +1,10 @@
 /**
  * The database schema, the same on every dialect.
  */
-import { migrate as migrateStore, type OpenedDatabase } from "@multistatus/store-sql"
+import { migrate as migrateStore, openDatabase, type OpenedDatabase } from "@multistatus/store-sql"
 import { type Generated, sql } from "kysely"
+
+import type { Configuration } from "./Configuration.ts"
 
 /**
  * The tables, as Kysely sees them.
@@ -26,6 +28,17 @@ export interface Tables {
 }
 
 /**
+ * Opens the database that the tables are in, with a connection for each chunk of a job that may run at once, and some more.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openTables = ({ databaseUrl, workers }: Configuration): Promise<OpenedDatabase<Tables>> =>
+  openDatabase<Tables>(databaseUrl, { maxConnections: workers + forRequests })
+
+const forRequests = 6
+
+/**
  * Creates the tables, and what the store keeps in the database, where they are missing.
  *
  * **Details** Servers that start on one PostgreSQL database at once take turns.
@@ -33,7 +46,7 @@ export interface Tables {
  * @category constructors
  * @since 0.1.0
  */
-export const migrate = async ({ db, dialect }: OpenedDatabase<Tables>): Promise<void> => {
+export const migrate = async ({ db, dialect }: Pick<OpenedDatabase<Tables>, "db" | "dialect">): Promise<void> => {
   await migrateStore(db, dialect)
   const { seq, text, longText, index, suffix } = types[dialect]
   await db.transaction().execute(async (transaction) => {

@@ -1,15 +1,15 @@
 /**
  * Starts the reference server from its environment variables.
  */
-import { openDatabase, redactDatabaseUrl } from "@multistatus/store-sql"
+import { redactDatabaseUrl } from "@multistatus/store-sql"
 
 import { type Configuration, ConfigurationError, readConfiguration } from "./Configuration.ts"
-import { migrate, type Tables } from "./Tables.ts"
+import { migrate, openTables } from "./Tables.ts"
 import { Users } from "./Users.ts"
 
 const start = async (): Promise<void> => {
   const configuration = readConfiguration(process.env)
-  const database = await openDatabase<Tables>(configuration.databaseUrl).catch((error: unknown) => {
+  const database = await openTables(configuration).catch((error: unknown) => {
     throw new ConfigurationError("DATABASE_URL", redactDatabaseUrl(configuration.databaseUrl), messageOf(error))
   })
   await migrate(database)

@@ -92,6 +92,7 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
       url: jobsPath,
       above: configuration.asyncAbove,
       chunkOperations: configuration.jobChunk,
+      workers: configuration.workers,
     },
     mapError: (error) =>
       isUserFailure(error) ? failure(error.code, error.message, { ...("field" in error && error) }) : undefined,

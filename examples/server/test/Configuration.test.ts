@@ -21,6 +21,7 @@ describe("readConfiguration", () => {
       quotaMode: "reject",
       asyncAbove: undefined,
       jobChunk: 500,
+      workers: 4,
     })
   })
 
@@ -42,6 +43,7 @@ describe("readConfiguration", () => {
       QUOTA_MODE: "admit",
       ASYNC_ABOVE: "50",
       JOB_CHUNK: "20",
+      WORKERS: "0",
     }
     expect(readConfiguration(environment)).toEqual({
       port: 0,
@@ -60,6 +62,7 @@ describe("readConfiguration", () => {
       quotaMode: "admit",
       asyncAbove: 50,
       jobChunk: 20,
+      workers: 0,
     })
   })
 
@@ -84,6 +87,7 @@ describe("readConfiguration", () => {
     ["QUOTA_MODE", "open", "reject or admit"],
     ["ASYNC_ABOVE", "-1", "a whole number from 1 to 1000000"],
     ["JOB_CHUNK", "0", "a whole number from 1 to 100000"],
+    ["WORKERS", "101", "a whole number from 0 to 100"],
   ])("names %s=%s and what is accepted", (variable, value, accepted) => {
     expect(() => readConfiguration({ [variable]: value })).toThrow(`${variable}=${value} is not accepted: ${accepted}`)
   })

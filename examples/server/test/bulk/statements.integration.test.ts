@@ -31,7 +31,7 @@ describe.each(["express", "fastify"] as const)("bulk-create on PostgreSQL (%s)",
       log: ({ query }) => void statements.push(query.sql),
     })
     await migrateStore(db, "postgres")
-    await migrate({ db, dialect: "postgres", close: () => db.destroy() })
+    await migrate({ db, dialect: "postgres" })
     const host = await hosts[framework](new Users({ db, dialect: "postgres" }), configuration)
     url = `http://127.0.0.1:${await host.listen(0)}/api/v1/users`
     stop = async () => {

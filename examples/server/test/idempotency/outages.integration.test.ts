@@ -52,10 +52,7 @@ describe.each(frameworks)("Redis goes away from a server on %s", (framework) => 
 
   it("in the midst of a batch: the answer is given, says that it was not recorded, and is recorded later", async () => {
     const key = newKey()
-    const operations = [
-      create(key, "Alice"),
-      { action: "sleep", data: { ms: 1000 }, idempotency_key: newKey() },
-    ]
+    const operations = [create(key, "Alice"), { action: "sleep", data: { ms: 1000 }, idempotency_key: newKey() }]
     const asked = api.operations(operations)
     while ((await api.names()).length === 0) await delay(5)
     await redis.pause()

@@ -30,7 +30,8 @@ export const runWorker = <Request = unknown>(
   platform: Platform = {},
 ): Worker => {
   if (options.jobs === undefined) throw new TypeError(`A worker needs "jobs", with the engine that the servers have`)
-  const batch = createBatch<Request>(options, platform)
+  // Nobody calls a worker: jobs carry the tenants that servers took them from.
+  const batch = createBatch<Request>({ ...options, tenant: options.tenant ?? (() => undefined) }, platform)
   declare(batch)
   return { close: batch.close }
 }

@@ -3,39 +3,37 @@
  * a store that both see: `REDIS_URL`, or a `DATABASE_URL` of PostgreSQL.
  */
 import { runWorker } from "@multistatus/core"
-import { openDatabase } from "@multistatus/store-sql"
-
-import { readConfiguration } from "./Configuration.ts"
-import { openStores } from "./stores.ts"
-import { migrate, type Tables } from "./Tables.ts"
-import { actionOptions, batchOptions, userResource } from "./userBatches.ts"
-import { Users } from "./Users.ts"
+import { readConfiguration } from "@multistatus/example-server/Configuration"
+import { openStores } from "@multistatus/example-server/stores"
+import { migrate, openTables } from "@multistatus/example-server/Tables"
+import { actionOptions, batchOptions, userResource } from "@multistatus/example-server/userBatches"
+import { Users } from "@multistatus/example-server/Users"
 
 const start = async (): Promise<void> => {
   const configuration = readConfiguration(process.env)
-  const database = await openDatabase<Tables>(configuration.databaseUrl)
-  await migrate(database)
-  const users = new Users(database)
-  const stores = await openStores(users, configuration)
+  const database = await openTables(configuration)
   if (configuration.redisUrl === undefined && database.dialect !== "postgres") {
     throw new Error("A worker shares its jobs with servers: set REDIS_URL, or a DATABASE_URL of PostgreSQL")
   }
+  await migrate(database)
+  const users = new Users(database)
+  const stores = await openStores(users, configuration)
   const resource = userResource(users)
   const actions = actionOptions(stores, configuration)
-  // The names of the endpoints are those of the server's, so that jobs find them.
-  const worker = runWorker({ ...batchOptions(users, stores, configuration), tenant: () => undefined }, (batch) => {
+  // The resource and the actions are the server's: jobs find their endpoint by the names that it has there.
+  const worker = runWorker(batchOptions(users, stores, configuration), (batch) => {
     for (const action of ["create", "update", "delete"]) batch.bulk(resource, action, actions)
     batch.operations(resource, { ...actions, clientStrategies: ["atomic", "stop-after"] })
   })
-  process.once("SIGTERM", () => {
-    const stop = async () => {
-      await worker.close()
-      await stores.close()
-      await database.close()
-      process.exit(0)
-    }
-    void stop()
-  })
+
+  const stop = async (): Promise<void> => {
+    await worker.close()
+    await stores.close()
+    await database.close()
+    process.exit(0)
+  }
+  process.once("SIGTERM", () => void stop())
+  process.once("SIGINT", () => void stop())
   console.log("working")
 }
 
