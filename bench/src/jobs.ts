@@ -1,19 +1,24 @@
-/** What jobs cost: the same chunks run inline, on BullMQ and on pg-boss; and operations a second of one worker and of two. */
+/**
+ * What jobs cost: the same chunks run inline, on BullMQ and on pg-boss; and operations a second of one worker process and of
+ * two.
+ */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 
-import { createBatch, type JobEngine, memoryJobs, resource } from "@multistatus/core"
-import { checkRedis, redisClient, redisJobs } from "@multistatus/store-redis"
-import { migrate, openDatabase, sqlJobs } from "@multistatus/store-sql"
+import { createBatch, type JobEngine } from "@multistatus/core"
+import { checkRedis, redisClient } from "@multistatus/store-redis"
+import { migrate, openDatabase } from "@multistatus/store-sql"
 import { startPostgres, startRedis } from "@multistatus/test-services"
 import { sql } from "kysely"
 
+import { openEngine, type Place, things } from "./jobPlace.ts"
 import { type Case, measure, median, print } from "./Rounds.ts"
 
 const chunks = 80
 const size = 10
 const lanes = 2
-/** With two operations of a chunk at once, a chunk takes 55 ms. */
-const waitMs = 11
 const atOnce = 2
 
 const redis = await startRedis({ durable: true })
@@ -23,16 +28,10 @@ await checkRedis(server)
 // What Redis itself recommends, and BullMQ: the log is synced once a second.
 await server.config("SET", "appendfsync", "everysec")
 const postgres = await startPostgres({ durable: true })
-const client = redisClient(redis.url)
-client.on("error", () => undefined)
-await checkRedis(client, { jobs: true })
 const database = await openDatabase<unknown>(postgres.url)
 await migrate(database.db, database.dialect)
 
-const things = resource("things", {
-  wait: { identified: false, run: () => delay(waitMs, {}) },
-  nothing: { identified: false, run: () => ({}) },
-})
+type Run = (action: string, count: number) => Promise<void>
 
 const open = (engine: JobEngine, workers: number, chunkOperations: number) => {
   const batch = createBatch({
@@ -41,7 +40,7 @@ const open = (engine: JobEngine, workers: number, chunkOperations: number) => {
   })
   const endpoint = batch.operations(things)
   const request = { isSubRequest: false, gone: new AbortController().signal, native: undefined }
-  const run = async (action: string, count: number): Promise<void> => {
+  const run: Run = async (action, count) => {
     const operations = Array.from({ length: count }, () => ({ action }))
     const { body, status } = await endpoint.handle({
       ...request,
@@ -86,6 +85,14 @@ const inline = (keep: (results: string) => Promise<unknown>) => {
   }
 }
 
+const startWorker = async (place: Place) => {
+  const worker = spawn(process.execPath, [join(import.meta.dirname, "jobWorker.ts"), JSON.stringify(place)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  await once(worker.stdout, "data")
+  return worker
+}
+
 await sql`create table results (id int8 generated always as identity primary key, results text not null)`.execute(
   database.db,
 )
@@ -96,45 +103,61 @@ const keepers: ReadonlyArray<(results: string) => Promise<unknown>> = [
   async (results) => sql`insert into results (results) values (${results})`.execute(database.db),
 ]
 
-const engines: ReadonlyArray<readonly [string, () => JobEngine]> = [
-  ["in this process, in memory", memoryJobs],
-  ["BullMQ and Redis", () => redisJobs({ client, name: `bench-${made++}` })],
-  ["pg-boss and PostgreSQL", () => sqlJobs(database, postgres.url, { name: `bench-${made++}` })],
+const places: ReadonlyArray<readonly [string, Omit<Place, "name">]> = [
+  ["in this process, in memory", {}],
+  ["BullMQ and Redis", { redisUrl: redis.url }],
+  ["pg-boss and PostgreSQL", { postgresUrl: postgres.url }],
 ]
 let made = 0
+const newPlace = (place: Omit<Place, "name">): Place => ({ ...place, name: `bench-${made++}` })
 
-const opened = engines.map(([name, engine]) => [name, open(engine(), lanes, size)] as const)
-const cases = opened.flatMap(([name, { run }], index): ReadonlyArray<Case> => [
+const opened: Array<{ readonly name: string; readonly run: Run; readonly close: () => Promise<void> }> = []
+for (const [name, place] of places) {
+  const { engine, close } = await openEngine(newPlace(place))
+  const jobs = open(engine, lanes, size)
+  opened.push({ name, run: jobs.run, close: () => jobs.close().then(close) })
+}
+const cases = opened.flatMap(({ name, run }, index): ReadonlyArray<Case> => [
   { name: `inline: ${name}`, run: inline(keepers[index]!) },
   { name: `as a job: ${name}`, run: () => run("wait", chunks * size) },
 ])
 const times = await measure(cases, { rounds: 5, warmUp: 1 })
 print(`${chunks} chunks of 55 ms, two at once, results kept`, cases, times)
 console.log("\n  as a job to inline")
-opened.forEach(([name], index) => {
+opened.forEach(({ name }, index) => {
   const ratio = median(times.map((round) => round[2 * index + 1]! / round[2 * index]!))
   console.log(`  ${name.padEnd(64)} ${ratio.toFixed(2).padStart(7)} ×`)
 })
-for (const [, { close }] of opened) await close()
+for (const { close } of opened) await close()
 
 console.log("\nOperations a second that do nothing, in chunks of 500")
-for (const [name, engine] of engines) {
-  for (const workers of [1, 2]) {
-    const { run, close } = open(engine(), workers, 500)
-    await run("nothing", 500)
-    const taken: Array<number> = []
-    for (let round = 0; round < 5; round++) {
-      const startedAt = performance.now()
-      await run("nothing", 20_000)
-      taken.push((performance.now() - startedAt) / 1000)
-    }
-    const rate = Math.round(20_000 / median(taken)).toLocaleString("en")
-    console.log(`  ${`${name}, ${workers} at once`.padEnd(64)} ${rate.padStart(12)}`)
+const rateOf = async (run: Run): Promise<string> => {
+  await run("nothing", 20_000)
+  const taken: Array<number> = []
+  for (let round = 0; round < 5; round++) {
+    const startedAt = performance.now()
+    await run("nothing", 20_000)
+    taken.push((performance.now() - startedAt) / 1000)
+  }
+  return Math.round(20_000 / median(taken)).toLocaleString("en")
+}
+for (const [name, given] of places) {
+  const isHere = given.redisUrl === undefined && given.postgresUrl === undefined
+  for (const workers of isHere ? [1] : [1, 2]) {
+    const place = newPlace(given)
+    const { engine, close } = await openEngine(place)
+    const processes = await Promise.all(Array.from({ length: isHere ? 0 : workers }, () => startWorker(place)))
+    const jobs = open(engine, isHere ? 1 : 0, 500)
+    const rate = await rateOf(jobs.run)
+    const kind = isHere ? "" : workers === 1 ? ", one worker process" : ", two worker processes"
+    console.log(`  ${`${name}${kind}`.padEnd(64)} ${rate.padStart(12)}`)
+    for (const worker of processes) worker.kill("SIGTERM")
+    await Promise.all(processes.map((worker) => once(worker, "exit")))
+    await jobs.close()
     await close()
   }
 }
 
-client.disconnect()
 server.disconnect()
 await database.close()
 await redis.stop()

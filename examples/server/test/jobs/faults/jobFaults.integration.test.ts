@@ -18,7 +18,7 @@ describe.each(Object.entries(places))("a job on %s", (name, place) => {
     "goes on by itself where a worker was killed, loses nothing, and repeats no more than open slices",
     { timeout: 90_000 },
     async () => {
-      const outcome = await trouble(await place(), async ([worker]) => worker!.kill("SIGKILL"))
+      const outcome = await trouble(await place(), async ([worker]) => worker!.kill("SIGKILL"), { ready: 0.4 })
       console.log(
         `${name}: killed, ended ${(outcome.recoveredMs / 1000).toFixed(1)} s later, ${outcome.repeated} repeated`,
       )
