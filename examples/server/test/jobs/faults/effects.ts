@@ -11,17 +11,25 @@ export interface EffectsOptions {
   readonly redisUrl: string | undefined
   readonly workers: number
   readonly exactlyOnce: boolean
+  /** Whether what it sends to the queue first does not arrive, as if it had died just before. */
+  readonly losesFirst?: boolean
 }
 
 /** Endpoints that have effects; `poison` ends the process that runs it. */
-export const openEffects = async ({ databaseUrl, redisUrl, workers, exactlyOnce }: EffectsOptions) => {
+export const openEffects = async (options: EffectsOptions) => {
+  const { databaseUrl, redisUrl, workers, exactlyOnce, losesFirst = false } = options
   const { db, dialect, close } = await openDatabase<unknown>(databaseUrl, { maxConnections: 10 })
   const client = redisUrl === undefined ? undefined : redisClient(redisUrl)
   client?.on("error", () => {})
   if (client !== undefined) await checkRedis(client, { warn: () => {} })
   const onError = () => {}
-  const engine =
+  const { store, queue } =
     client === undefined ? sqlJobs({ db, dialect }, databaseUrl, { onError }) : redisJobs({ client, onError })
+  let lost = losesFirst ? 0 : 1
+  const enqueue: typeof queue.enqueue = async (...given) => {
+    if (lost++ > 0) await queue.enqueue(...given)
+  }
+  const engine = { store, queue: { ...queue, enqueue } }
   const batch = createBatch({
     unitOfWork: sqlUnitOfWork(db),
     concurrency: 1,

@@ -52,3 +52,15 @@ it("a job goes on when its Redis is there again", { timeout: 120_000 }, async ()
   })
   expect(outcome).toMatchObject({ status: "succeeded", succeeded: 10_000, lost: 0 })
 })
+
+it("a job is run that its server took in, and died before it told the queue", { timeout: 120_000 }, async () => {
+  const outcome = await trouble(
+    {
+      databaseUrl: await freshDatabase(inject("postgresUrl")),
+      redisUrl: await freshDatabase(inject("redisUrl")),
+    },
+    async () => undefined,
+    { count: 2000, ready: 0, losesFirst: true },
+  )
+  expect(outcome).toMatchObject({ status: "succeeded", succeeded: 2000, lost: 0, repeated: 0 })
+})

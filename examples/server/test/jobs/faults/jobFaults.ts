@@ -39,14 +39,14 @@ export interface Outcome extends Monitor {
 export const trouble = async (
   { databaseUrl, redisUrl }: Pick<EffectsOptions, "databaseUrl" | "redisUrl">,
   make: (workers: ReadonlyArray<ChildProcess>) => Promise<unknown>,
-  { count = 10_000, exactlyOnce = false, poisonAt = -1, ready = 0.2 } = {},
+  { count = 10_000, exactlyOnce = false, poisonAt = -1, ready = 0.2, losesFirst = false } = {},
 ): Promise<Outcome> => {
   const prepared = await openDatabase<unknown>(databaseUrl)
   await migrate(prepared.db, prepared.dialect)
   await sql`create table if not exists effects (n integer not null)`.execute(prepared.db)
   await prepared.close()
   const options = { databaseUrl, redisUrl, exactlyOnce }
-  const { db, batch, endpoint, close } = await openEffects({ ...options, workers: 0 })
+  const { db, batch, endpoint, close } = await openEffects({ ...options, workers: 0, losesFirst })
   const begin = async () => {
     const worker = spawn(
       process.execPath,
