@@ -13,8 +13,9 @@ import { sqlJobStore } from "./sqlJobStore.ts"
  * PGlite in this process, which goes on with them when it is started again.
  *
  * **Details** Of the processes on one SQLite file one runs jobs; another says so and stands by, and takes over when that one
- * has closed or died; what it takes in meanwhile is found by the one that runs within a minute. `url` is where pg-boss connects to, on PostgreSQL: the database that `db` is a handle of. Where its pool
- * has no more connections than chunks run at once, `onError` is told of it at the start.
+ * has closed or died; what it takes in meanwhile is found by the one that runs within a minute. `url` is where pg-boss
+ * connects to, on PostgreSQL: the database that `db` is a handle of. Where its pool has no more connections than chunks run at
+ * once, `onError` is told of it at the start.
  *
  * **Example** (On PostgreSQL)
  * ```ts
