@@ -3,14 +3,7 @@
  *
  * @since 0.1.0
  */
-import type {
-  Acquired,
-  AcquireItem,
-  IdempotencyRecord,
-  IdempotencyTimes,
-  SettleAction,
-  SettleItem,
-} from "@multistatus/core"
+import type { Acquired, AcquireItem, IdempotencyRecord, IdempotencyTimes, SettleItem } from "@multistatus/core"
 import { acquired } from "./IdempotencyScripts.ts"
 
 /** @category models @since 0.1.0 */
@@ -24,10 +17,12 @@ export const acquireArguments = (times: IdempotencyTimes): Arguments => [
   Math.ceil(times.pendingTtlMs),
 ]
 
-/** The arguments of `acquire` for one item. @category constructors @since 0.1.0 */
-export const claimArguments = ({ mode, fingerprint }: AcquireItem): Arguments => [
-  `${mode === "hold" ? "H" : "P"}${hash(43, fingerprint)}`,
-]
+/** The argument of `acquire` for all items. @category constructors @since 0.1.0 */
+export const claimArguments = (items: ReadonlyArray<AcquireItem>): Arguments => {
+  let marks = ""
+  for (const { mode, fingerprint } of items) marks += (mode === "hold" ? "H" : "P") + hash(43, fingerprint)
+  return [marks]
+}
 
 /** The arguments of `settle` that are common to all items. @category constructors @since 0.1.0 */
 export const settleArguments = (times: IdempotencyTimes): Arguments => [
@@ -35,12 +30,21 @@ export const settleArguments = (times: IdempotencyTimes): Arguments => [
   Math.ceil(times.resultTtlMs),
 ]
 
-/** The arguments of `settle` for one item. @category constructors @since 0.1.0 */
-export const actionArguments = ({ fingerprint, action }: SettleItem): Arguments => [
-  todo(action),
-  hash(43, fingerprint),
-  action._tag === "complete" ? action.result : action._tag === "append" ? action.chunk : "",
-]
+/** The arguments of `settle` for all items. @category constructors @since 0.1.0 */
+export const actionArguments = (items: ReadonlyArray<SettleItem>): Arguments =>
+  items.map(({ fingerprint, action }) => {
+    const mark = hash(43, fingerprint)
+    switch (action._tag) {
+      case "complete":
+        return `C${mark}${action.result}`
+      case "append":
+        return `A${mark}${action.at}:${action.chunk.length}:${action.chunk}`
+      case "extend":
+        return `E${mark}`
+      case "release":
+        return `R${mark}`
+    }
+  })
 
 /** The time that was given, or else the server's. @category constructors @since 0.1.0 */
 export const clock = (now: number | undefined): Arguments => [now ?? ""]
@@ -56,19 +60,6 @@ export const clock = (now: number | undefined): Arguments => [now ?? ""]
 export const hash = (length: number, text: string): string => {
   if (text.length === length && /^[\w-]*$/.test(text)) return text
   throw new Error(`Not ${length} characters of base64url: ${JSON.stringify(text)}`)
-}
-
-const todo = (action: SettleAction): string => {
-  switch (action._tag) {
-    case "complete":
-      return "C"
-    case "append":
-      return `A${action.at}:${action.chunk.length}`
-    case "extend":
-      return "E"
-    case "release":
-      return "R"
-  }
 }
 
 /** Reads what `acquire` answered about an item. @category constructors @since 0.1.0 */

@@ -31,7 +31,7 @@ if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local sub = string.sub
+local sub, call = string.sub, redis.call
 local nothing = '0000000000'
 local function stamp(lease, over) return string.format('%013d%013d', lease, over) end
 local function isOver(record)
@@ -42,23 +42,22 @@ end
 /** What `acquire` answers, by number. @category models @since 0.1.0 */
 export const acquired = ["fresh", "taken-over", "mine", "replay", "in-progress", "mismatch", "indeterminate"] as const
 
-// ARGV: now or '', owner, lease, pending TTL; for each key its mode and fingerprint as one.
+// ARGV: now or '', owner, lease, pending TTL; the modes and fingerprints of all keys as one text, 44 characters for each.
 // Answers {position, number in acquired, fence or time left, text} for every key that is not fresh with the fence 1.
 const acquire = `${clock}
-local owner, lease, ttl = ARGV[2], ARGV[3], ARGV[4]
+local owner, lease, ttl, marks = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local times = stamp(now + lease, now + ttl)
+local first, last = '00000001' .. owner, times .. nothing
 local out = {}
 local function answer(...) out[#out + 1] = {...} end
 local key, mode, fingerprint
-local function claim(fence, units, journal, condition)
-  local record = mode .. (fence == 1 and '00000001' or string.format('%08d', fence)) ..
-    owner .. fingerprint .. times .. units .. journal
-  if condition then return redis.call('SET', key, record, 'PX', ttl, condition) end
-  return redis.call('SET', key, record, 'PX', ttl)
+local function claim(fence, units, journal)
+  local record = mode .. string.format('%08d', fence) .. owner .. fingerprint .. times .. units .. journal
+  redis.call('SET', key, record, 'PX', ttl)
 end
 for i = 1, #KEYS do
-  key, mode, fingerprint = KEYS[i], sub(ARGV[4 + i], 1, 1), sub(ARGV[4 + i], 2)
-  if not claim(1, nothing, '', 'NX') then
+  key, mode, fingerprint = KEYS[i], sub(marks, 44 * i - 43, 44 * i - 43), sub(marks, 44 * i - 42, 44 * i)
+  if not call('SET', key, mode .. first .. fingerprint .. last, 'PX', ttl, 'NX') then
     local record = redis.call('GET', key)
     local state, fence = sub(record, 1, 1), tonumber(sub(record, 2, 9))
     if #record < 110 then
@@ -94,14 +93,15 @@ return out`
 /** What `settle` answers, by number. @category models @since 0.1.0 */
 export const settled = ["applied", "already", "recreated", "refused"] as const
 
-// ARGV: now or '', owner, lease, pending TTL, result TTL; for each key what to do, the fingerprint and a text.
-// To do: C complete, R release, E extend, A<at>:<units of the text> append. Answers a number in settled for each key.
+// ARGV: now or '', owner, lease, pending TTL, result TTL; for each key what to do, the fingerprint and a text, as one.
+// To do: C complete, R release, E extend, A append, whose text begins with <at>:<units of the rest>: and goes on with the rest.
+// Answers {position, number in settled} for every key for which it is not the first.
 const settle = `${clock}
 local owner, lease, ttl, resultTtl = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local extended = stamp(now + lease, now + ttl)
 local final = stamp(now, now + resultTtl) .. nothing
-local function append(key, todo, units, text)
-  local at, length = string.match(todo, '^A(%d+):(%d+)$')
+local function append(key, units, told)
+  local at, length, text = string.match(told, '^(%d+):(%d+):(.*)$')
   local done = at + length
   if tonumber(units) == done and (text == '' or redis.call('GETRANGE', key, -#text, -1) == text) then
     return 1, units
@@ -112,43 +112,44 @@ local function append(key, todo, units, text)
 end
 local function apply(key, todo, head, text)
   if todo == 'C' then
-    redis.call('SET', key, 'D' .. sub(head, 2, 74) .. final .. text, 'PX', resultTtl)
+    call('SET', key, 'D' .. sub(head, 2, 74) .. final .. text, 'PX', resultTtl)
     return 0
   elseif todo == 'R' then
     redis.call('SET', key, 'R' .. sub(head, 2, 74) .. stamp(now, now + ttl) .. nothing, 'PX', ttl)
     return 0
   end
   local answer, units = 0, sub(head, 101, 110)
-  if todo ~= 'E' then answer, units = append(key, todo, units, text) end
+  if todo ~= 'E' then answer, units = append(key, units, text) end
   if answer ~= 3 then
     redis.call('SETRANGE', key, 74, extended .. units)
     redis.call('PEXPIRE', key, ttl)
   end
   return answer
 end
-local out = {}
-for i, key in ipairs(KEYS) do
-  local todo, fingerprint, text = ARGV[3 + 3 * i], ARGV[4 + 3 * i], ARGV[5 + 3 * i]
-  local head = redis.call('GETRANGE', key, 0, 109)
+local function settle(key, head, told)
+  local todo, text = sub(told, 1, 1), sub(told, 45)
   local state = sub(head, 1, 1)
   if head == '' or isOver(head) then
     if todo == 'C' then
-      apply(key, todo, 'D00000001' .. owner .. fingerprint, text)
-      out[i] = 2
-    elseif todo == 'R' then
-      out[i] = 1
-    else
-      out[i] = 3
+      apply(key, todo, 'D00000001' .. owner .. sub(told, 2, 44), text)
+      return 2
     end
+    return todo == 'R' and 1 or 3
   elseif sub(head, 10, 31) ~= owner then
-    out[i] = 3
+    return 3
   elseif state == 'D' then
-    out[i] = todo == 'C' and 1 or 3
+    return todo == 'C' and 1 or 3
   elseif state == 'R' then
-    out[i] = todo == 'R' and 1 or 3
-  else
-    out[i] = apply(key, todo, head, text)
+    return todo == 'R' and 1 or 3
   end
+  return apply(key, todo, head, text)
+end
+-- Few records are long, but one alone may be: many are read in one call, and of one only what matters.
+local records = #KEYS > 1 and call('MGET', unpack(KEYS)) or {call('GETRANGE', KEYS[1], 0, 109)}
+local out = {}
+for i = 1, #KEYS do
+  local answer = settle(KEYS[i], records[i] or '', ARGV[5 + i])
+  if answer > 0 then out[#out + 1] = {i, answer} end
 end
 return out`
 

@@ -75,12 +75,12 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
     script: RedisScript,
     items: ReadonlyArray<Item>,
     common: Arguments,
-    argumentsOf: (item: Item) => Arguments,
+    argumentsOf: (items: ReadonlyArray<Item>) => Arguments,
     read: (positions: ReadonlyArray<number>, reply: ReadonlyArray<unknown>) => void,
   ): Promise<void> => {
     const sent = chunksOf(items, isCluster(client)).map(async (positions) => {
       const chunk = positions.map((position) => items[position]!)
-      const args = [...common, ...chunk.flatMap(argumentsOf)]
+      const args = [...common, ...argumentsOf(chunk)]
       const reply = await runRedisScript(client, script, { keys: chunk.map(({ key }) => nameOf(key)), args })
       read(positions, reply as ReadonlyArray<unknown>)
     })
@@ -92,7 +92,7 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
 
   return {
     acquire: async (items, times) => {
-      // The script is silent about those that are, which are nearly all.
+      // The scripts are silent about what goes as it should, which is nearly everything.
       const answers: Array<Acquired> = items.map(() => fresh)
       await run(acquire, items, acquireArguments(times), claimArguments, (positions, reply) => {
         for (const [place, ...answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
@@ -102,9 +102,11 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
       return answers
     },
     settle: async (items, times) => {
-      const answers: Array<Settled> = []
+      const answers: Array<Settled> = items.map(() => "applied")
       await run(settle, items, settleArguments(times), actionArguments, (positions, reply) => {
-        for (const [index, position] of positions.entries()) answers[position] = settled[Number(reply[index])]!
+        for (const [place, answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
+          answers[positions[Number(place) - 1]!] = settled[Number(answer)]!
+        }
       })
       return answers
     },

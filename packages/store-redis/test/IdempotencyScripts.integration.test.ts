@@ -16,7 +16,9 @@ const mutants: ReadonlyArray<Mutant> = [
   ["resolve", "<= now\nend", "< now\nend"],
   ["acquire", "local now = tonumber(ARGV[1])", "local now = nil"],
   // Claiming.
-  ["acquire", "'', 'NX')", "'')"],
+  ["acquire", "ttl, 'NX')", "ttl)"],
+  ["acquire", "mode .. first", "'P' .. first"],
+  ["acquire", "'00000001' .. owner", "'00000002' .. owner"],
   ["acquire", "left > 0", "left >= 0"],
   ["acquire", "left > 0", "left > 1"],
   ["acquire", "left > 0", "true"],
@@ -39,6 +41,8 @@ const mutants: ReadonlyArray<Mutant> = [
   ["acquire", "stamp(now + lease, now + ttl)", "stamp(now + lease, now + lease)"],
   ["acquire", "stamp(now + lease, now + ttl)", "stamp(now + ttl, now + ttl)"],
   ["acquire", "local record = mode ..", "local record = 'P' .."],
+  ["acquire", "44 * i - 43, 44 * i - 43)", "1, 1)"],
+  ["acquire", "sub(marks, 44 * i - 42, 44 * i)", "sub(marks, 2, 44)"],
   ["acquire", "answer(i, 4, left)", "answer(i, 4, left) redis.call('SETRANGE', key, 74, times)"],
   ["acquire", "answer(i, 3, 0,", "redis.call('SETRANGE', key, 74, times) answer(i, 3, 0,"],
   [
@@ -58,8 +62,8 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "todo == 'C' and 1 or 3", "1"],
   ["settle", "todo == 'R' and 1 or 3", "3"],
   ["settle", "todo == 'R' and 1 or 3", "1"],
-  ["settle", "out[i] = 2", "out[i] = 0"],
-  ["settle", "apply(key, todo, 'D00000001' .. owner .. fingerprint, text)", ""],
+  ["settle", "return 2", "return 0"],
+  ["settle", "apply(key, todo, 'D00000001' .. owner .. sub(told, 2, 44), text)", ""],
   ["settle", "'D00000001' .. owner", "'D00000002' .. owner"],
   [
     "settle",
@@ -79,6 +83,9 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "tonumber(units) ~= tonumber(at)", "false"],
   ["settle", "local done = at + length", "local done = at + #text"],
   ["settle", "return 1, units", "return 0, units"],
+  ["settle", "sub(told, 2, 44), text", "string.rep('x', 43), text"],
+  ["settle", "records[i]", "records[1]"],
+  ["settle", "{i, answer}", "{1, answer}"],
   // Looking and deciding.
   ["peek", "tonumber(sub(head, 75, 87)) - now", "tonumber(sub(head, 75, 87))"],
   ["resolve", "sub(head, 1, 1) ~= 'H'", "head == ''"],

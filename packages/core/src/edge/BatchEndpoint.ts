@@ -10,7 +10,7 @@ import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../policies/Quota.ts"
 import type { QuotaSettings } from "../policies/QuotaSettings.ts"
 import type { BatchContext } from "../ports/BatchContext.ts"
-import type { Codec } from "../ports/Codec.ts"
+import type { Codec, Encoded } from "../ports/Codec.ts"
 import type { Dispatcher } from "../ports/Dispatcher.ts"
 import type { Admission } from "./Admission.ts"
 import type { HttpRequest, HttpResponse } from "./HttpMessage.ts"
@@ -88,14 +88,19 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const { gone } = request
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, gone }, options)
+    const prefer = Preference.returnPreference(request.headers)
+    let encoded: Encoded | undefined
+    // While the store takes results in, there is nothing to do but this.
+    const ended = () => {
+      encoded ??= codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+    }
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, gone }, options)
     const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(tenant, running)
     // An atomic batch answers for all of its operations at once, so it must not guess.
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
       return yield* Effect.fail(outcomeUnknown)
     }
-    const prefer = Preference.returnPreference(request.headers)
-    const { status, body, honoured } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+    const { status, body, honoured } = encoded ?? codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     const headers = {
       ...(honoured && { "preference-applied": `return=${prefer}` }),
       ...(completed && { "idempotency-replayed": "true" }),

@@ -20,6 +20,7 @@ import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import * as Retries from "./Retries.ts"
 import { Executor } from "../policies/Executor.ts"
+import { soon } from "../policies/soon.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
 
 /** How the batches of one endpoint are run. @category models @since 0.1.0 */
@@ -68,6 +69,8 @@ export interface EngineRequest<Input> {
   readonly idempotencyKey?: string | undefined
   /** The caller's account; undefined where nothing is charged. */
   readonly quota?: Quota | undefined
+  /** Called when every operation has its result, and these are still being recorded, if they are. */
+  readonly ended?: (() => void) | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
   readonly gone: AbortSignal | undefined
   /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
@@ -102,7 +105,7 @@ export class BatchEngine extends Context.Service<
       const executor = yield* Executor
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, gone, stop }: EngineRequest<Input>,
+        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, gone, stop }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
         const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
@@ -148,6 +151,7 @@ export class BatchEngine extends Context.Service<
           })
           yield* Effect.scoped(admitting)
           const isCommitUnknown = !undecided && batch.operations.some(isOutcomeUnknown)
+          if (ended !== undefined && claims !== undefined) soon(ended)
           return { completed, claims, unprotected, isCommitUnknown }
         })
         const { claims, unprotected, ...ran } = yield* retries.around(yield* timeLeft, admitAndExecute)

@@ -50,10 +50,11 @@ export const ofOperations = async (
   scope: KeyScope,
 ): Promise<Map<Operation, HashedKey>> => {
   const keyed = operations.filter(({ result, idempotencyKey }) => result === undefined && idempotencyKey !== undefined)
-  const texts = keyed.flatMap((operation) => [
-    scoped(scope, "operation", operation.idempotencyKey!),
-    fingerprintText(operation, scope.format),
-  ])
+  const begun = scoped(scope, "operation").slice(0, -1)
+  const texts: Array<string> = []
+  for (const operation of keyed) {
+    texts.push(`${begun},${text(operation.idempotencyKey)}]`, fingerprintText(operation, scope.format))
+  }
   const hashes = await digestAll(texts, scope.digest)
   const hashed = new Map<Operation, HashedKey>()
   const firsts = new Map<string, Operation>()
