@@ -60,12 +60,17 @@ if not state or state == 'forgotten' then return {'gone'} end
 if state == 'uploading' then return {state} end
 if not isOpen then return {'ended', string.format('%d', expires)} end
 local refs = {}
-for _, chunk in ipairs(call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'LIMIT', 0, ARGV[3])) do
+local found = call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'WITHSCORES')
+for place = 1, #found, 2 do
+  local chunk, heard = found[place], tonumber(found[place + 1])
   local letter, epoch, starts, dispatch = stateOf(chunk)
-  enter(chunk, letter, epoch, starts, dispatch + 1)
-  call('ZADD', silent, string.format('%d', now), chunk)
-  refs[#refs + 1] = chunk
-  refs[#refs + 1] = dispatch + 1
+  local patience = letter == 'R' and 1 or 2 ^ math.min(dispatch, 4)
+  if #refs < 2 * ARGV[3] and heard <= now - ARGV[2] * patience then
+    enter(chunk, letter, epoch, starts, dispatch + 1, dispatch + 1)
+    call('ZADD', silent, string.format('%d', now), chunk)
+    refs[#refs + 1] = chunk
+    refs[#refs + 1] = dispatch + 1
+  end
 end
 return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), number('ended'),
   unpack(refs)}`

@@ -7,20 +7,22 @@ import { endings, prelude } from "./jobLua.ts"
 
 const hold = `${prelude}
 local chunk, mine = ARGV[2], tonumber(ARGV[3])
-local letter, epoch, starts, dispatch = stateOf(chunk)
+local letter, epoch, starts, dispatch, holder = stateOf(chunk)
 local isMine = isOpen and letter == 'R' and epoch == mine
 `
 
-// ARGV: now or '', chunk. Answers nothing, or epoch, starts, first operation, operations, payload, places and texts of
+// ARGV: now or '', chunk, dispatch or ''. Answers nothing, or epoch, starts, first operation, operations, payload, places and texts of
 // parts, the job's record.
 const start = `${prelude}
 local chunk = ARGV[2]
 local first, operations = extentOf(chunk)
 if not isOpen or not isKnown or not first then return false end
-local letter, epoch, starts, dispatch = stateOf(chunk)
+local letter, epoch, starts, dispatch, holder = stateOf(chunk)
 if letter == 'S' or letter == 'F' or letter == 'H' or (not letter and code) then return false end
+local by = tonumber(ARGV[3]) or dispatch
+if letter == 'R' and ARGV[3] ~= '' and by ~= holder then return false end
 if letter ~= 'R' then call('HINCRBY', head, 'running', operations) end
-enter(chunk, 'R', epoch + 1, starts + 1, dispatch)
+enter(chunk, 'R', epoch + 1, starts + 1, dispatch, by)
 call('ZADD', silent, string.format('%d', now), chunk)
 call('HSET', head, 'state', 'running')
 touch()
@@ -34,7 +36,7 @@ for _, at in ipairs(call('HKEYS', parts)) do
 end
 call('HSET', parts, ARGV[4], ARGV[5])
 -- It gets somewhere: whoever dies over it from now on is another one.
-enter(chunk, 'R', epoch, 1, dispatch)
+enter(chunk, 'R', epoch, 1, dispatch, holder)
 expire(parts, expires - now + day)
 call('ZADD', silent, string.format('%d', now), chunk)
 return 1`

@@ -7,7 +7,7 @@
  * |---|---|---|
  * | head | hash | what is known of the job; later, that it is forgotten |
  * | `:chunks` | hash | for each chunk its first operation and how many it has |
- * | `:states` | hash | for each chunk that was sent: state, epoch, starts, dispatch |
+ * | `:states` | hash | for each chunk that was sent: state, epoch, starts, dispatch, and the dispatch by which it runs |
  * | `:payloads` | hash | operations of chunks that have not ended |
  * | `:results` | hash | results of those that have |
  * | `:silent` | sorted set | chunks that are due or running, by when they were heard of last |
@@ -45,12 +45,12 @@ local day = 86400000
 local function number(field) return tonumber(call('HGET', head, field) or 0) end
 local function expire(key, ms) call('PEXPIRE', key, string.format('%d', math.max(ms, 1))) end
 local function stateOf(chunk)
-  local letter, epoch, starts, dispatch =
-    string.match(call('HGET', states, chunk) or '', '^(%a) (%d+) (%d+) (%d+)$')
-  return letter, tonumber(epoch or 0), tonumber(starts or 0), tonumber(dispatch or 0)
+  local letter, epoch, starts, dispatch, holder =
+    string.match(call('HGET', states, chunk) or '', '^(%a) (%d+) (%d+) (%d+) (%d+)$')
+  return letter, tonumber(epoch or 0), tonumber(starts or 0), tonumber(dispatch or 0), tonumber(holder or 0)
 end
-local function enter(chunk, letter, epoch, starts, dispatch)
-  call('HSET', states, chunk, string.format('%s %d %d %d', letter, epoch, starts, dispatch))
+local function enter(chunk, letter, epoch, starts, dispatch, holder)
+  call('HSET', states, chunk, string.format('%s %d %d %d %d', letter, epoch, starts, dispatch, holder or 0))
 end
 local function extentOf(chunk)
   local first, operations = string.match(call('HGET', chunks, chunk) or '', '^(%d+) (%d+)$')

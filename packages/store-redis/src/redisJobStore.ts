@@ -92,8 +92,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     discard: async (id) => {
       await admission.abandon(id)
     },
-    start: async ({ job, chunk }, now) => {
-      const reply = (await scripts.onChunk("start", job, chunk, [clock(now), chunk])) as Reply | null
+    start: async ({ job, chunk, dispatch = "" }, now) => {
+      const reply = (await scripts.onChunk("start", job, chunk, [clock(now), chunk, dispatch])) as Reply | null
       return reply === null ? undefined : toStarted(job, chunk, reply)
     },
     checkpoint: async ({ job, chunk, epoch }, part, now) =>

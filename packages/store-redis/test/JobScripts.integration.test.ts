@@ -21,7 +21,11 @@ const mutants: ReadonlyArray<Mutant> = [
   ["checkpoint", "letter == 'R' and epoch", "epoch"],
   ["postpone", "letter == 'R' and epoch", "epoch"],
   ["commit", "isOpen and letter", "isKnown and letter"],
-  ["start", "epoch + 1, starts + 1, dispatch)", "epoch, starts + 1, dispatch)"],
+  ["start", "epoch + 1, starts + 1, dispatch, by)", "epoch, starts + 1, dispatch, by)"],
+  ["start", "letter == 'R' and ARGV[3] ~= '' and by ~= holder", "false"],
+  ["start", "letter == 'R' and ARGV[3] ~= '' and by ~= holder", "letter == 'R' and ARGV[3] ~= '' and by ~= dispatch"],
+  ["start", "letter == 'R' and ARGV[3] ~= ''", "ARGV[3] ~= ''"],
+  ["start", "tonumber(ARGV[3]) or dispatch", "dispatch"],
   ["start", "not isOpen or not isKnown", "not isKnown"],
   ["start", "not isOpen or not isKnown", "not isOpen"],
   ["start", "letter == 'S' or ", ""],
@@ -33,7 +37,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ["checkpoint", "call('ZADD'", "tostring('ZADD'"],
   ["checkpoint", "call('HSET', parts, ARGV[4], ARGV[5])", ""],
   ["checkpoint", ">= tonumber(ARGV[4])", "< 0"],
-  ["checkpoint", "enter(chunk, 'R', epoch, 1, dispatch)", ""],
+  ["checkpoint", "enter(chunk, 'R', epoch, 1, dispatch, holder)", ""],
   ["postpone", "starts - 1", "starts"],
   // The end of a chunk and of a job.
   ["commit", "lost > 0 and 'F' or 'S'", "'S'"],
@@ -88,15 +92,18 @@ const mutants: ReadonlyArray<Mutant> = [
   ["results", "not onlyFailed or letter ~= 'S'", "true"],
   ["results", "not onlyFailed or letter ~= 'S'", "not onlyFailed or letter == 'F'"],
   ["results", "#found < limit", "#found <= limit"],
-  ["renew", "now - ARGV[2]", "now"],
-  ["renew", "dispatch + 1)", "dispatch)"],
+  ["renew", "now - ARGV[2] * patience", "now"],
+  ["renew", "dispatch + 1, dispatch + 1)", "dispatch, dispatch + 1)"],
+  ["renew", "dispatch + 1, dispatch + 1)", "dispatch + 1, dispatch)"],
+  ["renew", "letter == 'R' and 1 or", "1 or"],
+  ["renew", "math.min(dispatch, 4)", "dispatch"],
   ["renew", "call('ZADD'", "tostring('ZADD'"],
   ["forget", "if over > now then", "if true then"],
   ["find", "if not isKnown then", "if state == 'forgotten' then"],
   ["find", "or state == 'uploading'", ""],
 ]
 
-const seeds = [1, 2, 3, 4]
+const seeds = [1, 2, 3, 4, 5, 6, 7, 8]
 const commands = 4_000
 
 let stores = 0

@@ -290,17 +290,19 @@ export class JobTables {
     return rows
   }
 
-  async overdue(before: number, limit: number, now: number): Promise<ReadonlyArray<ChunkRef>> {
+  async overdue(silentMs: number, limit: number, now: number): Promise<ReadonlyArray<ChunkRef>> {
     const lock = this.locks ? sql`for update of c skip locked` : sql``
     const { rows } = await sql<{ job: string; idx: number; dispatch: number }>`
       select c.job, c.idx, c.dispatch from multistatus_job_chunk c join multistatus_job j on j.id = c.job
-      where c.state in ('waiting', 'running') and c.heard_at is not null and c.heard_at <= ${before}
+      where c.state in ('waiting', 'running') and c.heard_at is not null and c.heard_at <= ${now - silentMs}
+        and (c.state = 'running' or c.heard_at <= cast(${now} as bigint) - cast(${silentMs} as bigint)
+          * (1 << case when c.dispatch < 4 then c.dispatch else 4 end))
         and j.state in ('queued', 'running')
       order by c.heard_at limit ${limit} ${lock}
     `.execute(this.db)
     for (const { job, idx, dispatch } of rows) {
       await sql`${prepared}
-        update multistatus_job_chunk set heard_at = ${now}, dispatch = ${dispatch + 1} where job = ${job} and idx = ${idx}
+        update multistatus_job_chunk set heard_at = ${now}, dispatch = ${dispatch + 1}, held_by = ${dispatch + 1} where job = ${job} and idx = ${idx}
       `.execute(this.db)
     }
     return rows.map(({ job, idx, dispatch }) => ({ job, chunk: idx, dispatch: dispatch + 1 }))

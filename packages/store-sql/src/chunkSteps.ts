@@ -2,7 +2,7 @@
  * How a chunk begins and how it ends: in PostgreSQL with one statement each, in SQLite step by step, where no time is lost
  * between them.
  */
-import type { ChunkHold, JobTally } from "@multistatus/core"
+import type { ChunkHold, JobStore, JobTally } from "@multistatus/core"
 import { type RawBuilder, sql } from "kysely"
 
 import { type ChunkRow, isOpen, type JobRow } from "./JobRows.ts"
@@ -21,23 +21,29 @@ export interface Kept {
 }
 
 /** Begins a chunk anew; undefined where it has ended, or its job has. @internal */
-export const begin = (
-  tables: JobTables,
-  id: string,
-  index: number,
-  given: number | undefined,
-): Promise<BegunChunk | undefined> => (tables.locks ? beginAtOnce : beginInSteps)(tables, id, index, given)
+export const begin = (tables: JobTables, ref: BegunBy, given: number | undefined): Promise<BegunChunk | undefined> =>
+  (tables.locks ? beginAtOnce : beginInSteps)(tables, ref, given)
+
+type BegunBy = Parameters<JobStore["start"]>[0]
+
+// One that runs is given to its own dispatch alone.
+const isFree = ({ dispatch }: BegunBy) =>
+  dispatch === undefined
+    ? sql`chunk.state in ('waiting', 'running')`
+    : sql`(chunk.state = 'waiting' or (chunk.state = 'running' and chunk.held_by = ${dispatch}))`
+
+const heldBy = ({ dispatch }: BegunBy) => (dispatch === undefined ? sql`dispatch` : sql`${dispatch}`)
 
 // One statement, and so a transaction by itself.
-const beginAtOnce = async (tables: JobTables, id: string, index: number, given: number | undefined) => {
+const beginAtOnce = async (tables: JobTables, ref: BegunBy, given: number | undefined) => {
   const { rows } = await sql<{ chunk: ChunkRow; job: JobRow }>`${prepared}
     with locked as materialized (
-      select job.*, ${tables.clock(given)} as now from multistatus_job job where id = ${id} for update
+      select job.*, ${tables.clock(given)} as now from multistatus_job job where id = ${ref.job} for update
     ), begun as (
       update multistatus_job_chunk chunk
-      set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = locked.now
+      set state = 'running', epoch = epoch + 1, starts = starts + 1, held_by = ${heldBy(ref)}, heard_at = locked.now
       from locked where locked.state in ('queued', 'running') and locked.expires_at > locked.now
-        and chunk.job = locked.id and chunk.idx = ${index} and chunk.state in ('waiting', 'running')
+        and chunk.job = locked.id and chunk.idx = ${ref.chunk} and ${isFree(ref)}
       returning chunk.*
     ), running as (
       update multistatus_job job set state = 'running', updated_at = greatest(locked.now, locked.updated_at + 1)
@@ -48,12 +54,14 @@ const beginAtOnce = async (tables: JobTables, id: string, index: number, given: 
   return rows[0]
 }
 
-const beginInSteps = async (tables: JobTables, id: string, index: number, given: number | undefined) => {
+const beginInSteps = async (tables: JobTables, ref: BegunBy, given: number | undefined) => {
+  const { job: id, chunk: index } = ref
   const job = await tables.lock(id, given)
   if (job === undefined || !isOpen(job) || Number(job.expires_at) <= job.now) return undefined
   const chunks = await sql<ChunkRow>`
-    update multistatus_job_chunk set state = 'running', epoch = epoch + 1, starts = starts + 1, heard_at = ${job.now}
-    where job = ${id} and idx = ${index} and state in ('waiting', 'running') returning *
+    update multistatus_job_chunk as chunk
+    set state = 'running', epoch = epoch + 1, starts = starts + 1, held_by = ${heldBy(ref)}, heard_at = ${job.now}
+    where job = ${id} and idx = ${index} and ${isFree(ref)} returning *
   `.execute(tables.db)
   const chunk = chunks.rows[0]
   if (chunk === undefined) return undefined

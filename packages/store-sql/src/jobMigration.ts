@@ -2,7 +2,8 @@
  * The tables of the job store. Times are milliseconds since 1970.
  *
  * `sent` counts the chunks of a job that are due or were; `held_key` is its key once it was accepted. Of a chunk,
- * `heard_at` is when something was heard of it last, and null as long as it is not due. The one row of
+ * `heard_at` is when something was heard of it last, and null as long as it is not due; `held_by` is the dispatch by which
+ * it runs. The one row of
  * `multistatus_job_usage` counts the operations of all jobs that have not ended, and the one row of
  * `multistatus_job_runner`, in SQLite, names the process that runs them.
  */
@@ -27,7 +28,7 @@ const tables = ({ id, time, suffix }: Types): ReadonlyArray<string> => [
   `create table if not exists multistatus_job_chunk (
     job ${id} not null, idx integer not null, first integer not null, operations integer not null, payload text not null,
     state text not null default 'waiting', epoch integer not null default 0, starts integer not null default 0,
-    dispatch integer not null default 0, heard_at ${time}, results text, code text, unsuccessful integer not null default 0,
+    dispatch integer not null default 0, held_by integer not null default 0, heard_at ${time}, results text, code text, unsuccessful integer not null default 0,
     primary key (job, idx)
   )${suffix}`,
   `create index if not exists multistatus_job_chunk_heard_at on multistatus_job_chunk (heard_at)

@@ -135,8 +135,9 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         const job = await tables.lock(id, undefined)
         if (job?.state === "uploading") await tables.drop(id)
       }),
-    start: async ({ job: id, chunk: index }, given) => {
-      const begun = await single((tables) => begin(tables, id, index, given))
+    start: async (ref, given) => {
+      const { job: id, chunk: index } = ref
+      const begun = await single((tables) => begin(tables, ref, given))
       if (begun === undefined) return undefined
       const { first, operations, payload, epoch, starts } = begun.chunk
       // Nobody kept anything of a chunk that nobody has begun; and whoever has cannot keep anything more.
@@ -212,7 +213,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     overdue: (silentMs, limit, given) =>
       inside(undefined, async (tables) => {
         const now = await tables.now(given)
-        return tables.overdue(now - silentMs, limit, now)
+        return tables.overdue(silentMs, limit, now)
       }),
     sweep: async (limit, tombstoneMs, given) => {
       const ids = await inside(undefined, async (tables) => tables.expired(limit, await tables.now(given)))

@@ -102,8 +102,16 @@ export interface JobStore {
   ) => Promise<JobAdmission>
   /** Drops a job that is being uploaded. */
   readonly discard: (id: string) => Promise<void>
-  /** Takes hold of a chunk; undefined where it has ended, or its job has, or is not there. The first start makes the job `running`. */
-  readonly start: (ref: Pick<ChunkRef, "job" | "chunk">, now?: number) => Promise<StartedChunk | undefined>
+  /**
+   * Takes hold of a chunk; undefined where it has ended, or its job has, or is not there. One that runs is given to the
+   * dispatch that it was started by, which its queue delivers again when its worker has died, and to the one by which
+   * `overdue` sent it anew; to no other, of which many may be left from when it waited. Without a `dispatch`, to whoever
+   * asks. The first start makes the job `running`.
+   */
+  readonly start: (
+    ref: Pick<ChunkRef, "job" | "chunk"> & Partial<Pick<ChunkRef, "dispatch">>,
+    now?: number,
+  ) => Promise<StartedChunk | undefined>
   /** Keeps results of a chunk that runs, and says that it is alive; whether the hold is still good. A part that is there already is kept once. */
   readonly checkpoint: (hold: ChunkHold, part: ChunkPart, now?: number) => Promise<boolean>
   /** Says that a chunk which runs is alive, while there is nothing to be kept of it; whether the hold is still good. */
@@ -138,7 +146,8 @@ export interface JobStore {
   readonly cancelled: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>
   /**
    * Chunks that are due or running, and of which nothing was heard for so long: each is given its next dispatch, to be
-   * sent anew, and counts as heard of now. For the first to ask.
+   * sent anew, and counts as heard of now. For the first to ask. One that is due may only wait in a long queue: it takes
+   * twice as long with each of its dispatches, 16 times at most.
    */
   readonly overdue: (silentMs: number, limit: number, now?: number) => Promise<ReadonlyArray<ChunkRef>>
   /**

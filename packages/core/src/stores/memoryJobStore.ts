@@ -7,6 +7,8 @@ interface Chunk extends Job.NewChunk {
   epoch: number
   starts: number
   dispatch: number
+  /** The dispatch by which it runs. */
+  heldBy: number
   /** When something was heard of it last; of one that is not due yet, nothing needs to be. */
   heardAt: number | undefined
   parts: ReadonlyArray<Job.ChunkPart>
@@ -149,14 +151,16 @@ export const memoryJobStore = (): JobStore => {
     discard: async (id) => {
       if (entries.get(id)?.state === "uploading") drop(id)
     },
-    start: async ({ job: id, chunk: index }, now) => {
+    start: async ({ job: id, chunk: index, dispatch }, now) => {
       const entry = entries.get(id)
       const chunk = entry?.chunks[index]
       if (entry === undefined || chunk === undefined || entry.extent === undefined || !isOpen(entry.state))
         return undefined
       if (chunk.state !== "waiting" && chunk.state !== "running") return undefined
       if (entry.expiresAt <= clock(now)) return undefined
+      if (chunk.state === "running" && dispatch !== undefined && dispatch !== chunk.heldBy) return undefined
       chunk.state = "running"
+      chunk.heldBy = dispatch ?? chunk.dispatch
       chunk.epoch++
       chunk.starts++
       chunk.heardAt = clock(now)
@@ -248,9 +252,11 @@ export const memoryJobStore = (): JobStore => {
         for (const chunk of entry.chunks) {
           if (refs.length >= limit) return refs
           if (chunk.state !== "waiting" && chunk.state !== "running") continue
-          if (chunk.heardAt === undefined || chunk.heardAt > clock(now) - silentMs) continue
+          const patience = chunk.state === "running" ? 1 : 2 ** Math.min(chunk.dispatch, 4)
+          if (chunk.heardAt === undefined || chunk.heardAt > clock(now) - silentMs * patience) continue
           chunk.heardAt = clock(now)
           chunk.dispatch++
+          chunk.heldBy = chunk.dispatch
           refs.push({ job: entry.job.id, chunk: chunk.index, dispatch: chunk.dispatch })
         }
       }
@@ -280,6 +286,7 @@ const waiting = (chunk: Job.NewChunk): Chunk => ({
   epoch: 0,
   starts: 0,
   dispatch: 0,
+  heldBy: 0,
   heardAt: undefined,
   parts: [],
   results: undefined,

@@ -12,7 +12,7 @@ export type Command =
       readonly print: number
       readonly way: "whole" | "upload"
     }
-  | { readonly _tag: "start"; readonly job: number; readonly chunk: number }
+  | { readonly _tag: "start"; readonly job: number; readonly chunk: number; readonly dispatch: number | undefined }
   | { readonly _tag: "keep"; readonly hold: number; readonly again: boolean }
   | { readonly _tag: "commit"; readonly hold: number; readonly end: number; readonly halts: boolean }
   | { readonly _tag: "postpone"; readonly hold: number; readonly delayMs: number }
@@ -45,7 +45,15 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       way: fc.constantFrom("whole", "upload"),
     }),
   },
-  { weight: 10, arbitrary: fc.record({ _tag: tag("start"), job: few, chunk: fc.nat({ max: 4 }) }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      _tag: tag("start"),
+      job: few,
+      chunk: fc.nat({ max: 4 }),
+      dispatch: fc.option(few, { nil: undefined, freq: 2 }),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ _tag: tag("keep"), hold: fc.nat({ max: 4 }), again: fc.boolean() }) },
   {
     weight: 10,

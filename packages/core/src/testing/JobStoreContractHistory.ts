@@ -68,7 +68,7 @@ export class History {
         if (id === undefined) return undefined
         // What is not due yet nobody starts.
         const chunk = given.chunk % Math.max(1, model.due(id))
-        return this.repeat(store, (by) => this.start(id, chunk, by))
+        return this.repeat(store, (by) => this.start(id, chunk, given.dispatch, by))
       }
       case "keep":
       case "commit":
@@ -136,9 +136,9 @@ export class History {
     )
   }
 
-  private async start(id: string, chunk: number, store: JobStore): Promise<void> {
-    const expected = this.model.start(id, chunk, this.now)
-    const answer = await store.start({ job: id, chunk }, this.now)
+  private async start(id: string, chunk: number, dispatch: number | undefined, store: JobStore): Promise<void> {
+    const expected = this.model.start(id, chunk, dispatch, this.now)
+    const answer = await store.start({ job: id, chunk, ...(dispatch !== undefined && { dispatch }) }, this.now)
     this.count(`start ${expected !== undefined}`)
     if (expected === undefined) return alike(answer, undefined)
     const { epoch, ...rest } = expected

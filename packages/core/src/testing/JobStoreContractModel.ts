@@ -25,6 +25,7 @@ interface Piece {
   epoch: number
   starts: number
   dispatch: number
+  by: number
   heard: number
   parts: ReadonlyArray<ChunkPart>
   text: string | undefined
@@ -70,7 +71,16 @@ export class Model {
     if (queued + extent.total > limits.queuedOperations) return { _tag: "full", queued }
     const own = live.filter((other) => other.is !== "ended" && other.job.tenant === job.tenant)
     if (own.length >= (limits.jobsPerTenant ?? Number.POSITIVE_INFINITY)) return { _tag: "tenant-full" }
-    const fresh = { is: "waiting", epoch: 0, starts: 0, dispatch: 0, heard: now, parts: [], flawed: false } as const
+    const fresh = {
+      is: "waiting",
+      epoch: 0,
+      starts: 0,
+      dispatch: 0,
+      by: 0,
+      heard: now,
+      parts: [],
+      flawed: false,
+    } as const
     const pieces = chunks.map((of): Piece => ({ ...fresh, of, text: undefined, code: undefined }))
     const times = { madeAt: now, over: now + job.lifeMs }
     const known: Known = { job, extent, pieces, ...times, is: "queued", sum: none, stop: false, due: 0 }
@@ -78,11 +88,19 @@ export class Model {
     return { _tag: "accepted", due: this.send(known, extent.window, now) }
   }
 
-  start(id: string, chunk: number, now: number) {
+  start(id: string, chunk: number, dispatch: number | undefined, now: number) {
     const known = this.open(id)
     const piece = known?.pieces[chunk]
     if (known === undefined || piece === undefined || piece.is === "ended") return undefined
-    Object.assign(piece, { is: "running", epoch: piece.epoch + 1, starts: piece.starts + 1, heard: now })
+    const by = dispatch ?? (piece.is === "running" ? piece.by : piece.dispatch)
+    if (piece.is === "running" && by !== piece.by) return undefined
+    Object.assign(piece, {
+      is: "running",
+      by: dispatch ?? piece.dispatch,
+      epoch: piece.epoch + 1,
+      starts: piece.starts + 1,
+      heard: now,
+    })
     known.is = "running"
     return { ...piece.of, starts: piece.starts, parts: piece.parts, epoch: piece.epoch, job: this.see(id) }
   }
@@ -147,11 +165,12 @@ export class Model {
   overdue(silentMs: number, now: number): ReadonlyArray<ChunkRef> {
     return [...this.known.keys()].flatMap((id) => {
       const known = this.open(id)
-      const silent = known?.pieces
-        .slice(0, known.due)
-        .filter(({ is, heard }) => is !== "ended" && heard + silentMs <= now)
+      const silent = known?.pieces.slice(0, known.due).filter(({ is, heard, dispatch }) => {
+        const times = is === "running" ? 1 : ([1, 2, 4, 8][dispatch] ?? 16)
+        return is !== "ended" && heard + times * silentMs <= now
+      })
       return (silent ?? []).map((piece) => {
-        Object.assign(piece, { dispatch: piece.dispatch + 1, heard: now })
+        Object.assign(piece, { dispatch: piece.dispatch + 1, by: piece.dispatch + 1, heard: now })
         return refOf(known!, piece)
       })
     })

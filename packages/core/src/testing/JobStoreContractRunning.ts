@@ -55,6 +55,33 @@ export const running = (backend: () => Backend): void => {
       expect(await record()).toMatchObject({ succeeded: 2, failed: 0, skipped: 0 })
     })
 
+    it("that waits is given to whichever of its dispatches comes first, and to none of the others then", async () => {
+      const { store, other = store } = backend()
+      const { id, commit } = await accepted(store)
+      const now = start + silentMs
+      await store.overdue(silentMs, 9, now)
+      const held = (await store.start({ job: id, chunk: 0, dispatch: 0 }, now))!
+      expect(await other.start({ job: id, chunk: 0, dispatch: 1 }, now)).toBeUndefined()
+      const again = (await other.start({ job: id, chunk: 0, dispatch: 0 }, now))!
+      expect(again.hold.epoch).toBeGreaterThan(held.hold.epoch)
+      expect(await commit(again, {}, now)).toMatchObject({ _tag: "kept" })
+    })
+
+    it("that runs and has fallen silent is given to the dispatch by which it was sent anew", async () => {
+      const { store, other = store } = backend()
+      const { id, begin } = await accepted(store)
+      await store.start({ job: id, chunk: 0, dispatch: 0 }, start)
+      const now = start + silentMs
+      await store.overdue(silentMs, 9, now)
+      expect(await other.start({ job: id, chunk: 0, dispatch: 0 }, now)).toBeUndefined()
+      const held = (await other.start({ job: id, chunk: 0, dispatch: 1 }, now))!
+      const ref = await store.postpone(held.hold, 0, now)
+      expect(ref).toEqual({ job: id, chunk: 0, dispatch: 2 })
+      expect(await store.start(ref!, now)).toMatchObject({ hold: { chunk: 0 } })
+      // Whoever does not say by which dispatch is given it.
+      expect((await begin(0, now)).hold.epoch).toBeGreaterThan(held.hold.epoch + 1)
+    })
+
     it("is given to each of those that start it at once under another epoch", async () => {
       const { store, other = store } = backend()
       const { id, record } = await accepted(store)
@@ -151,8 +178,9 @@ export const running = (backend: () => Backend): void => {
       const { begin, id } = await accepted(store, { chunks: chunksOf(2) })
       const { hold } = await begin(0)
       await store.postpone(hold, 600_000, start)
-      expect(await store.overdue(silentMs, 9, start + 600_000)).toEqual([])
-      expect(await store.overdue(silentMs, 9, start + 600_000 + silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 2 }])
+      const later = start + 600_000
+      expect(await store.overdue(silentMs, 9, later + 2 * silentMs - 1)).toEqual([])
+      expect(await store.overdue(silentMs, 9, later + 2 * silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 2 }])
     })
 
     it("leaves others where they are, and holds back what comes after it no more than one that runs", async () => {

@@ -45,8 +45,13 @@ export const time = (backend: () => Backend): void => {
       const again = refs(id, 0, 1).map((ref) => ({ ...ref, dispatch: 1 }))
       expect(sorted(await overdue(start + silentMs))).toEqual(again)
       expect(await overdue(start + silentMs)).toEqual([])
-      expect(await overdue(start + 2 * silentMs - 1)).toEqual([])
-      expect(sorted(await overdue(start + 2 * silentMs))).toEqual(again.map((ref) => ({ ...ref, dispatch: 2 })))
+      let at = start + silentMs
+      // It may only wait for its turn: it is sent less and less often.
+      for (const [place, times] of [2, 4, 8, 16, 16].entries()) {
+        expect(await overdue(at + times * silentMs - 1)).toEqual([])
+        at += times * silentMs
+        expect(sorted(await overdue(at))).toEqual(again.map((ref) => ({ ...ref, dispatch: place + 2 })))
+      }
     })
 
     it("is sent anew from its start, its last part, or from when it became due", async () => {

@@ -51,13 +51,16 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
   }
   const id = () => one(ids)
   const hold = () => one(holds)
-  const restart = async (ref: Pick<ChunkRef, "job" | "chunk">) => {
-    const started = await store.start({ job: ref.job, chunk: ref.chunk }, now)
+  const restart = async ({ job, chunk, dispatch }: Pick<ChunkRef, "job" | "chunk"> & Partial<ChunkRef>) => {
+    const started = await store.start({ job, chunk, ...(dispatch !== undefined && { dispatch }) }, now)
     if (started !== undefined) holds.unshift(started.hold)
     holds.splice(6)
     return started
   }
-  const start = () => restart({ job: id(), chunk: pick(5) })
+  const start = () => {
+    const dispatch = one([undefined, undefined, undefined, undefined, undefined, undefined, 0, 1])
+    return restart({ job: id(), chunk: pick(5), ...(dispatch !== undefined && { dispatch }) })
+  }
   const commit = (of: ChunkHold) => {
     const halt = pick(4) === 0 ? "SKIPPED" : undefined
     return store.commit(of, { results: `"${pick(99)}"`, tally: toTally(one(tallies)), halt }, 60_000, {}, now)
@@ -144,10 +147,12 @@ export const transcriptOf = async function* (store: JobStore, commands: number, 
         if (first === undefined || second === undefined) return [first, second]
         const halt = one(["SKIPPED", undefined])
         const outcome = { results: `"0"`, tally: toTally([0, 2, 0]), halt }
-        const committed = await store.commit(first.hold, outcome, 60_000, {}, now)
         const part = { at: 0, results: `"1"`, tally: toTally([1, 0, 0]) }
         const isKept = pick(2) === 0 && (await store.checkpoint(second.hold, part, now))
-        const ref = await store.postpone(second.hold, 1_000, now)
+        const isEarly = pick(2) === 0
+        const early = isEarly && (await store.postpone(second.hold, 1_000, now))
+        const committed = await store.commit(first.hold, outcome, 60_000, {}, now)
+        const ref = isEarly ? early : await store.postpone(second.hold, 1_000, now)
         const refs = await store.cancel(job, 60_000, now)
         const results = await store.results(job, { from: 0, limit: 9, onlyFailed: false }, now)
         const silent = (await store.overdue(2_000, 100, now)).map((each) => JSON.stringify(each)).sort()
