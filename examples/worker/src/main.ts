@@ -12,7 +12,8 @@ import { Users } from "@multistatus/example-server/Users"
 const start = async (): Promise<void> => {
   const configuration = readConfiguration(process.env)
   const database = await openTables(configuration)
-  if (configuration.redisUrl === undefined && database.dialect !== "postgres") {
+  const isShared = configuration.store === "redis" || (configuration.store === "sql" && database.dialect === "postgres")
+  if (!isShared) {
     throw new Error("A worker shares its jobs with servers: set REDIS_URL, or a DATABASE_URL of PostgreSQL")
   }
   await migrate(database)

@@ -80,14 +80,15 @@ end
 call('HSET', head, 'next', following + 1)
 return answer`
 
-// ARGV: now or '', chunk, epoch, delay. Answers nothing, or the dispatch that is to be sent.
+// ARGV: now or '', chunk, epoch, delay. Answers nothing, or the dispatch that is to be sent and whether the job is to stop.
 const postpone = `${hold}
 if not isMine then return false end
 local first, operations = extentOf(chunk)
 enter(chunk, 'W', epoch, starts - 1, dispatch + 1)
-call('ZADD', silent, string.format('%d', now + ARGV[4]), chunk)
+local isCancelled = call('HEXISTS', head, 'cancelled')
+call('ZADD', silent, string.format('%d', isCancelled == 1 and 0 or now + ARGV[4]), chunk)
 call('HINCRBY', head, 'running', -operations)
-return dispatch + 1`
+return {dispatch + 1, isCancelled}`
 
 /** @category constructors @since 0.1.0 */
 export const jobChunkScripts = { start, checkpoint, keepAlive, commit, postpone } as const

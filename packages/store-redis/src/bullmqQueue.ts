@@ -19,7 +19,7 @@ const connectMs = 2_000
  * **Details** Sending has a connection of its own, which rejects at once while Redis is down, and each consumer two that
  * wait for it. A chunk whose worker died is delivered to another one when its lock has run out and a check has found it:
  * after `lockMs` and two `stalledCheckMs` at the latest. One that rejects is delivered again after 0.5 s, 1 s, 2 s, and so on,
- * ten times in all; one that was on three workers when they died is not delivered a fourth time.
+ * ten times in all; one that was on four workers when they died is not delivered again.
  *
  * **Gotchas** A handler that keeps the event loop busy for longer than `lockMs` is thought dead, and its chunk delivered to
  * another worker as well.
@@ -48,8 +48,10 @@ export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions
   }
 
   let opening: ReturnType<typeof open> | undefined
+  let isClosed = false
 
   const opened = async (): Promise<Awaited<ReturnType<typeof open>>> => {
+    if (isClosed) throw new Error("The queue was closed")
     opening ??= open()
     try {
       return await opening
@@ -76,11 +78,11 @@ export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions
       await Promise.all(refs.map((ref) => queue.remove(nameOf(ref))))
     },
     close: async () => {
-      if (opening === undefined) return
-      const { queue, end } = await opening
+      isClosed = true
+      const open = await opening?.catch(() => undefined)
       opening = undefined
-      await queue.close()
-      end()
+      await open?.queue.close()
+      open?.end()
     },
   }
 }

@@ -113,8 +113,11 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     },
     postpone: async ({ job, chunk, epoch }, delayMs, now) => {
       const args = [clock(now), chunk, epoch, Math.ceil(delayMs)]
-      const dispatch = await scripts.onChunk("postpone", job, chunk, args)
-      return dispatch === null ? undefined : { job, chunk, dispatch: Number(dispatch) }
+      const reply = (await scripts.onChunk("postpone", job, chunk, args)) as Reply | null
+      if (reply === null) return undefined
+      const [dispatch, isCancelled] = reply
+      if (isCancelled === 1) await admission.settle(job, "open", { since: 0 })
+      return { job, chunk, dispatch: Number(dispatch) }
     },
     find: async (id, now) => {
       const reply = (await scripts.onJob("find", id, [clock(now)])) as Reply | null

@@ -57,6 +57,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ["commit", "lost == 0 and 'succeeded' or", ""],
   ["commit", "succeeded == 0 and 'failed' or", ""],
   ["postpone", "dispatch + 1)", "dispatch)"],
+  ["postpone", "isCancelled == 1 and 0 or ", ""],
   ["postpone", "call('HINCRBY', head, 'running', -operations)", ""],
   ["postpone", "now + ARGV[4]", "now"],
   // Taking a job in.

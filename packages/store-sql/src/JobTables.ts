@@ -227,14 +227,11 @@ export class JobTables {
 
   /** Ends the chunks that have not begun; how many operations they have. */
   async halt(job: string, code: string): Promise<number> {
-    const { rows } = await sql<{ n: number | null }>`
-      select sum(operations) as n from multistatus_job_chunk where job = ${job} and ${isUnbegun}
-    `.execute(this.db)
-    await sql`
+    const { rows } = await sql<{ operations: number }>`
       update multistatus_job_chunk set state = 'halted', code = ${code}, payload = '', unsuccessful = operations
-      where job = ${job} and ${isUnbegun}
+      where job = ${job} and ${isUnbegun} returning operations
     `.execute(this.db)
-    return Number(rows[0]?.n ?? 0)
+    return rows.reduce((sum, { operations }) => sum + operations, 0)
   }
 
   /** Lets no chunk of a job wait any longer. */

@@ -17,29 +17,46 @@ interface Consuming {
   readonly dead: string
   readonly handlers: ChunkHandlers
   readonly concurrency: number
+  readonly onError: (error: unknown) => void
 }
 
 /** Milliseconds that handlers have once they were told to stop. */
 const graceMs = 1000
 
+/** Milliseconds that a ref waits here for its turn: after them, another worker may have it. */
+const waitMs = 2000
+
 /** Begins to deliver. */
-export const pgBossConsumer = async ({
-  boss,
-  name,
-  dead,
-  handlers,
-  concurrency,
-}: Consuming): Promise<ChunkConsumer> => {
+export const pgBossConsumer = async (consuming: Consuming): Promise<ChunkConsumer> => {
+  const { boss, name, dead, handlers, concurrency, onError } = consuming
   const closing = new AbortController()
   const stopping = new AbortController()
-  const running = new Map<Promise<unknown>, string>()
+  const running = new Map<Promise<unknown>, Job<ChunkJob.ChunkJob>>()
   const slots: Array<string> = []
   const polling = { pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 1, batchSize: 1 }
   const turns = Semaphore.makeUnsafe(concurrency)
 
+  const take = async (job: Job<ChunkJob.ChunkJob>): Promise<void> => {
+    const turn = Effect.runPromise(turns.take(1), { signal: closing.signal })
+    if (!(await within(waitMs, turn))) await giveBack(job, turn)
+    else if (closing.signal.aborted || job.signal.aborted) {
+      Effect.runSync(turns.release(1))
+      throw new Error("Its worker was closed, or did not get round to it in time")
+    } else await run(job)
+  }
+
+  // Whoever gives a ref back does not fetch another one before it could run it.
+  const giveBack = async ({ id, data }: Job<ChunkJob.ChunkJob>, turn: Promise<unknown>): Promise<void> => {
+    try {
+      await boss.insert(name, [ChunkJob.givenBack(data)])
+      await boss.complete(name, id)
+    } finally {
+      const release = () => Effect.runSync(turns.release(1))
+      await turn.then(release, () => undefined)
+    }
+  }
+
   const run = async (job: Job<ChunkJob.ChunkJob>): Promise<void> => {
-    // A worker that closes gives back what waits for its turn.
-    await Effect.runPromise(turns.take(1), { signal: closing.signal })
     const { id, data, signal } = job
     const work = handlers.run({
       ref: refOf(data),
@@ -48,7 +65,7 @@ export const pgBossConsumer = async ({
         await boss.complete(name, id, null, { db: pgBossTransaction(transaction) })
       },
     })
-    running.set(work, id)
+    running.set(work, job)
     try {
       await work
     } catch (error) {
@@ -62,9 +79,10 @@ export const pgBossConsumer = async ({
   }
 
   // pg-boss knows one pause for workers that died and for those that rejected: what died is not to wait.
-  const deliverAgain = async ({ id, data }: Job<ChunkJob.ChunkJob>, error: unknown): Promise<void> => {
+  const deliverAgain = async ({ id, data, retryCount }: Job<ChunkJob.ChunkJob>, error: unknown): Promise<void> => {
     const [held] = await boss.findJobs(name, { id })
-    if (held?.state !== "active") return
+    // It was completed, or another worker was given it.
+    if (held?.state !== "active" || held.retryCount !== retryCount) return
     // It was told to stop, which is nothing that a pause would mend.
     if (stopping.signal.aborted) throw error
     const next = ChunkJob.afterRejection(data)
@@ -76,7 +94,7 @@ export const pgBossConsumer = async ({
   for (let slot = 0; slot <= concurrency; slot++) {
     slots.push(
       await boss.work<ChunkJob.ChunkJob>(name, polling, async ([job]) => {
-        if (job !== undefined) await run(job)
+        if (job !== undefined) await take(job)
       }),
     )
   }
@@ -87,16 +105,35 @@ export const pgBossConsumer = async ({
   return {
     close: async (timeoutMs) => {
       closing.abort()
-      await Promise.all(slots.map((id) => boss.offWork(name, { id, wait: false })))
-      await boss.offWork(dead, { id: burying, wait: false })
+      const leaving = [
+        ...slots.map((id) => boss.offWork(name, { id, wait: false })),
+        boss.offWork(dead, { id: burying, wait: false }),
+      ]
+      for (const { reason } of (await Promise.allSettled(leaving)).filter(isRejected)) onError(reason)
       const ended = Promise.allSettled(running.keys())
-      await Promise.race([ended, delay(timeoutMs, undefined, { ref: false })])
+      await within(timeoutMs, ended)
       stopping.abort()
-      await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
+      await within(graceMs, ended)
       // As long as this process lives it is heard of, and so would be what it has given up.
-      for (const id of running.values()) await boss.fail(name, id, new Error("Its worker was closed"))
+      for (const job of running.values()) {
+        await boss.fail(name, job, new Error("Its worker was closed")).catch(onError)
+      }
     },
   }
 }
 
 const refOf = ({ job, chunk, dispatch }: ChunkJob.ChunkJob) => ({ job, chunk, dispatch })
+
+const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
+  result.status === "rejected"
+
+/** Whether it ends in time; rejects if it does. */
+const within = async (milliseconds: number, work: Promise<unknown>): Promise<boolean> => {
+  const timer = new AbortController()
+  const late = delay(milliseconds, false, { ref: false, signal: timer.signal }).catch(() => false)
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    timer.abort()
+  }
+}

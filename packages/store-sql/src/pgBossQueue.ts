@@ -22,7 +22,10 @@ export interface PgBossOptions {
   readonly schema?: string | undefined
   /** Name of the queue. Default `chunks`. */
   readonly name?: string | undefined
-  /** Seconds after which a worker that was not heard of is thought dead. Default 10, the least that pg-boss takes. */
+  /**
+   * Seconds after which a worker that was not heard of is thought dead. Default 10, the least that pg-boss takes. Whoever
+   * opens the queue last decides.
+   */
   readonly heartbeatSeconds?: number | undefined
   /** Connections of pg-boss's own pool. Default 4. */
   readonly maxConnections?: number | undefined
@@ -64,6 +67,7 @@ const longestSeconds = 23 * 3600
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options
   const { onError = emitWarning } = options
+  checkOptions({ heartbeatSeconds, maxConnections })
   const dead = `${name}_dead`
   let loading: Promise<typeof Boss> | undefined
   const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
@@ -82,23 +86,31 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
           })
         : new PgBoss({ ...settings, db: fromPglite(connection as Parameters<typeof fromPglite>[0]), backend: "pglite" })
     boss.on("error", onError)
-    await boss.start()
-    await boss.createQueue(dead)
-    const kept = { deleteAfterSeconds: 3600, retentionSeconds: 8 * 86_400 }
-    await boss.createQueue(name, {
-      ...kept,
-      notify: true,
-      heartbeatSeconds,
-      expireInSeconds: longestSeconds,
-      // Of workers that died, or closed: those that rejected make a pause of their own.
-      retryLimit: 3,
-      deadLetter: dead,
-    })
-    return boss
+    try {
+      await boss.start()
+      await boss.createQueue(dead)
+      const kept = { deleteAfterSeconds: 3600, retentionSeconds: 8 * 86_400, heartbeatSeconds }
+      await boss.createQueue(name, {
+        ...kept,
+        notify: true,
+        expireInSeconds: longestSeconds,
+        // Of workers that died, or closed: those that rejected make a pause of their own.
+        retryLimit: 3,
+        deadLetter: dead,
+      })
+      await boss.updateQueue(name, { heartbeatSeconds })
+      return boss
+    } catch (error) {
+      // It would go on by itself, with its connections.
+      await boss.stop({ graceful: false }).catch(() => undefined)
+      throw error
+    }
   }
 
   let opening: Promise<PgBoss> | undefined
+  let isClosed = false
   const opened = async (): Promise<PgBoss> => {
+    if (isClosed) throw new Error("The queue was closed")
     opening ??= open()
     try {
       return await opening
@@ -125,15 +137,27 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
     },
     consume: async (handlers, concurrency) => {
       const boss = await opened()
-      return pgBossConsumer({ boss, name, dead, handlers, concurrency })
+      return pgBossConsumer({ boss, name, dead, handlers, concurrency, onError })
     },
     forget: async (refs) => {
       if (refs.length > 0) await (await opened()).deleteJob(name, refs.flatMap(ChunkJob.ids))
     },
     close: async () => {
+      isClosed = true
       const boss = await opening?.catch(() => undefined)
       opening = undefined
       await boss?.stop({ graceful: false })
     },
+  }
+}
+
+const checkOptions = (options: { readonly heartbeatSeconds: number; readonly maxConnections: number }): void => {
+  for (const [option, least] of [
+    ["heartbeatSeconds", 10],
+    ["maxConnections", 2],
+  ] as const) {
+    const value = options[option]
+    if (!Number.isInteger(value) || value < least)
+      throw new TypeError(`"${option}" is a whole number from ${least} on, not ${value}`)
   }
 }

@@ -178,9 +178,11 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       }),
     postpone: (hold, delayMs, given) =>
       inside(undefined, async (tables) => {
+        const job = await tables.lock(hold.job, given)
         const chunk = await tables.held(hold)
-        if (chunk === undefined) return undefined
-        await tables.postpone(hold, chunk, (await tables.now(given)) + Math.ceil(delayMs))
+        if (job === undefined || chunk === undefined) return undefined
+        // Of a job that is to stop, nothing has anything to wait for.
+        await tables.postpone(hold, chunk, job.is_cancelled === 1 ? 0 : job.now + Math.ceil(delayMs))
         return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch + 1 }
       }),
     find: async (id, given) => {

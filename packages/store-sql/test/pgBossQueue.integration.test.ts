@@ -5,6 +5,7 @@ import { afterEach, describe, expect, inject, it } from "vitest"
 
 import { migrate } from "../src/migrate.ts"
 import { openDatabase } from "../src/openDatabase.ts"
+import { pgBossQueue } from "../src/pgBossQueue.ts"
 import { sqlJobs } from "../src/sqlJobs.ts"
 import { sqlUnitOfWork } from "../src/SqlUnitOfWork.ts"
 
@@ -22,13 +23,14 @@ const open = async () => {
 }
 
 describe("jobs on PostgreSQL", () => {
-  const serve = async (exactlyOnce: boolean) => {
+  const serve = async (exactlyOnce: boolean, quota?: { readonly operations: number; readonly per: string }) => {
     const { url, db, dialect } = await open()
     await sql`create table effects (n integer not null)`.execute(db)
     const unitOfWork = sqlUnitOfWork(db)
     const batch = createBatch<string>({
       tenant: () => "a",
       unitOfWork,
+      ...(quota !== undefined && { quota }),
       jobs: { engine: sqlJobs({ db, dialect }, url), chunkOperations: 50, exactlyOnce },
     })
     closing.push(() => batch.close())
@@ -78,6 +80,25 @@ describe("jobs on PostgreSQL", () => {
     const id = await submit(600)
     await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("succeeded")
     expect([(await state(id)).succeeded, await count()]).toEqual([600, 600])
+  })
+
+  it("fail where a chunk that commits as one costs more than the quota ever has, and spend nothing", async () => {
+    const { submit, state, count } = await serve(true, { operations: 20, per: "1 minute" })
+    const id = await submit(100)
+    await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("failed")
+    expect([(await state(id)).succeeded, await count()]).toEqual([0, 0])
+  })
+
+  it("are told which options are wrong before anything is opened", () => {
+    expect(() => pgBossQueue("postgres://127.0.0.1/x", { heartbeatSeconds: 5 })).toThrow(
+      `"heartbeatSeconds" is a whole number from 10 on, not 5`,
+    )
+  })
+
+  it("send nothing any more, and open nothing, once the queue is closed", async () => {
+    const { queue } = sqlJobs(await open(), await freshDatabase(inject("postgresUrl")))
+    await queue.close()
+    await expect(queue.enqueue([{ job: "a", chunk: 0, dispatch: 0 }])).rejects.toThrow("The queue was closed")
   })
 
   it("say so where the chunks that run at once could hold every connection", async () => {

@@ -132,9 +132,10 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
     close: async () => {
       closing.abort()
       await begun
-      await worker.close(rules.shutdownMs)
-      await keeper.close()
-      await queue.close()
+      // Whatever one of them fails with, the others are closed too.
+      for (const close of [() => worker.close(rules.shutdownMs), () => keeper.close(), () => queue.close()]) {
+        await close().catch(onError)
+      }
     },
   }
 }

@@ -9,7 +9,7 @@ import * as JobPage from "../jobs/JobPage.ts"
 /** @category models @since 0.1.0 */
 export interface JobMonitorOptions {
   readonly store: JobStore
-  /** Seconds for which results are kept after the end, as they are once a job is stopped. */
+  /** Milliseconds for which results are kept after the end, as they are once a job is stopped. */
   readonly keepMs: number
   /** Told of jobs that were stopped, with the chunks that will not run any more. */
   readonly onCancelled: (refs: NonNullable<Awaited<ReturnType<JobStore["cancel"]>>>) => Promise<void>

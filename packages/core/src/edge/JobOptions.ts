@@ -26,7 +26,7 @@ export interface JobOptions {
   readonly uploadOperations?: number | undefined
   /** Bytes of a job that is sent as NDJSON. Default 4 GiB. */
   readonly uploadBytes?: number | undefined
-  /** Operations of an atomic job, which runs as one transaction. Default 1,000. */
+  /** Operations of an atomic job, which runs as one transaction. Default: `limits.operations`. */
   readonly atomicOperations?: number | undefined
   /** Operations of all jobs that have not ended; beyond it 503. Default 10,000,000. */
   readonly queuedOperations?: number | undefined
@@ -44,7 +44,8 @@ export interface JobOptions {
   readonly workers?: number | undefined
   /**
    * Whether each chunk runs in one transaction of the unit of work, which its results commit in too: whatever crashes,
-   * each operation that writes through `tx` has happened exactly once. For a store in the same database. Default false.
+   * each operation that writes through `tx` has happened exactly once. For a store in the same database. A chunk that costs
+   * more than a quota ever has then fails. Default false.
    */
   readonly exactlyOnce?: boolean | undefined
   /** Seconds for which results are kept after the end. Default 86,400: a day. */

@@ -141,11 +141,11 @@ type Affordable =
   | { readonly _tag: "paid"; readonly charge: JobCharge | undefined; readonly count: number }
   | { readonly _tag: "later"; readonly delayMs: number }
 
-// A chunk is paid for as a whole, or else as many of its slices as the quota ever has units for.
+// A chunk is paid for as a whole, or else as many of its slices as the quota ever has units for: where they are kept.
 const pay = async (
   slices: ReadonlyArray<Slice>,
   { job }: StartedChunk,
-  { endpoint, cancelled }: ChunkRunOptions,
+  { endpoint, cancelled, keep }: ChunkRunOptions,
 ): Promise<Affordable> => {
   const operations = slices.flatMap((slice) => slice.operations)
   if (cancelled.aborted) return { _tag: "paid", charge: undefined, count: operations.length }
@@ -157,7 +157,7 @@ const pay = async (
     } catch (error) {
       const reason = error instanceof BatchError ? error.reason : undefined
       if (reason?._tag === "ExceedsQuota") {
-        const fitting = wholeSlices(slices, Math.min(reason.limit, count - 1))
+        const fitting = keep === undefined ? 0 : wholeSlices(slices, Math.min(reason.limit, count - 1))
         if (fitting > 0) {
           count = fitting
           continue
@@ -242,7 +242,7 @@ const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
       signal.removeEventListener("abort", end)
       resolve()
     }
-    const timer = setTimeout(end, milliseconds)
+    const timer = setTimeout(end, Math.min(milliseconds, patienceMs))
     signal.addEventListener("abort", end)
     if (signal.aborted) end()
   })

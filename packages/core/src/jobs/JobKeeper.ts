@@ -26,7 +26,7 @@ export class JobKeeper {
   private readonly options: JobKeeperOptions
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
   private isClosed = false
-  private working: Promise<void> = Promise.resolve()
+  private readonly working = new Set<Promise<void>>()
 
   constructor(options: JobKeeperOptions) {
     this.options = options
@@ -48,15 +48,15 @@ export class JobKeeper {
   }
 
   /** Sends anew what is overdue, now. */
-  look(): Promise<void> {
-    return this.once(() => this.resend())
+  async look(): Promise<void> {
+    if (!this.isClosed) await this.once(() => this.resend())
   }
 
   /** Ends, when what it is at has ended. */
   async close(): Promise<void> {
     this.isClosed = true
     for (const timer of this.timers) clearTimeout(timer)
-    await this.working
+    await Promise.all(this.working)
   }
 
   private async resend(): Promise<void> {
@@ -79,7 +79,7 @@ export class JobKeeper {
     const timer = setTimeout(
       () => {
         this.timers.delete(timer)
-        this.working = this.once(work).then(() => this.every(milliseconds, work))
+        void this.once(work).then(() => this.every(milliseconds, work))
       },
       milliseconds * (0.75 + Math.random() / 2),
     )
@@ -88,11 +88,11 @@ export class JobKeeper {
     this.timers.add(timer)
   }
 
-  private async once(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      this.options.onError(error)
-    }
+  private once(work: () => Promise<void>): Promise<void> {
+    const working = work()
+      .catch(this.options.onError)
+      .finally(() => this.working.delete(working))
+    this.working.add(working)
+    return working
   }
 }

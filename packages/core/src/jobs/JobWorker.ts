@@ -68,9 +68,12 @@ export class JobWorker {
 
   /** Takes no more chunks, and waits for those that run, so long; then they stop at the end of their slice. */
   async close(timeoutMs: number): Promise<void> {
-    await this.consumer?.close(timeoutMs)
-    clearInterval(this.asking)
-    await Promise.all(this.sending)
+    try {
+      await this.consumer?.close(timeoutMs)
+    } finally {
+      clearInterval(this.asking)
+      await Promise.all(this.sending)
+    }
   }
 
   private async deliver(delivery: Delivery): Promise<void> {

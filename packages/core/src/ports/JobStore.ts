@@ -129,7 +129,7 @@ export interface JobStore {
   ) => Promise<ChunkCommit>
   /**
    * Gives up the hold on a chunk that is to go on later, in `delayMs`; its parts are kept. The ref to be sent then;
-   * undefined where the hold is over.
+   * undefined where the hold is over. One of a job that is to stop is overdue at once.
    */
   readonly postpone: (hold: ChunkHold, delayMs: number, now?: number) => Promise<ChunkRef | undefined>
   /** A job that was accepted; `forgotten` for a while once its time is over; undefined where nothing is known. */

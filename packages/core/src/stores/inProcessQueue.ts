@@ -17,6 +17,9 @@ const mostRejections = 6
 /** Milliseconds before the second delivery of a ref that was rejected; each pause after it is twice as long. */
 const pauseMs = 100
 
+/** Timers count no further. A ref that comes early finds that its time has not come, and waits again. */
+const longestMs = 2 ** 31 - 1
+
 /** Milliseconds that a handler has, once it was told to stop. */
 const graceMs = 1000
 
@@ -41,11 +44,14 @@ export const inProcessQueue = (): ChunkQueue => {
       waiting.set(entry.name, entry)
       return
     }
-    const timer = setTimeout(() => {
-      delayed.delete(entry.name)
-      waiting.set(entry.name, entry)
-      wake()
-    }, delayMs)
+    const timer = setTimeout(
+      () => {
+        delayed.delete(entry.name)
+        waiting.set(entry.name, entry)
+        wake()
+      },
+      Math.min(delayMs, longestMs),
+    )
     delayed.set(entry.name, timer)
   }
 

@@ -204,11 +204,11 @@ export const memoryJobStore = (): JobStore => {
     postpone: async (hold, delayMs, now) => {
       const held = heldBy(hold)
       if (held === undefined) return undefined
-      const { chunk } = held
+      const { entry, chunk } = held
       chunk.state = "waiting"
       chunk.starts--
       chunk.dispatch++
-      chunk.heardAt = clock(now) + delayMs
+      chunk.heardAt = entry.isCancelled ? 0 : clock(now) + delayMs
       return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch }
     },
     find: async (id, now) => {

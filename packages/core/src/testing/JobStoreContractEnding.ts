@@ -194,6 +194,15 @@ export const ending = (backend: () => Backend): void => {
       expect(await record()).toMatchObject({ state: "cancelled", succeeded: 1, skipped: 5 })
     })
 
+    it("does not wait for a chunk that is postponed after it", async () => {
+      const { store } = backend()
+      const { id, begin } = await accepted(store)
+      const { hold } = await begin(0)
+      await store.cancel(id, keepMs, start)
+      const ref = await store.postpone(hold, 3_600_000, start)
+      expect(await store.overdue(silentMs, 9, start + 1)).toEqual([{ ...ref, dispatch: ref!.dispatch + 1 }])
+    })
+
     it("loses nothing that was done of a chunk that had been postponed", async () => {
       const { store } = backend()
       const { id, begin, commit, record } = await accepted(store)

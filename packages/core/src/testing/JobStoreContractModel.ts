@@ -139,8 +139,10 @@ export class Model {
     const piece = this.held(hold)
     if (piece === undefined) return undefined
     const { starts, dispatch } = piece
-    Object.assign(piece, { is: "waiting", starts: starts - 1, dispatch: dispatch + 1, heard: now + delayMs })
-    return refOf(this.known.get(hold.job)!, piece)
+    const known = this.known.get(hold.job)!
+    const heard = known.stop ? 0 : now + delayMs
+    Object.assign(piece, { is: "waiting", starts: starts - 1, dispatch: dispatch + 1, heard })
+    return refOf(known, piece)
   }
 
   cancel(id: string, keepMs: number, now: number): ReadonlyArray<ChunkRef> | undefined {

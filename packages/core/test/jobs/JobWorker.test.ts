@@ -126,6 +126,19 @@ describe("a worker", () => {
     expect(signs).toBe(4)
   })
 
+  it("runs a chunk once that was sent over and over while it waited", async () => {
+    const engine = memoryEngine()
+    const server = front(engine)
+    const { location, id } = await handIn(
+      server,
+      creates(20, () => ({ ms: 2 })),
+    )
+    for (let dispatch = 1; dispatch < 9; dispatch++) await engine.queue.enqueue([{ job: id, chunk: 0, dispatch }])
+    const next = worker({ engine, workers: 8 })
+    expect(await server.ended(location)).toMatchObject({ status: "succeeded", succeeded: 20 })
+    expect(next.done.inputs).toHaveLength(20)
+  })
+
   it("brings nothing more once its chunk was given to another", async () => {
     const engine = memoryEngine()
     const zombie = worker({ engine })
