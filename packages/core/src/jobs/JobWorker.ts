@@ -35,6 +35,10 @@ const mostStarts = 5
 /** Milliseconds after which a chunk whose endpoint is not known here is tried again. */
 const unknownMs = 2000
 
+/** Attempts to send a chunk that is due, and milliseconds between them. */
+const mostSends = 30
+const sendAgainMs = 1000
+
 /** Why running operations of a job are told to stop. */
 const cancelledWords = "The job was cancelled"
 
@@ -46,6 +50,7 @@ export class JobWorker {
   private consumer: ChunkConsumer | undefined
   private asking: ReturnType<typeof setInterval> | undefined
   private isAsking = false
+  private isClosing = false
 
   constructor(options: JobWorkerOptions) {
     this.options = options
@@ -71,6 +76,7 @@ export class JobWorker {
     try {
       await this.consumer?.close(timeoutMs)
     } finally {
+      this.isClosing = true
       clearInterval(this.asking)
       await Promise.all(this.sending)
     }
@@ -161,14 +167,25 @@ export class JobWorker {
     return store.commit(hold, outcome, keepMs, options)
   }
 
-  // The chunk has ended, so nothing waits for the next one to be sent. What is lost between the store and the queue is
-  // found by whoever looks for silent chunks.
+  // The chunk has ended, so nothing waits for the next one to be sent.
   private goOn(commit: ChunkCommit | undefined): void {
     if (commit?._tag !== "kept" || this.isOneStep || commit.due.length === 0) return
-    const { queue, onError } = this.options
-    const sending = queue.enqueue(commit.due).catch(onError)
+    const sending = this.send(commit.due)
     this.sending.add(sending)
     void sending.finally(() => this.sending.delete(sending))
+  }
+
+  // What is lost between the store and the queue is found by whoever looks for silent chunks, but not before half a minute.
+  private async send(refs: ReadonlyArray<ChunkRef>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.options.queue.enqueue(refs)
+      } catch (error) {
+        if (attempt === 1) this.options.onError(error)
+        if (this.isClosing || attempt === mostSends) return
+        await new Promise((resolve) => setTimeout(resolve, sendAgainMs))
+      }
+    }
   }
 
   private async postpone({ hold }: StartedChunk, end: ChunkRunner.ChunkEnd): Promise<void> {

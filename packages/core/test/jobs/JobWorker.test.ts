@@ -126,6 +126,19 @@ describe("a worker", () => {
     expect(signs).toBe(4)
   })
 
+  it("sends the next chunk again where the queue did not answer", async () => {
+    const { store, queue } = memoryEngine()
+    let failures = 0
+    const enqueue: typeof queue.enqueue = async (refs, options) => {
+      if (refs[0]!.chunk === 4 && failures++ < 1) throw new Error("The queue does not answer")
+      return queue.enqueue(refs, options)
+    }
+    const next = worker({ engine: { store, queue: { ...queue, enqueue } }, chunkOperations: 10, onError: () => {} })
+    const { location } = await handIn(next, creates(50))
+    expect(await next.ended(location)).toMatchObject({ status: "succeeded", succeeded: 50 })
+    expect(failures).toBe(2)
+  })
+
   it("runs a chunk once that was sent over and over while it waited", async () => {
     const engine = memoryEngine()
     const server = front(engine)
