@@ -137,6 +137,21 @@ export const delivering = ({ backend, promptMs, patienceMs }: Circumstances): vo
       expect(Math.min(one.delivered.length, two.delivered.length)).toBeGreaterThan(0)
     })
 
+    it("do not keep a ref from each other that they cannot run now", { timeout }, async () => {
+      const { queue, other = queue } = backend()
+      const refs = newRefs(2)
+      const { open, opened } = gate()
+      const busy = await consume(queue, refs, 1, () => opened)
+      await queue.enqueue(refs)
+      await expect.poll(() => busy.delivered.length, { timeout: promptMs, interval: 10 }).toBe(1)
+      await wait(500)
+      const idle = await consume(other, refs, 1)
+      await expect.poll(() => idle.delivered.length, { timeout: 2 * promptMs, interval: 20 }).toBe(1)
+      open()
+      await Promise.all([busy.consumer.close(promptMs), idle.consumer.close(promptMs)])
+      expect(sorted([...busy.delivered, ...idle.delivered])).toEqual(sorted(refs))
+    })
+
     it("take many refs", { timeout: 60_000 + timeout }, async () => {
       const { queue } = backend()
       const refs = newRefs(1_000)
