@@ -115,7 +115,7 @@ const checked = async <Client extends ReturnType<typeof redisClient | typeof red
   // Commands say that there is no connection; without a listener ioredis would print it as well.
   client.on("error", () => {})
   try {
-    await checkRedis(client)
+    await checkRedis(client, { jobs: true })
     return client
   } catch (error) {
     client.disconnect()

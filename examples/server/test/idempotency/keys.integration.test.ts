@@ -76,6 +76,42 @@ const noHeaders: Readonly<Record<string, string | ReadonlyArray<string>>> = {
 }
 
 const scenarios: Record<string, Scenario> = {
+  "another user of the same tenant gets the first one's answer, and nothing else of that request": async (api, key) => {
+    for (const [name, way] of Object.entries(ways)) {
+      const [first, second] = ["ann", "ben"].map((user) => ({
+        "x-api-key": "shared",
+        authorization: `Bearer ${user}`,
+        cookie: `session=${user}`,
+        traceparent: `00-${"0".repeat(31)}${user === "ann" ? 1 : 2}-0000000000000001-01`,
+      }))
+      const one = await way(api, key(name.replaceAll(" ", "-")), name, first)
+      const two = await way(api, key(name.replaceAll(" ", "-")), name, second)
+      expect([one.what, two.what, two.id]).toEqual(["created", "replayed", one.id])
+      expect(JSON.stringify([two.answer.headers, two.answer.body])).not.toContain("ann")
+    }
+  },
+
+  "a batch of too many operations, or of none, claims nothing": async (api, key) => {
+    const operations = Array.from({ length: 1001 }, (_, n) => create(key(`many-${n}`), `Many ${n}`))
+    const header = { "idempotency-key": key("batch") }
+    expect((await api.operations(operations, {}, header)).status).toBe(413)
+    expect((await api.operations([], {}, header)).body).toMatchObject({ code: "EMPTY_BATCH" })
+    expect(codes(await api.operations(operations.slice(0, 2), {}, header))).toEqual(["ok", "ok"])
+    expect(codes(await api.operations(operations.slice(0, 2)))).toEqual(["=ok", "=ok"])
+    expect(await api.names()).toEqual(["Many 0", "Many 1"])
+  },
+
+  "a body that is too large, or cannot be read, claims nothing": async (api, key) => {
+    const header = { "idempotency-key": key("batch") }
+    const large = await api.operations([create(key("large"), "Large", { bio: "x".repeat(11 * 2 ** 20) })], {}, header)
+    expect(large.status).toBe(413)
+    const encoded = { ...header, "content-encoding": "gzip" }
+    expect((await api.ask("POST", "/api/v1/users/batch", { body: "{", headers: encoded })).status).toBe(415)
+    expect((await api.ask("POST", "/api/v1/users/batch", { body: "{", headers: header })).status).toBe(400)
+    expect(codes(await api.operations([create(key("large"), "Small")], {}, header))).toEqual(["ok"])
+    expect(await api.names()).toEqual(["Small"])
+  },
+
   "another tenant with the same key and body gets an answer of its own": async (api, key) => {
     for (const [name, way] of Object.entries(ways)) {
       const [mine, yours, again] = [
