@@ -117,6 +117,13 @@ export class Api {
     return (await this.ask("POST", "/api/v1/users", { body: user })).body as User
   }
 
+  /** Users of these names, made one after the other: answers are compared in the order in which they come. */
+  async people(...names: ReadonlyArray<string>): Promise<ReadonlyArray<User>> {
+    const made: Array<User> = []
+    for (const name of names) made.push(await this.create({ name, email: `${name}@example.com` }))
+    return made
+  }
+
   async users(): Promise<ReadonlyArray<User>> {
     const { body } = await this.ask("GET", "/api/v1/users?limit=100000")
     return (body as { readonly users: ReadonlyArray<User> }).users

@@ -17,13 +17,10 @@ const bulk = async (
 const codes = ({ results }: { readonly results: ReadonlyArray<OperationResult> }) =>
   results.map(({ error }) => error?.code)
 
-const people = (api: Api, ...names: ReadonlyArray<string>) =>
-  Promise.all(names.map((name) => api.create({ name, email: `${name}@example.com` })))
-
 describe("bulk endpoints", () => {
   it("change items in request order and answer with them", () =>
     both(async (api) => {
-      const [a, b] = (await people(api, "a", "b")) as [User, User]
+      const [a, b] = (await api.people("a", "b")) as [User, User]
       const items = [
         { id: b.id, name: "B" },
         { id: a.id, age: 7 },
@@ -38,7 +35,7 @@ describe("bulk endpoints", () => {
 
   it("remove items by id or by an object with one", () =>
     both(async (api) => {
-      const [a, b, c] = (await people(api, "a", "b", "c")) as [User, User, User]
+      const [a, b, c] = (await api.people("a", "b", "c")) as [User, User, User]
       const { status, body } = await bulk(api, "delete", [c.id, { id: a.id }])
       expect(status).toBe(200)
       expect(body).toEqual({ deleted: 2, users: [{ id: c.id }, { id: a.id }] })
@@ -61,7 +58,7 @@ describe("bulk endpoints", () => {
 
   it("answer with results and the count once anything failed, and with no items", () =>
     both(async (api) => {
-      const [a] = (await people(api, "a")) as [User]
+      const [a] = (await api.people("a")) as [User]
       const update = await bulk(api, "update", [
         { id: a.id, name: "A" },
         { id: "u_no", name: "B" },
@@ -99,7 +96,7 @@ describe("bulk endpoints", () => {
 
   it("put the good ones in when many at once are refused by the database", () =>
     both(async (api) => {
-      await people(api, "taken")
+      await api.people("taken")
       const users = Array.from({ length: 200 }, (_, index) => ({
         name: `n${index}`,
         email: index % 20 === 3 ? "TAKEN@example.com" : `n${index % 100}@example.com`,

@@ -17,9 +17,6 @@ const bulk = async (
 const codes = ({ results }: { readonly results: ReadonlyArray<OperationResult> }) =>
   results.map(({ error }) => error?.code)
 
-const people = (api: Api, ...names: ReadonlyArray<string>) =>
-  Promise.all(names.map((name) => api.create({ name, email: `${name}@example.com` })))
-
 describe("operations", () => {
   it("of an unknown action fail alone, whatever its name is", () =>
     both(async (api) => {
@@ -90,7 +87,7 @@ describe("operations", () => {
 
   it("on one target run in request order among themselves", () =>
     both(async (api) => {
-      const [a] = (await people(api, "a")) as [User]
+      const [a] = (await api.people("a")) as [User]
       const updates = Array.from({ length: 100 }, (_, n) => ({ action: "update", id: a.id, data: { n, [`m${n}`]: n } }))
       const { body } = await api.operations([
         ...updates,
@@ -100,7 +97,7 @@ describe("operations", () => {
       ])
       expect(codes(body).slice(-4)).toEqual([undefined, undefined, "NOT_FOUND", "NOT_FOUND"])
       expect(body.succeeded).toBe(101)
-      const [b] = (await people(api, "b")) as [User]
+      const [b] = (await api.people("b")) as [User]
       await api.operations(updates.map((update) => ({ ...update, id: b.id })))
       expect(await api.users()).toEqual([
         { ...b, ...Object.fromEntries(updates.flatMap(({ data }) => Object.entries(data))) },

@@ -129,7 +129,10 @@ export class Settlement {
   private async journalRest(inside: Inside | undefined): Promise<void> {
     const { journal, operations, endings } = this.options
     if (journal === undefined || operations.some(({ result }) => result === undefined)) return
-    for (const operation of operations) if (endings.isStorable(operation, inside)) await this.journal(operation)
+    for (const operation of operations) {
+      const journalled = endings.isStorable(operation, inside) ? this.journal(operation) : undefined
+      if (journalled !== undefined) await journalled
+    }
   }
 
   private journal(operation: Operation): Promise<void> | undefined {
