@@ -154,7 +154,7 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
 const checkOptions = (options: { readonly heartbeatSeconds: number; readonly maxConnections: number }): void => {
   for (const [option, least] of [
     ["heartbeatSeconds", 10],
-    ["maxConnections", 2],
+    ["maxConnections", 1],
   ] as const) {
     const value = options[option]
     if (!Number.isInteger(value) || value < least)

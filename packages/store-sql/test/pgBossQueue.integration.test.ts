@@ -82,7 +82,7 @@ describe("jobs on PostgreSQL", () => {
     expect([(await state(id)).succeeded, await count()]).toEqual([600, 600])
   })
 
-  it("fail where a chunk that commits as one costs more than the quota ever has, and spend nothing", async () => {
+  it("fail where a chunk that commits as one costs more than the quota ever has", async () => {
     const { submit, state, count } = await serve(true, { operations: 20, per: "1 minute" })
     const id = await submit(100)
     await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("failed")

@@ -1,13 +1,17 @@
 /** Jobs over HTTP, on both frameworks, in memory, on Redis and in databases. */
 import { createHttpPoller } from "@azure/core-lro"
 import { type Server, startRedis } from "@multistatus/test-services"
+import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Api } from "../batch/Api.ts"
+import { Wire } from "../batch/Wire.ts"
 import { databases } from "../databases.ts"
 import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { creates, ended, type Monitor, results, submit } from "./asking.ts"
 
-const places = frameworks.flatMap((framework) => [[framework, "memory"] as const, [framework, "Redis"] as const])
+const places = frameworks.flatMap((framework) =>
+  (["memory", "Redis", "SQLite", "PostgreSQL"] as const).map((place) => [framework, place] as const),
+)
 
 describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
   let redis: Server | undefined
@@ -69,6 +73,32 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     })
     expect(stream.headers["content-type"]).toBe("application/x-ndjson")
     expect(stream.text.trim().split("\n")).toHaveLength(1500)
+  })
+
+  it("are looked at again without a body while nothing has changed", async () => {
+    const { location } = await submit(api, creates(1, "tag"))
+    await ended(api, location)
+    const { headers } = await api.ask("GET", location)
+    const again = await api.ask("GET", location, { headers: { "if-none-match": headers.etag! } })
+    expect([again.status, again.text]).toEqual([304, ""])
+  })
+
+  it("leave nothing behind where their upload breaks off", async () => {
+    const wire = await Wire.open(server.port)
+    const key = { "idempotency-key": `broken-${framework}-${place}` }
+    const lines = creates(3000, "broken")
+      .map(({ data }) => JSON.stringify(data))
+      .join("\n")
+    const head = { "content-type": "application/x-ndjson", "transfer-encoding": "chunked", ...key }
+    wire.head("/api/v1/users/bulk-create", head).chunk(lines)
+    await delay(200)
+    wire.vanish()
+    await delay(300)
+    const headers = { "content-type": "application/x-ndjson", ...key }
+    const whole = await api.ask("POST", "/api/v1/users/bulk-create", { body: `{"name":"whole"}\n`, headers })
+    expect([whole.status, (whole.body as Monitor).total]).toEqual([202, 1])
+    expect(await ended(api, whole.headers.location!)).toMatchObject({ status: "succeeded", succeeded: 1 })
+    expect((await api.names()).filter((name) => name.startsWith("broken"))).toEqual([])
   })
 
   it("are answered as ever if they end while their client waits", async () => {

@@ -89,18 +89,21 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const { gone } = request
     const prefer = Preference.returnPreference(request.headers)
+    const encode = () => codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     let encoded: Encoded | undefined
-    // While the store takes results in, there is nothing to do but this.
+    let isRecorded = false
+    // While the store takes results in, there is nothing to do but this. What fails here fails again below, where it is told.
     const ended = () => {
-      encoded ??= codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+      if (!isRecorded) encoded = Result.getOrUndefined(Result.try(encode))
     }
     const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, gone }, options)
     const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(tenant, running)
+    isRecorded = true
     // An atomic batch answers for all of its operations at once, so it must not guess.
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
       return yield* Effect.fail(outcomeUnknown)
     }
-    const { status, body, honoured } = encoded ?? codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+    const { status, body, honoured } = encoded ?? encode()
     const headers = {
       ...(honoured && { "preference-applied": `return=${prefer}` }),
       ...(completed && { "idempotency-replayed": "true" }),

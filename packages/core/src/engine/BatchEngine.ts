@@ -69,7 +69,7 @@ export interface EngineRequest<Input> {
   readonly idempotencyKey?: string | undefined
   /** The caller's account; undefined where nothing is charged. */
   readonly quota?: Quota | undefined
-  /** Called when every operation has its result, and these are still being recorded, if they are. */
+  /** Called soon after every operation has its result, where these are being recorded still. It must not throw. */
   readonly ended?: (() => void) | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
   readonly gone: AbortSignal | undefined

@@ -69,6 +69,6 @@ export interface ChunkQueue {
   /** Begins to deliver refs, so many at once. */
   readonly consume: (handlers: ChunkHandlers, concurrency: number) => Promise<ChunkConsumer>
   readonly forget: (refs: ReadonlyArray<ChunkRef>) => Promise<void>
-  /** Lets go of connections. Consumers are closed before. */
+  /** Lets go of connections, for good: nothing is sent any more. Consumers are closed before. */
   readonly close: () => Promise<void>
 }

@@ -1,13 +1,20 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it, vi } from "vitest"
+import * as OperationsCodec from "../../src/codecs/operations.ts"
+import * as ActionDispatcher from "../../src/dispatchers/actions.ts"
 import { resource } from "../../src/dispatchers/Resource.ts"
 import { BatchError, PolicyRefusal } from "../../src/domain/BatchError.ts"
 import { failure } from "../../src/domain/Failure.ts"
 import { OperationResult } from "../../src/domain/OperationResult.ts"
-import type { BatchOptions } from "../../src/edge/BatchOptions.ts"
+import * as Admission from "../../src/edge/Admission.ts"
+import * as BatchEndpoint from "../../src/edge/BatchEndpoint.ts"
+import { type BatchOptions, settle } from "../../src/edge/BatchOptions.ts"
+import { BatchEngine } from "../../src/engine/BatchEngine.ts"
+import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
 import type { BatchPolicy } from "../../src/ports/BatchPolicy.ts"
+import { memoryIdempotencyStore } from "../../src/stores/memoryIdempotencyStore.ts"
 import { alone, make, send, things, users } from "../support/endpoints.ts"
-import { request, stream } from "../support/request.ts"
+import { jsonRequest, request, stream } from "../support/request.ts"
 
 describe("an endpoint", () => {
   it("refuses a batch within a batch", async () => {
@@ -160,4 +167,41 @@ describe("time", () => {
     expect(ran).toBeLessThanOrEqual(2)
     expect(json.skipped).toBe(4 - ran)
   })
+})
+
+/** Takes its time to settle, as a store elsewhere does. */
+const slowStore = () => {
+  const store = memoryIdempotencyStore()
+  const settle: typeof store.settle = async (...given) => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return store.settle(...given)
+  }
+  return { ...store, settle }
+}
+
+it("whose codec fails answers 500, with keys as without, and harms nobody else", async () => {
+  const answers: Array<number> = []
+  for (const idempotency of [undefined, { store: slowStore() }]) {
+    const codec = {
+      ...OperationsCodec.make({ keyed: true }),
+      encode: () => {
+        throw new Error("This codec is broken")
+      },
+    }
+    const answer = Effect.gen(function* () {
+      const endpoint = yield* BatchEndpoint.make({
+        ...settle({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
+        endpoint: "broken",
+        metrics: BatchMetrics.recorder("broken"),
+        codec,
+        dispatcher: (batch) => ActionDispatcher.make(users, batch),
+        tenant: () => "a",
+        admission: Admission.make(),
+      })
+      const value = { operations: [{ action: "create", data: {}, idempotency_key: idempotency && "k" }] }
+      return yield* endpoint.handle(jsonRequest(value))
+    })
+    answers.push((await Effect.runPromise(Effect.provide(answer, BatchEngine.layer))).status)
+  }
+  expect(answers).toEqual([500, 500])
 })

@@ -33,7 +33,7 @@ export const openEffects = async (options: EffectsOptions) => {
   const batch = createBatch({
     unitOfWork: sqlUnitOfWork(db),
     concurrency: 1,
-    jobs: { engine, workers, exactlyOnce, chunkOperations: 250, onError },
+    jobs: { engine, workers, exactlyOnce, chunkOperations: 250, window: 8, onError },
   })
   const effects = resource("effects", {
     add: {

@@ -59,6 +59,8 @@ export const trouble = async (
     return worker
   }
   const workers = await Promise.all([begin(), begin()])
+  // Both have to be at work when one of them gets into trouble; a queue takes its time to begin.
+  await delay(3000)
   // A worker that its work has ended is started again, as whoever looks after it would do.
   for (const worker of workers) {
     worker.once("exit", (code) => {
