@@ -32,7 +32,8 @@ export const openEffects = async (options: EffectsOptions) => {
   const engine = { store, queue: { ...queue, enqueue } }
   const batch = createBatch({
     unitOfWork: sqlUnitOfWork(db),
-    concurrency: 1,
+    // With one at a time, chunks would follow each other, and half of the workers have nothing to lose.
+    concurrency: 2,
     jobs: { engine, workers, exactlyOnce, chunkOperations: 250, window: 8, onError },
   })
   const effects = resource("effects", {

@@ -24,7 +24,7 @@ describe.each(Object.entries(places))("a job on %s", (name, place) => {
       )
       expect(outcome).toMatchObject({ status: "succeeded", succeeded: 10_000, lost: 0, codes: { success: 10_000 } })
       expect(outcome.repeated).toBeLessThanOrEqual(mostRepeated)
-      expect(outcome.recoveredMs).toBeLessThan(30_000)
+      expect(outcome.recoveredMs).toBeLessThan(20_000)
     },
   )
 
