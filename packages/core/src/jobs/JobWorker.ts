@@ -32,6 +32,9 @@ const askMs = 250
 /** Starts after which a chunk that never got anywhere is given up. */
 const mostStarts = 5
 
+/** Milliseconds over which chunks are spread that died together. */
+const apartMs = 10_000
+
 /** Milliseconds after which a chunk whose endpoint is not known here is tried again. */
 const unknownMs = 2000
 
@@ -199,9 +202,8 @@ export class JobWorker {
     const { store, endpoints } = this.options
     const chunk = await store.start(ref)
     if (chunk === undefined) return
-    // Nobody has begun it: it was the store that did not answer, or one worker after the other closed.
-    if (chunk.starts === 1 && chunk.parts.length === 0)
-      return this.postpone(chunk, { _tag: "later", delayMs: unknownMs })
+    // It may have died with whatever ended its workers: it is tried again, apart from the others that did.
+    if (chunk.starts <= mostStarts) return this.postpone(chunk, { _tag: "later", delayMs: Math.random() * apartMs })
     await this.keep(chunk, ChunkRunner.bury(chunk, endpoints.get(chunk.job.endpoint)), undefined)
   }
 
