@@ -3,51 +3,78 @@
  *
  * @since 0.1.0
  */
-import type { Acquired, AcquireItem, IdempotencyRecord, IdempotencyTimes, SettleItem } from "@multistatus/core"
+import type {
+  Acquired,
+  AcquireItem,
+  IdempotencyRecord,
+  IdempotencyStore,
+  IdempotencyTimes,
+  SettleItem,
+} from "@multistatus/core"
 import { acquired } from "./IdempotencyScripts.ts"
 
 /** @category models @since 0.1.0 */
 export type Arguments = ReadonlyArray<string | number>
 
-/** The arguments of `acquire` that are common to all items. @category constructors @since 0.1.0 */
-export const acquireArguments = (times: IdempotencyTimes): Arguments => [
-  ...clock(times.now),
-  hash(22, times.owner),
-  Math.ceil(times.leaseMs),
-  Math.ceil(times.pendingTtlMs),
-]
+/** The arguments of `acquire`. @category constructors @since 0.1.0 */
+export const acquireArguments =
+  (times: IdempotencyTimes) =>
+  (items: ReadonlyArray<AcquireItem>): Arguments => {
+    const { now, owner } = times
+    const record = recordsOf(owner, claimTimes(times))
+    const records = items.map(({ mode, fingerprint }) => record(mode === "hold" ? "H" : "P", fingerprint))
+    return [...clock(now), owner, pendingTtl(times), claimTimes(times), ...records]
+  }
 
-/** The argument of `acquire` for all items. @category constructors @since 0.1.0 */
-export const claimArguments = (items: ReadonlyArray<AcquireItem>): Arguments => {
-  let marks = ""
-  for (const { mode, fingerprint } of items) marks += (mode === "hold" ? "H" : "P") + hash(43, fingerprint)
-  return [marks]
+/** The arguments of `settle`. @category constructors @since 0.1.0 */
+export const settleArguments =
+  (times: IdempotencyTimes) =>
+  (items: ReadonlyArray<SettleItem>): Arguments => {
+    const { now, owner } = times
+    const resultTtlMs = Math.ceil(times.resultTtlMs)
+    const record = recordsOf(owner, timesText(now, 0, resultTtlMs))
+    let todos = ""
+    const texts = items.map(({ fingerprint, action }) => {
+      todos += letters[action._tag]
+      if (action._tag === "complete") return record("D", fingerprint) + action.result
+      return action._tag === "append" ? `${action.at}:${action.chunk.length}:${action.chunk}` : ""
+    })
+    return [...clock(now), owner, pendingTtl(times), resultTtlMs, claimTimes(times), todos, ...texts]
+  }
+
+const letters = { complete: "C", append: "A", extend: "E", release: "R" } as const
+
+/** The arguments of `resolve`. @category constructors @since 0.1.0 */
+export const resolveArguments = (
+  decision: Parameters<NonNullable<IdempotencyStore["resolve"]>>[1],
+  now: number | undefined,
+): Arguments => {
+  if (decision === "forget") return [...clock(now), "", "", ""]
+  const ttlMs = Math.ceil(decision.resultTtlMs)
+  return [...clock(now), ttlMs, timesText(now, 0, ttlMs), decision.result]
 }
-
-/** The arguments of `settle` that are common to all items. @category constructors @since 0.1.0 */
-export const settleArguments = (times: IdempotencyTimes): Arguments => [
-  ...acquireArguments(times),
-  Math.ceil(times.resultTtlMs),
-]
-
-/** The arguments of `settle` for all items. @category constructors @since 0.1.0 */
-export const actionArguments = (items: ReadonlyArray<SettleItem>): Arguments =>
-  items.map(({ fingerprint, action }) => {
-    const mark = hash(43, fingerprint)
-    switch (action._tag) {
-      case "complete":
-        return `C${mark}${action.result}`
-      case "append":
-        return `A${mark}${action.at}:${action.chunk.length}:${action.chunk}`
-      case "extend":
-        return `E${mark}`
-      case "release":
-        return `R${mark}`
-    }
-  })
 
 /** The time that was given, or else the server's. @category constructors @since 0.1.0 */
 export const clock = (now: number | undefined): Arguments => [now ?? ""]
+
+const pendingTtl = ({ pendingTtlMs }: IdempotencyTimes): number => Math.ceil(pendingTtlMs)
+
+const claimTimes = (times: IdempotencyTimes): string =>
+  timesText(times.now, Math.ceil(times.leaseMs), pendingTtl(times))
+
+// Without a time that is given, all that is known is how long before its end a record's lease is over.
+const timesText = (now: number | undefined, leaseMs: number, ttlMs: number): string =>
+  now === undefined
+    ? `${digits(13, Math.max(0, ttlMs - leaseMs))}${digits(13, 0)}`
+    : `${digits(13, now + leaseMs)}${digits(13, now + ttlMs)}`
+
+const digits = (length: number, number: number): string => String(Math.trunc(number)).padStart(length, "0")
+
+/** Makes records with a fence of 1 that have no journal yet; results are put behind them. */
+const recordsOf = (owner: string, times: string) => {
+  const [before, behind] = [`00000001${hash(22, owner)}`, `${times}${digits(10, 0)}`]
+  return (state: string, fingerprint: string) => `${state}${before}${hash(43, fingerprint)}${behind}`
+}
 
 /**
  * The text, if it is so many characters of base64url.

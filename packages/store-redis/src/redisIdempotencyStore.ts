@@ -8,11 +8,10 @@ import type { Cluster, Redis } from "ioredis"
 import { hashTag } from "./hashTag.ts"
 import {
   acquireArguments,
-  actionArguments,
   type Arguments,
-  claimArguments,
   clock,
   hash,
+  resolveArguments,
   settleArguments,
   toAcquired,
   toRecord,
@@ -74,14 +73,13 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
   const run = async <Item extends { readonly key: string }>(
     script: RedisScript,
     items: ReadonlyArray<Item>,
-    common: Arguments,
     argumentsOf: (items: ReadonlyArray<Item>) => Arguments,
     read: (positions: ReadonlyArray<number>, reply: ReadonlyArray<unknown>) => void,
   ): Promise<void> => {
     const sent = chunksOf(items, isCluster(client)).map(async (positions) => {
       const chunk = positions.map((position) => items[position]!)
-      const args = [...common, ...argumentsOf(chunk)]
-      const reply = await runRedisScript(client, script, { keys: chunk.map(({ key }) => nameOf(key)), args })
+      const call = { keys: chunk.map(({ key }) => nameOf(key)), args: argumentsOf(chunk) }
+      const reply = await runRedisScript(client, script, call)
       read(positions, reply as ReadonlyArray<unknown>)
     })
     await Promise.all(sent)
@@ -94,7 +92,7 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
     acquire: async (items, times) => {
       // The scripts are silent about what goes as it should, which is nearly everything.
       const answers: Array<Acquired> = items.map(() => fresh)
-      await run(acquire, items, acquireArguments(times), claimArguments, (positions, reply) => {
+      await run(acquire, items, acquireArguments(times), (positions, reply) => {
         for (const [place, ...answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
           answers[positions[Number(place) - 1]!] = toAcquired(answer)
         }
@@ -103,7 +101,7 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
     },
     settle: async (items, times) => {
       const answers: Array<Settled> = items.map(() => "applied")
-      await run(settle, items, settleArguments(times), actionArguments, (positions, reply) => {
+      await run(settle, items, settleArguments(times), (positions, reply) => {
         for (const [place, answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
           answers[positions[Number(place) - 1]!] = settled[Number(answer)]!
         }
@@ -115,8 +113,7 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
       return reply === null ? undefined : toRecord(reply)
     },
     resolve: async (key, decision, now) => {
-      const args = decision === "forget" ? ["", ""] : [Math.ceil(decision.resultTtlMs), decision.result]
-      return Number(await runOne(resolve, key, [...clock(now), ...args])) === 1
+      return Number(await runOne(resolve, key, resolveArguments(decision, now))) === 1
     },
     purge: async () => 0,
   }

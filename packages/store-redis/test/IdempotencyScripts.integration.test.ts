@@ -1,7 +1,7 @@
 import { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { describe, expect, it } from "vitest"
 import { type IdempotencyScripts, idempotencyScripts } from "../src/IdempotencyScripts.ts"
-import { redisBackend } from "./support/backends.ts"
+import { redisBackend, serverClockBackend } from "./support/backends.ts"
 
 type Mutant = readonly [script: keyof IdempotencyScripts, from: string, to: string]
 
@@ -17,32 +17,36 @@ const mutants: ReadonlyArray<Mutant> = [
   ["acquire", "local now = tonumber(ARGV[1])", "local now = nil"],
   // Claiming.
   ["acquire", "ttl, 'NX')", "ttl)"],
-  ["acquire", "mode .. first", "'P' .. first"],
-  ["acquire", "'00000001' .. owner", "'00000002' .. owner"],
   ["acquire", "left > 0", "left >= 0"],
   ["acquire", "left > 0", "left > 1"],
   ["acquire", "left > 0", "true"],
-  ["acquire", "sub(record, 32, 74) ~= fingerprint", "false"],
-  ["acquire", "sub(record, 32, 74) ~= fingerprint", "state ~= 'D' and sub(record, 32, 74) ~= fingerprint"],
-  ["acquire", "sub(record, 32, 74) ~= fingerprint", "state == 'D' and sub(record, 32, 74) ~= fingerprint"],
+  ["acquire", "sub(record, 32, 74) ~= sub(claimed, 32, 74)", "false"],
+  [
+    "acquire",
+    "sub(record, 32, 74) ~= sub(claimed, 32, 74)",
+    "state ~= 'D' and sub(record, 32, 74) ~= sub(claimed, 32, 74)",
+  ],
+  [
+    "acquire",
+    "sub(record, 32, 74) ~= sub(claimed, 32, 74)",
+    "state == 'D' and sub(record, 32, 74) ~= sub(claimed, 32, 74)",
+  ],
   ["acquire", "sub(record, 10, 31) == owner", "false"],
   ["acquire", "sub(record, 10, 31) == owner", "true"],
   ["acquire", "state == 'D'", "false"],
   ["acquire", "state == 'R'", "false"],
-  ["acquire", "state == 'R'", "state == 'R' and sub(record, 32, 74) == fingerprint"],
+  ["acquire", "state == 'R'", "state == 'R' and sub(record, 32, 74) == sub(claimed, 32, 74)"],
   ["acquire", "state == 'H'", "false"],
-  ["acquire", "state == 'H'", "mode == 'H'"],
+  ["acquire", "state == 'H'", "sub(claimed, 1, 1) == 'H'"],
   ["acquire", "answer(i, 6)", "answer(i, 6) claim(fence, nothing, '')"],
   ["acquire", "claim(fence + 1, sub(record, 101, 110)", "claim(fence, sub(record, 101, 110)"],
   ["acquire", "claim(fence + 1, sub(record, 101, 110)", "claim(fence + 1, nothing"],
   ["acquire", "sub(record, 101, 110), sub(record, 111))", "sub(record, 101, 110), '')"],
   ["acquire", "claim(fence + 1, nothing, '')", "claim(1, nothing, '')"],
   ["acquire", "redis.call('SETRANGE', key, 74, times)", ""],
-  ["acquire", "stamp(now + lease, now + ttl)", "stamp(now + lease, now + lease)"],
-  ["acquire", "stamp(now + lease, now + ttl)", "stamp(now + ttl, now + ttl)"],
-  ["acquire", "local record = mode ..", "local record = 'P' .."],
-  ["acquire", "44 * i - 43, 44 * i - 43)", "1, 1)"],
-  ["acquire", "sub(marks, 44 * i - 42, 44 * i)", "sub(marks, 2, 44)"],
+  ["acquire", "local record = sub(claimed, 1, 1) ..", "local record = 'P' .."],
+  ["acquire", "sub(claimed, 10, 100) .. units .. journal", "sub(claimed, 10, 110) .. journal"],
+  ["acquire", "ARGV[4 + i]", "ARGV[5]"],
   ["acquire", "answer(i, 4, left)", "answer(i, 4, left) redis.call('SETRANGE', key, 74, times)"],
   ["acquire", "answer(i, 3, 0,", "redis.call('SETRANGE', key, 74, times) answer(i, 3, 0,"],
   [
@@ -63,19 +67,18 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "todo == 'R' and 1 or 3", "3"],
   ["settle", "todo == 'R' and 1 or 3", "1"],
   ["settle", "return 2", "return 0"],
-  ["settle", "apply(key, todo, 'D00000001' .. owner .. sub(told, 2, 44), text)", ""],
-  ["settle", "'D00000001' .. owner", "'D00000002' .. owner"],
+  ["settle", "redis.call('SET', key, told, 'PX', resultTtl)", ""],
+  ["settle", "sub(told, 2, 74) ~= claimed", "false"],
+  ["settle", "'D' .. claimed .. sub(told, 75)", "'D00000001' .. sub(claimed, 9) .. sub(told, 75)"],
+  ["settle", "sub(todos, i, i)", "sub(todos, 1, 1)"],
   [
     "settle",
-    "redis.call('SET', key, 'R' .. sub(head, 2, 74) .. stamp(now, now + ttl) .. nothing, 'PX', ttl)",
+    "redis.call('SET', key, 'R' .. sub(head, 2, 74) .. times .. nothing, 'PX', ttl)",
     "redis.call('DEL', key)",
   ],
   ["settle", "'R' .. sub(head, 2, 74)", "'R00000001' .. sub(head, 10, 74)"],
-  ["settle", "stamp(now, now + ttl)", "stamp(now, now + resultTtl)"],
-  ["settle", "stamp(now, now + resultTtl)", "stamp(now, now + ttl)"],
-  ["settle", "stamp(now + lease, now + ttl)", "stamp(now + lease, now + lease)"],
-  ["settle", "redis.call('SETRANGE', key, 74, extended .. units)", ""],
-  ["settle", "extended .. units", "extended .. sub(head, 101, 110)"],
+  ["settle", "redis.call('SETRANGE', key, 74, times .. units)", ""],
+  ["settle", "times .. units", "times .. sub(head, 101, 110)"],
   ["settle", "answer ~= 3", "answer == 0"],
   ["settle", "answer ~= 3", "true"],
   ["settle", "tonumber(units) == done and", "true and"],
@@ -83,18 +86,31 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "tonumber(units) ~= tonumber(at)", "false"],
   ["settle", "local done = at + length", "local done = at + #text"],
   ["settle", "return 1, units", "return 0, units"],
-  ["settle", "sub(told, 2, 44), text", "string.rep('x', 43), text"],
   ["settle", "records[i]", "records[1]"],
   ["settle", "{i, answer}", "{1, answer}"],
   // Looking and deciding.
-  ["peek", "tonumber(sub(head, 75, 87)) - now", "tonumber(sub(head, 75, 87))"],
+  ["peek", "time - (now or 0)", "time"],
   ["resolve", "sub(head, 1, 1) ~= 'H'", "head == ''"],
-  ["resolve", "> now then return 0", ">= now then return 0"],
-  ["resolve", "> now then return 0", "> now + 1 then return 0"],
+  ["resolve", "> 0 then return 0", ">= 0 then return 0"],
+  ["resolve", "> 0 then return 0", "> 1 then return 0"],
   ["resolve", "string.rep('.', 22)", "sub(head, 10, 31)"],
-  ["resolve", "now + ttl", "tonumber(sub(head, 88, 100))"],
-  ["resolve", "local over = tonumber(sub(head, 88, 100))", "local over = now + 1"],
+  ["resolve", "nobodys .. times", "nobodys .. sub(head, 75, 100)"],
+  ["resolve", "nobodys .. sub(head, 75, 100)", "nobodys .. sub(head, 75, 87) .. sub(head, 75, 87)"],
   ["resolve", "sub(head, 2, 9)", "'00000001'"],
+]
+
+/** Mistakes that show where the time is the server's. */
+const clockMutants: ReadonlyArray<Mutant> = [
+  ["acquire", "redis.call('PTTL', key) - time", "redis.call('PTTL', key)"],
+  ["acquire", "redis.call('PTTL', key) - time", "time"],
+  ["resolve", "redis.call('PTTL', key) - time", "0"],
+  ["acquire", "redis.call('PEXPIRE', key, ttl)", ""],
+  ["settle", "redis.call('PEXPIRE', key, ttl)", ""],
+  ["settle", "'PX', resultTtl)\n    return 0", "'PX', ttl)\n    return 0"],
+  ["settle", "'PX', resultTtl)\n      return 2", "'PX', ttl)\n      return 2"],
+  ["settle", "nothing, 'PX', ttl)", "nothing, 'PX', resultTtl)"],
+  ["resolve", "'KEEPTTL'", "'PX', 1"],
+  ["resolve", "'PX', ttl)", "'KEEPTTL')"],
 ]
 
 const commands = 12_000
@@ -106,10 +122,16 @@ describe("the scripts", () => {
     await backend.close?.()
   })
 
-  it.each(mutants)("are not correct with this mistake: %s: %s → %s", { timeout: 120_000 }, async (script, from, to) => {
+  it("agree with it by the clock of the server, too", { timeout: 120_000 }, async () => {
+    const backend = await serverClockBackend()
+    await IdempotencyStoreContract.check(backend, { commands: 4_000, shrinks: false })
+    await backend.close?.()
+  })
+
+  const expectCaught = async ([script, from, to]: Mutant, backendOf: typeof redisBackend) => {
     const text = idempotencyScripts[script].replace(from, () => to)
     expect(text).not.toBe(idempotencyScripts[script])
-    const backend = await redisBackend({ ...idempotencyScripts, [script]: text })
+    const backend = await backendOf({ ...idempotencyScripts, [script]: text })
     const difference = await IdempotencyStoreContract.check(backend, { commands, shrinks: false }).then(
       () => "none",
       (error: Error) => String(error.cause),
@@ -117,5 +139,15 @@ describe("the scripts", () => {
     // And not an error of Lua, which would prove nothing.
     expect(difference).toContain("answers differently")
     await backend.close?.()
-  })
+  }
+
+  it.each(mutants)("are not correct with this mistake: %s: %s → %s", { timeout: 120_000 }, (...mutant) =>
+    expectCaught(mutant, redisBackend),
+  )
+
+  it.each(clockMutants)(
+    "are not correct by the clock of the server with this mistake: %s: %s → %s",
+    { timeout: 120_000 },
+    (...mutant) => expectCaught(mutant, serverClockBackend),
+  )
 })

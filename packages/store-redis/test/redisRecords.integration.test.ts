@@ -59,11 +59,16 @@ describe("records in Redis", () => {
     await settle({ _tag: "complete", result: "{}" })
     expect((await ttls()).every(around(400_000))).toBe(true)
     expect(await settle({ _tag: "complete", result: "{}" })).toEqual(["already"])
+    const [large] = claims(1, "large")
+    await store.acquire([large!], owner)
+    const complete = { _tag: "complete", result: "x".repeat(100_000) } as const
+    await store.settle([{ key: large!.key, fingerprint, action: complete }], owner)
+    expect((await ttls()).map(around(400_000))).toEqual([true, true])
     const [other] = claims(1, "released").map(({ key }) => ({ key, fingerprint, action: { _tag: "release" } as const }))
     await store.acquire(claims(1, "released"), owner)
     await store.settle([other!], owner)
     expect((await ttls()).filter(around(20_000))).toHaveLength(1)
-    expect(await ttls()).toHaveLength(2)
+    expect(await ttls()).toHaveLength(3)
   })
 
   it("never run anything again when they are damaged", async () => {
