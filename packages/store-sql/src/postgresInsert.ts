@@ -3,13 +3,14 @@
  *
  * All columns of the table take part. What a row does not give is told by a mask and replaced by the column's default,
  * taken from the catalog: so rows of unlike shape need neither several statements nor several texts. Defaults are
- * evaluated in the order of the rows, and only then are the rows put in the order in which they are stored.
+ * evaluated in the order of the rows, and only then are the rows put in the order in which they are stored. Where no
+ * default is needed and nothing is asked for, rows are sent in that order.
  */
 import { dependOnEachOther, done, givenByAll, type Outcome, type Task } from "./ManyRows.ts"
 import { isPostgresRowError } from "./postgresRefusal.ts"
 import { callRoutine, quote, reportOf, type RoutineCall } from "./postgresRoutine.ts"
-import { toArrayLiteral, toCell } from "./postgresText.ts"
-import { orderRows } from "./rowOrder.ts"
+import { type Cell, toArrayLiteral, toCell } from "./postgresText.ts"
+import { orderRows, ranksOf } from "./rowOrder.ts"
 import type { ColumnFacts, TableFacts } from "./TableFacts.ts"
 
 /** @internal */
@@ -21,12 +22,17 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
     const given = task.columns.find(({ name }) => name === column.name)?.given
     return given === undefined ? undefined : rows.map((row) => toCell(row[given], column, utc))
   })
-  const { ranks, sequence } = orderRows(task)
+  const { order, sequence } = orderRows(task)
   const masks = masksOf(task, plan)
+  const isPlain = returning === undefined && !facts.interferes && !session.inTransaction
+  const isSorted = isPlain && order !== undefined && masks === undefined
   const arrays = [
     masks === undefined ? null : toArrayLiteral(masks),
-    ranks === undefined ? null : toArrayLiteral(ranks.map(String)),
-    ...cells.map((column) => (column === undefined ? null : toArrayLiteral(column))),
+    isSorted || order === undefined ? null : toArrayLiteral(ranksOf(order).map(String)),
+    ...cells.map((column) => {
+      if (column === undefined) return null
+      return toArrayLiteral(isSorted ? order.map((index) => column[index] as Cell) : column)
+    }),
   ]
   // Where no row gives anything, something must still tell how many rows there are.
   const parameters = arrays.every((array) => array === null)
@@ -52,7 +58,7 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
     return callRoutine(task, routine(whole, counted ? rows.length : undefined))
   }
   try {
-    const reply = await session.run(plan.text, parameters)
+    const reply = await (isSorted ? session.run(plan.sorted, parameters.slice(2)) : session.run(plan.text, parameters))
     if (returning === undefined) return rows.map(() => done)
     const outcomes = Array.from<Outcome>({ length: rows.length })
     for (const { "~n": position, ...row } of reply.rows) outcomes[Number(position) - 1] = { row }
@@ -69,6 +75,8 @@ interface InsertPlan {
   readonly masked: ReadonlyArray<string>
   /** The statement to prepare; parameters are the mask, the ranks and the columns. */
   readonly text: string
+  /** The statement to prepare for rows in the order in which they are stored, none of which lacks a default. */
+  readonly sorted: string
   /** The statement as the routine runs it; `counted`: it answers with a row for each that was stored. */
   readonly whole: (parameter: (place: number) => string, counted: boolean) => string
   readonly single: (quiet: boolean) => string
@@ -105,8 +113,10 @@ const makePlan = (
 ): InsertPlan => {
   const masked = columns.filter(({ initial }) => initial !== undefined).map(({ name }) => name)
   const aliases = columns.map((_, index) => `c${index}`).join(", ")
+  const valueOf = (column: ColumnFacts, index: number) =>
+    column.form === "plain" ? `r.c${index}` : `r.c${index}::${column.type}`
   const values = columns.map((column, index) => {
-    const value = column.form === "plain" ? `r.c${index}` : `r.c${index}::${column.type}`
+    const value = valueOf(column, index)
     if (column.initial === undefined) return `${value} as c${index}`
     const absent = `get_bit(r.m, ${masked.indexOf(column.name)}) = 1`
     return `case when ${absent} then (${column.initial})::${column.type} else ${value} end as c${index}`
@@ -116,7 +126,7 @@ const makePlan = (
     `select ${[...values, "r.o", "r.n"].join(", ")} from unnest(${[
       `(${parameter(1)}::text)::varbit[]`,
       `(${parameter(2)}::text)::int4[]`,
-      ...columns.map((column, index) => `(${parameter(index + 3)}::text)::${arrayType(column)}`),
+      ...columns.map((column, index) => arrayOf(column, parameter(index + 3))),
     ].join(", ")}) with ordinality as r(${["m", "o", aliases, "n"].filter((name) => name !== "").join(", ")})`
   const keyAlias = `c${columns.findIndex(({ name }) => name === key)}`
   const answered = (returning ?? []).map((name, index) => `t.${quote(name)} as a${index}`)
@@ -124,9 +134,11 @@ const makePlan = (
   const joined = (parameter: (place: number) => string, before: string) =>
     `with s as materialized (${source(parameter)}), i as (${target} select ${aliases} from s order by s.o returning ${[`t.${quote(key)} as k`, ...answered].join(", ")}) select ${before}${named} from i join s on s.${keyAlias} = i.k`
   const numbered = (place: number) => `$${place}`
+  const arrays = columns.map((column, index) => arrayOf(column, numbered(index + 1)))
   return {
     columns,
     masked,
+    sorted: `/* multistatus prepare */ ${target} select ${columns.map(valueOf).join(", ")} from unnest(${arrays.join(", ")}) as r(${aliases})`,
     text: `/* multistatus prepare */ ${
       returning === undefined
         ? `${target} select ${aliases} from (${source(numbered)}) s order by s.o`
@@ -150,6 +162,8 @@ const makePlan = (
     },
   }
 }
+
+const arrayOf = (column: ColumnFacts, parameter: string): string => `(${parameter}::text)::${arrayType(column)}`
 
 /** The type of the array in which a column's values are sent. @internal */
 export const arrayType = ({ form, type }: ColumnFacts): string =>

@@ -59,8 +59,16 @@ const nestedArray = (values: ReadonlyArray<unknown>, json: boolean, utc: boolean
     })
     .join(",")}}`
 
+/** A text has a character with code zero, which PostgreSQL cannot even be sent. @internal */
+export class ZeroCharacter extends Error {
+  constructor() {
+    super("A text has a character with code zero, which PostgreSQL cannot store")
+  }
+}
+
 /**
- * An array literal of cells, for `text[]` or an array of any type whose elements are separated by commas.
+ * An array literal of cells, for `text[]` or an array of any type whose elements are separated by commas. Throws a
+ * `ZeroCharacter`.
  *
  * @internal
  */
@@ -71,6 +79,7 @@ export const toArrayLiteral = (cells: ReadonlyArray<Cell>): string => {
     if (index > 0) literal += ","
     literal += cell === null ? "NULL" : quoted(cell)
   }
+  if (literal.includes("\0")) throw new ZeroCharacter()
   return `${literal}}`
 }
 

@@ -25,8 +25,8 @@ const ascii = /^[\x20-\x7e]*$/
 
 /** @internal */
 export interface RowOrder {
-  /** Position of each row in the order, for a statement that stores all rows or none. */
-  readonly ranks: ReadonlyArray<number> | undefined
+  /** Positions of the rows in the order, for a statement that stores all rows or none; `undefined`: as they come. */
+  readonly order: ReadonlyArray<number> | undefined
   /** Positions of the rows in the order in which they are to be tried one by one; `undefined`: as they come. */
   readonly sequence: () => ReadonlyArray<number> | undefined
 }
@@ -48,13 +48,18 @@ export const orderRows = ({ facts, columns, rows }: Task): RowOrder => {
   const [first, ...others] = sets
   if (first === undefined) return unordered
   const keys = keysOf(first, given, rows)
-  const sequence = rows.map((_, index) => index).sort((left, right) => compare(keys[left], keys[right]) || left - right)
-  const ranks = Array.from<number>({ length: rows.length })
-  for (const [rank, index] of sequence.entries()) ranks[index] = rank
-  return { ranks, sequence: () => (others.some((set) => hasTwins(keysOf(set, given, rows))) ? undefined : sequence) }
+  const order = rows.map((_, index) => index).sort((left, right) => compare(keys[left], keys[right]) || left - right)
+  return { order, sequence: () => (others.some((set) => hasTwins(keysOf(set, given, rows))) ? undefined : order) }
 }
 
-const unordered: RowOrder = { ranks: undefined, sequence: () => undefined }
+const unordered: RowOrder = { order: undefined, sequence: () => undefined }
+
+/** What place in an order each position has. @internal */
+export const ranksOf = (order: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const ranks = Array.from<number>({ length: order.length })
+  for (const [rank, index] of order.entries()) ranks[index] = rank
+  return ranks
+}
 
 // A row that lacks one of the values collides with no other.
 const keysOf = (set: UniqueFacts, given: ReadonlyMap<string, GivenColumn>, rows: ReadonlyArray<Row>) => {

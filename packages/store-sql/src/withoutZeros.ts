@@ -1,20 +1,23 @@
 import type { Engine, Outcome, Refusal, Task } from "./ManyRows.ts"
+import { ZeroCharacter } from "./postgresText.ts"
 
 /**
  * Sets rows aside whose texts have a zero character: PostgreSQL cannot even be sent those, and would refuse the statement
- * instead of the row.
+ * instead of the row. They are looked for once there is one.
  *
  * @internal
  */
 export const withoutZeros =
   (run: Engine["insert"]): Engine["insert"] =>
   async (task) => {
+    const zero = await attempt(() => run(task))
+    if (!(zero instanceof ZeroCharacter)) return zero
     const size = Math.max(task.rows.length, task.keys.length)
     const refusals = new Map<number, Refusal>()
     for (const [index, column] of columnsWithZeros(task)) {
       refusals.set(index, { kind: "type", columns: [column], message: "The text has a character with code zero" })
     }
-    if (refusals.size === 0) return run(task)
+    if (refusals.size === 0) throw zero
     const sent = Array.from({ length: size }, (_, index) => index).filter((index) => !refusals.has(index))
     const outcomes = Array.from({ length: size }, (_, index): Outcome => {
       const refusal = refusals.get(index)
@@ -26,7 +29,16 @@ export const withoutZeros =
     return outcomes
   }
 
-// Column by column: what is asked of every value of many rows must be next to nothing.
+// It is thrown before anything is sent.
+const attempt = async (run: () => Promise<ReadonlyArray<Outcome>>): Promise<ReadonlyArray<Outcome> | ZeroCharacter> => {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof ZeroCharacter) return error
+    throw error
+  }
+}
+
 const columnsWithZeros = ({ facts, key, columns, rows, keys }: Task): ReadonlyMap<number, string> => {
   const found = new Map<number, string>()
   for (let index = 0; index < keys.length; index++) if (hasZero(keys[index], false)) found.set(index, key)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 
 import type { Task } from "../src/ManyRows.ts"
-import { ascending, canonical, orderRows } from "../src/rowOrder.ts"
+import { ascending, canonical, orderRows, ranksOf } from "../src/rowOrder.ts"
 import type { UniqueFacts } from "../src/TableFacts.ts"
 
 const unique = (primary: boolean, ...columns: ReadonlyArray<string>): UniqueFacts => ({
@@ -34,8 +34,8 @@ describe("canonical", () => {
 })
 
 const orderOf = (given: Task) => {
-  const { ranks, sequence } = orderRows(given)
-  return { ranks, sequence: sequence() }
+  const { order, sequence } = orderRows(given)
+  return { order, ranks: order && ranksOf(order), sequence: sequence() }
 }
 
 describe("orderRows", () => {
@@ -46,6 +46,7 @@ describe("orderRows", () => {
       { id: 3, email: "b" },
     ]
     expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
+      order: [1, 2, 0],
       ranks: [2, 0, 1],
       sequence: [1, 2, 0],
     })
@@ -62,6 +63,7 @@ describe("orderRows", () => {
       { id: 1, email: "a" },
     ]
     expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows))).toEqual({
+      order: [1, 0],
       ranks: [1, 0],
       sequence: undefined,
     })
@@ -77,6 +79,7 @@ describe("orderRows", () => {
 
   it("leaves rows as they are where nothing unique is given", () => {
     expect(orderOf(task([unique(true, "id")], [{ name: "b" }, { name: "a" }]))).toEqual({
+      order: undefined,
       ranks: undefined,
       sequence: undefined,
     })
