@@ -42,11 +42,11 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
   decode: (envelope, decoding) =>
     Result.flatMap(
       OperationList.read(envelope, options.list, decoding),
-      ({ envelope: { atomic, stop_after }, items }) => {
-        const tooLarge = OperationList.sizeGuard(envelope, decoding)
+      ({ envelope: { atomic, stop_after }, items, isSound }) => {
+        const refusal = OperationList.guard(envelope, { isSound }, decoding)
         return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
           strategy,
-          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), options)),
+          operations: items.map((item, index) => decodeOne(item, index, refusal(item), options)),
         }))
       },
     ),
@@ -55,16 +55,13 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
   encodeResults: (results, strategy, encoding) => encodeWritten(results, strategy, options, encoding),
 })
 
-const decodeOne = (item: unknown, index: number, tooLarge: Failure | undefined, options: BulkOptions): Operation => {
+const decodeOne = (item: unknown, index: number, refusal: Failure | undefined, options: BulkOptions): Operation => {
   const { action, identified, idempotencyKey, orderBy = ({ id }) => id } = options
   const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
   const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
   const key = OperationList.readKey(idempotencyKey?.(item), "idempotency_key")
   const wrong =
-    tooLarge ??
-    (Result.isFailure(read) ? read.failure : undefined) ??
-    OperationList.poisonGuard(item) ??
-    (Result.isFailure(key) ? key.failure : undefined)
+    refusal ?? (Result.isFailure(read) ? read.failure : undefined) ?? (Result.isFailure(key) ? key.failure : undefined)
   return {
     index,
     id,
@@ -103,12 +100,11 @@ const encodeAllGood = (
 ): Encoded | undefined => {
   const counted = tally(batch)
   if (MultiStatus.verdict(counted) !== "success") return undefined
-  const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })
-  const body = stringify({
-    [options.count]: counted.succeeded,
-    ...(prefer !== "minimal" && { [options.list]: values() }),
+  const body = attempt(() => {
+    const head = `{${JSON.stringify(options.count)}:${counted.succeeded}`
+    return prefer === "minimal" ? `${head}}` : `${head},${JSON.stringify(options.list)}:${valuesOf(batch)}}`
   })
-  if (body === undefined || Json.utf8Length(body) > (responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
+  if (body === undefined || !Json.fitsUtf8(body, responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
   const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
   return { status, body, honoured: prefer !== undefined }
 }
@@ -135,9 +131,20 @@ const encodeWritten = (
   return { status, body: JSON.stringify(body), honoured: prefer !== undefined }
 }
 
-const stringify = (value: unknown): string | undefined => {
+// Texts that are there already, of results that were recorded, need not be written again.
+const valuesOf = ({ operations }: Batch): string => {
+  const texts: Array<string> = []
+  for (const { result } of operations) {
+    const text = result!.value === null ? undefined : result!.writtenValue
+    if (text === undefined) return JSON.stringify(operations.map(({ id, result }) => result!.value ?? { id }))
+    texts.push(text)
+  }
+  return `[${texts.join(",")}]`
+}
+
+const attempt = (write: () => string): string | undefined => {
   try {
-    return JSON.stringify(value)
+    return write()
   } catch {
     return undefined
   }

@@ -11,6 +11,8 @@ import type { DecodeOptions, Envelope } from "../ports/Codec.ts"
 export interface OperationList {
   readonly envelope: Readonly<Record<string, unknown>>
   readonly items: ReadonlyArray<unknown>
+  /** Whether nothing in the envelope has a member name that could reach a prototype. */
+  readonly isSound: boolean
 }
 
 /**
@@ -39,10 +41,9 @@ export const read = (
   if (items.length > limits.operations) {
     return Result.fail(BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, items.length))
   }
-  const depth = Json.inspect(value, limits.depth)
-  return depth === "deep"
-    ? Result.fail(BatchError.tooDeep(limits.depth))
-    : Result.succeed({ envelope: value as Record<string, unknown>, items })
+  const finding = Json.inspect(value, limits.depth)
+  if (finding === "deep") return Result.fail(BatchError.tooDeep(limits.depth))
+  return Result.succeed({ envelope: value as Record<string, unknown>, items, isSound: finding === "sound" })
 }
 
 /**
@@ -63,11 +64,25 @@ export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((ite
   }
 }
 
-/** Refuses an item whose member names could reach a prototype. @category constructors @since 0.1.0 */
-export const poisonGuard = (item: unknown): Failure | undefined =>
-  Json.inspect(item, Number.POSITIVE_INFINITY) === "poisoned"
-    ? failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
-    : undefined
+/**
+ * Tells what refuses one operation for its size, or for a member name that could reach a prototype. Names are only looked
+ * at where the envelope has such a one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const guard = (
+  envelope: Envelope,
+  { isSound }: Pick<OperationList, "isSound">,
+  decoding: DecodeOptions,
+): ((item: unknown) => Failure | undefined) => {
+  const tooLarge = sizeGuard(envelope, decoding)
+  if (isSound) return tooLarge
+  return (item) =>
+    tooLarge(item) ?? (Json.inspect(item, Number.POSITIVE_INFINITY) === "poisoned" ? poisoned : undefined)
+}
+
+const poisoned = failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
 
 /**
  * Reads an idempotency key of one operation; `undefined` where there is none.

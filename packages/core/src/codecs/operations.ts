@@ -46,11 +46,12 @@ export const make = ({
     kind: "operations",
     list,
     decode: (envelope, decoding) =>
-      Result.flatMap(OperationList.read(envelope, list, decoding), ({ envelope: { atomic, stop_after }, items }) => {
-        const tooLarge = OperationList.sizeGuard(envelope, decoding)
+      Result.flatMap(OperationList.read(envelope, list, decoding), ({ envelope: members, items, isSound }) => {
+        const { atomic, stop_after } = members
+        const refusal = OperationList.guard(envelope, { isSound }, decoding)
         return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
           strategy,
-          operations: items.map((item, index) => decodeOne(item, index, tooLarge(item), { orderBy, keyed })),
+          operations: items.map((item, index) => decodeOne(item, index, refusal(item), { orderBy, keyed })),
         }))
       }),
     encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
@@ -62,7 +63,7 @@ export const make = ({
 const decodeOne = (
   item: unknown,
   index: number,
-  tooLarge: Failure | undefined,
+  refusal: Failure | undefined,
   { orderBy, keyed }: { readonly orderBy: OrderBy; readonly keyed: boolean },
 ): Operation => {
   if (!Predicate.isObject(item))
@@ -74,10 +75,7 @@ const decodeOne = (
     const error = failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" })
     return refused(index, "", id, error)
   }
-  const wrong =
-    tooLarge ??
-    (read !== undefined && Result.isFailure(read) ? read.failure : undefined) ??
-    OperationList.poisonGuard(item)
+  const wrong = refusal ?? (read !== undefined && Result.isFailure(read) ? read.failure : undefined)
   if (wrong !== undefined) return refused(index, action, id, wrong)
   const key = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
   if (Result.isFailure(key)) return refused(index, action, id, key.failure)

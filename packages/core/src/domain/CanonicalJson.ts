@@ -10,7 +10,9 @@
  * @category encoding
  * @since 0.1.0
  */
-export const canonicalJson = (given: unknown): string => {
+export const canonicalJson = (given: unknown): string => write(given, 0)
+
+const write = (given: unknown, depth: number): string => {
   if (typeof given === "string") return quote(given)
   const value = plain(given)
   if (typeof value === "bigint" || typeof value === "number") return String(value)
@@ -18,15 +20,49 @@ export const canonicalJson = (given: unknown): string => {
   // Put together by hand: this is done for every operation that has a key.
   let text = ""
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) text += `${index === 0 ? "" : ","}${canonicalJson(value[index])}`
+    for (let index = 0; index < value.length; index++) {
+      text += index === 0 ? write(value[index], depth + 1) : `,${write(value[index], depth + 1)}`
+    }
     return `[${text}]`
   }
-  for (const name of Object.keys(value).sort()) {
-    const member = (value as Record<string, unknown>)[name]
+  const { sorted, heads } = membersOf(value, depth)
+  for (let index = 0; index < sorted.length; index++) {
+    const member = (value as Record<string, unknown>)[sorted[index]!]
     if (member === undefined || typeof member === "function" || typeof member === "symbol") continue
-    text += `${text === "" ? "" : ","}${quote(name)}:${canonicalJson(member)}`
+    text += text === "" ? heads[index]! : `,${heads[index]!}`
+    text += write(member, depth + 1)
   }
   return `{${text}}`
+}
+
+/** The names of an object's members. */
+interface Members {
+  /** As the object has them. */
+  readonly names: ReadonlyArray<string>
+  readonly sorted: ReadonlyArray<string>
+  /** Each of `sorted` as it is written, with its colon. */
+  readonly heads: ReadonlyArray<string>
+}
+
+// The objects of a batch are alike: most have the names of the last one that stood so deep.
+const lastAt: Array<Members> = []
+const keptDepth = 8
+const keptNames = 64
+
+const membersOf = (value: object, depth: number): Members => {
+  const names = Object.keys(value)
+  const last = lastAt[depth]
+  if (last !== undefined && areSame(names, last.names)) return last
+  const sorted = names.toSorted()
+  const members = { names, sorted, heads: sorted.map((name) => `${quote(name)}:`) }
+  if (depth < keptDepth && names.length <= keptNames) lastAt[depth] = members
+  return members
+}
+
+const areSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
+  if (some.length !== others.length) return false
+  for (let index = 0; index < some.length; index++) if (some[index] !== others[index]) return false
+  return true
 }
 
 // Most texts are short and have nothing to escape: looking is faster than asking.

@@ -1,10 +1,9 @@
 /** Idempotency's place in the pipeline: keys are hashed first, claimed once the batch is planned, settled at the end. */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Batch } from "../domain/Batch.ts"
 import { BatchError } from "../domain/BatchError.ts"
 import type { Operation } from "../domain/Operation.ts"
+import * as FiberClock from "../policies/FiberClock.ts"
 import * as Idempotency from "../policies/Idempotency.ts"
 import * as IdempotencyKeys from "../policies/IdempotencyKeys.ts"
 import type { IdempotencySettings } from "../policies/IdempotencySettings.ts"
@@ -65,12 +64,12 @@ export const make = Effect.fnUntraced(function* (
     const parts = yield* Effect.promise(() => IdempotencyKeys.ofParts(held, idempotencyKey, scope))
     for (const [operation, key] of parts) keys.set(operation, key)
   }
-  const clocks = clocksOf(yield* Effect.context<never>())
+  const clock = FiberClock.make(yield* Effect.context<never>())
   const retries: Retries = {
     transactionSize: settings.sameTransaction,
     around: (deadlineMs, run) => {
       const claim = Effect.tryPromise({
-        try: () => Idempotency.claim({ settings, operations, keys, batchKey, format, deadlineMs, ...clocks }),
+        try: () => Idempotency.claim({ settings, operations, keys, batchKey, format, deadlineMs, ...clock }),
         catch: (error) => error,
       }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
       // Whoever interrupts a batch that is claiming its keys waits until it is known what has to be given back.
@@ -81,22 +80,6 @@ export const make = Effect.fnUntraced(function* (
 })
 
 const hasKey = ({ idempotencyKey }: Operation): boolean => idempotencyKey !== undefined
-
-// By the clock of the batch's fiber; the live one is asked without a big integer.
-const clocksOf = (context: Context.Context<never>) => {
-  const fork = Effect.runForkWith(context)
-  const clock = Context.get(context, Clock.Clock)
-  return {
-    timer: (milliseconds: number, fire: () => void) => {
-      const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
-      return () => sleeping.interruptUnsafe()
-    },
-    now:
-      clock.constructor === liveClock ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
-  }
-}
-
-const liveClock = Clock.Clock.defaultValue().constructor
 
 const keyRequired = BatchError.invalid(
   "IDEMPOTENCY_KEY_REQUIRED",

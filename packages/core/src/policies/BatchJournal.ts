@@ -14,7 +14,7 @@ export interface Standing {
   /** Whether every operation has ended. */
   readonly isOver: boolean
   /** Whether operations may have had an effect, or may be having it still, of which there is no line. */
-  readonly isAmbiguous: boolean
+  readonly isAmbiguous: () => boolean
 }
 
 /** Characters that the lines of a batch may have together; stores take records of some megabytes, and not of any size. */
@@ -23,7 +23,9 @@ const maxLength = 8 * 2 ** 20
 /** @category models @since 0.1.0 */
 export class BatchJournal {
   readonly claim: HashedKey
-  private readonly lines = new Map<Operation, string>()
+  /** By index. */
+  private lines: Array<string | undefined> = []
+  private count = 0
   private length = 0
   /** Characters that the store has. */
   private stored: number
@@ -43,8 +45,8 @@ export class BatchJournal {
     return maxLength - this.length
   }
 
-  has(operation: Operation): boolean {
-    return this.lines.has(operation)
+  has({ index }: Operation): boolean {
+    return this.lines[index] !== undefined
   }
 
   /** Names the place of an operation's result, for codecs. */
@@ -59,8 +61,9 @@ export class BatchJournal {
   }
 
   /** Keeps the line of an operation that the store has already. */
-  set(operation: Operation, line: string): void {
-    this.lines.set(operation, line)
+  set({ index }: Operation, line: string): void {
+    this.lines[index] = line
+    this.count++
     this.length += line.length
   }
 
@@ -68,14 +71,14 @@ export class BatchJournal {
   next(operations: ReadonlyArray<Operation>, { isOver, isAmbiguous }: Standing): SettleItem | undefined {
     if (this.isClosed) return undefined
     if (isOver && this.isComplete(operations)) {
-      return this.item({ _tag: "complete", result: operations.map((operation) => this.lines.get(operation)!).join("") })
+      return this.item({ _tag: "complete", result: this.linesOf(operations) })
     }
     if (this.told === "") {
-      this.told = this.pending.map((operation) => this.lines.get(operation)!).join("")
+      this.told = this.linesOf(this.pending)
       this.pending = []
     }
     if (this.told !== "") return this.item({ _tag: "append", at: this.stored, chunk: this.told })
-    if (!isOver || isAmbiguous) return undefined
+    if (!isOver || isAmbiguous()) return undefined
     return this.item({ _tag: this.stored === 0 ? "release" : "extend" })
   }
 
@@ -90,18 +93,20 @@ export class BatchJournal {
 
   /** Remembers how things are; what it answers makes them so again: the transaction they are told in may come to nothing. */
   checkpoint(): () => void {
-    const { stored, told, pending, isClosed, length } = this
-    const waiting = [...pending]
-    const count = this.lines.size
-    return () => {
-      ;[...this.lines.keys()].slice(count).forEach((operation) => this.lines.delete(operation))
-      Object.assign(this, { stored, told, isClosed, length, pending: waiting })
-    }
+    const { stored, told, isClosed, count, length } = this
+    const [lines, pending] = [[...this.lines], [...this.pending]]
+    return () => void Object.assign(this, { stored, told, isClosed, count, length, lines, pending })
   }
 
   /** Whether every operation has its line. */
   isComplete(operations: ReadonlyArray<Operation>): boolean {
-    return operations.every((operation) => this.lines.has(operation))
+    return this.count === operations.length
+  }
+
+  private linesOf(operations: ReadonlyArray<Operation>): string {
+    let lines = ""
+    for (const { index } of operations) lines += this.lines[index]!
+    return lines
   }
 
   private item(action: SettleAction): SettleItem {

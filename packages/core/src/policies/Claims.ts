@@ -4,7 +4,7 @@
 import { failure } from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
-import type { IdempotencyTimes } from "../ports/IdempotencyStore.ts"
+import type { IdempotencyTimes, SettleItem } from "../ports/IdempotencyStore.ts"
 import type { TransactionOutcome, UnitOfWork } from "../ports/UnitOfWork.ts"
 import { Endings } from "./Endings.ts"
 import { Heartbeat } from "./Heartbeat.ts"
@@ -234,13 +234,14 @@ export class Claims {
   private async settle(operations: ReadonlyArray<Operation>, isOver: boolean): Promise<void> {
     const { settings, times, timer, journal } = this.options
     // A batch that may be tried again at once is left with a lease that is over.
-    const isResumable = () => isOver && journal !== undefined && !this.endings.areAmbiguous
+    const isResumable = (items: ReadonlyArray<SettleItem>) =>
+      isOver && journal !== undefined && items.at(-1)?.action._tag !== "complete" && !this.endings.areAmbiguous()
     try {
       await this.settlement.tell(operations, {
         isOver,
         inside: undefined,
         call: (items) => {
-          const leaseMs = isResumable() ? 0 : times.leaseMs
+          const leaseMs = isResumable(items) ? 0 : times.leaseMs
           return inTime(() => settings.store.settle(items, { ...times, leaseMs }), this.answerMs, timer)
         },
       })

@@ -16,8 +16,8 @@ export class Endings {
   readonly unencodable = new Set<Operation>()
   private readonly operations: ReadonlyArray<Operation>
   private readonly onAmbiguous: IdempotencySettings["onAmbiguous"]
-  /** Operations that run, and those that ran before; others were refused and are nothing to remember. */
-  private readonly eligible: ReadonlySet<Operation>
+  /** Operations that were refused before anything ran, and are nothing to remember. */
+  private readonly refused: ReadonlySet<Operation>
   /** Operations in a transaction of which it is not known what became; their results are provisional. */
   private readonly unsure = new Set<Operation>()
   /** Operations whose transaction came to nothing. */
@@ -26,7 +26,7 @@ export class Endings {
   constructor(operations: ReadonlyArray<Operation>, { onAmbiguous }: Pick<IdempotencySettings, "onAmbiguous">) {
     this.operations = operations
     this.onAmbiguous = onAmbiguous
-    this.eligible = new Set(operations.filter(({ result }) => result === undefined || result.replayed))
+    this.refused = new Set(operations.filter(({ result }) => result !== undefined && !result.replayed))
   }
 
   /** Notes that the transaction of these operations has begun. */
@@ -59,7 +59,7 @@ export class Endings {
   isStorable(operation: Operation, inside: Inside | undefined): boolean {
     const { result } = operation
     if (result === undefined || this.undone.has(operation) || this.unencodable.has(operation)) return false
-    if (!this.eligible.has(operation) || !isFinal(result)) return false
+    if (this.refused.has(operation) || !isFinal(result)) return false
     return inside?.has(operation) === true || !this.unsure.has(operation)
   }
 
@@ -73,10 +73,10 @@ export class Endings {
   }
 
   /** Whether that holds of any operation of the batch. */
-  get areAmbiguous(): boolean {
+  areAmbiguous(): boolean {
     return this.operations.some(
       (operation) =>
-        this.eligible.has(operation) &&
+        !this.refused.has(operation) &&
         (this.unsure.has(operation) || (!this.isStorable(operation, undefined) && this.isAmbiguous(operation))),
     )
   }

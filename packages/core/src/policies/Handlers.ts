@@ -1,6 +1,5 @@
 /** Calls the handlers of one batch: values, promises and effects alike, in the context that the batch came in. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,6 +11,7 @@ import type { Answer, Dispatcher, OnDefect } from "../ports/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "../ports/UnitOfWork.ts"
 import type { Call } from "./Call.ts"
 import * as Coalescer from "./Coalescer.ts"
+import * as FiberClock from "./FiberClock.ts"
 import { soon } from "./soon.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Timer } from "./TimeoutQueue.ts"
@@ -40,21 +40,15 @@ export class Handlers<Input> {
     { onDefect, began }: { readonly onDefect: OnDefect; readonly began?: Began | undefined },
     { context }: Fiber.Fiber<unknown, unknown>,
   ) {
-    const fork = Effect.runForkWith(context)
-    const clock = Context.get(context, Clock.Clock)
+    const { now, timer } = FiberClock.make(context)
     this.dispatcher = dispatcher
     this.onDefect = onDefect
     this.began = began
     this.context = context
     this.runInContext = Context.get(context, AsyncContext)()
     this.trace = Telemetry.ofBatch(context)
-    // The same time without a big integer per operation. Another clock, such as a test's, is asked itself.
-    this.now =
-      clock.constructor === liveClock ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    this.timer = (milliseconds, fire) => {
-      const sleeping = fork(Effect.andThen(Effect.sleep(milliseconds), Effect.sync(fire)))
-      return () => sleeping.interruptUnsafe()
-    }
+    this.now = now
+    this.timer = timer
   }
 
   /** Opens the spans of operations; what it returns ends them and goes on with `finished`. */
@@ -173,8 +167,6 @@ export class Handlers<Input> {
     })
   }
 }
-
-const liveClock = Clock.Clock.defaultValue().constructor
 
 const isPromiseLike = <A>(value: unknown): value is PromiseLike<A> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

@@ -52,10 +52,7 @@ export interface Claimed {
 export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const { settings, operations, keys, batchKey, now, ...rest } = request
   const due = operations.filter((operation) => operation.result === undefined && keys.has(operation))
-  const items = due.map((operation): AcquireItem => ({
-    ...keys.get(operation)!,
-    mode: settings.onAmbiguous(operation),
-  }))
+  const items = due.map((operation) => itemOf(keys.get(operation)!, settings.onAmbiguous(operation)))
   // Operations that must not be run again have claims of their own, so the batch itself may always be gone on with.
   if (batchKey !== undefined) items.push({ ...batchKey, mode: "retry" })
   if (items.length === 0) return { claims: undefined, completed: false, unprotected: false }
@@ -84,6 +81,17 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const claims = new Claims({ ...rest, settings, operations, times, claimed, journal, now, askedAt })
   return { claims, completed: false, unprotected: false }
 }
+
+// What is hashed late is not asked for yet.
+const itemOf = (hashed: HashedKey, mode: AcquireItem["mode"]): AcquireItem => ({
+  get key() {
+    return hashed.key
+  },
+  get fingerprint() {
+    return hashed.fingerprint
+  },
+  mode,
+})
 
 const acquire = async (
   items: ReadonlyArray<AcquireItem>,

@@ -49,26 +49,21 @@ export const ofOperations = async (
   operations: ReadonlyArray<Operation>,
   scope: KeyScope,
 ): Promise<Map<Operation, HashedKey>> => {
-  const keyed = operations.filter(({ result, idempotencyKey }) => result === undefined && idempotencyKey !== undefined)
-  const begun = scoped(scope, "operation").slice(0, -1)
-  const texts: Array<string> = []
-  for (const operation of keyed) {
-    texts.push(`${begun},${text(operation.idempotencyKey)}]`, fingerprintText(operation, scope.format))
-  }
-  const hashes = await digestAll(texts, scope.digest)
-  const hashed = new Map<Operation, HashedKey>()
+  const hashed = new Map<Operation, KeyTexts>()
   const firsts = new Map<string, Operation>()
-  keyed.forEach((operation, position) => {
-    const key = hashes[2 * position]!
-    const fingerprint = hashes[2 * position + 1]!
-    const first = firsts.get(key)
+  const begun = scoped(scope, "operation").slice(0, -1)
+  for (const operation of operations) {
+    const { idempotencyKey } = operation
+    if (operation.result !== undefined || idempotencyKey === undefined) continue
+    const fingerprint = fingerprintText(operation, scope.format)
+    const first = firsts.get(idempotencyKey)
     if (first === undefined) {
-      firsts.set(key, operation)
-      hashed.set(operation, { key, fingerprint })
+      firsts.set(idempotencyKey, operation)
+      hashed.set(operation, { key: `${begun},${text(idempotencyKey)}]`, fingerprint })
     } else if (hashed.get(first)!.fingerprint === fingerprint) operation.duplicateOf = first
     else operation.result = OperationResult.refused(keyReused())
-  })
-  return hashed
+  }
+  return hashAll(hashed, scope.digest)
 }
 
 /** Hashes the key of a batch. @category constructors @since 0.1.0 */
@@ -77,16 +72,22 @@ export const ofBatch = async (
   key: string,
   scope: KeyScope,
 ): Promise<HashedKey> => {
-  const parts = operations.map((operation) => {
-    const { id, idempotencyKey, group, dependsOn } = operation
-    const edges = dependsOn.length === 0 ? "[]" : text(dependsOn.map((edge) => [edge.operation.index, edge.accept]))
-    return `[${fingerprintText(operation, scope.format)},${text(id)},${text(idempotencyKey)},${text(group)},${edges}]`
-  })
-  const [hash, fingerprint] = await digestAll(
-    [scoped(scope, "batch", key), `["${version}",${text(strategy)},[${parts.join(",")}]]`],
-    scope.digest,
-  )
-  return { key: hash!, fingerprint: fingerprint! }
+  let parts = ""
+  for (const operation of operations) {
+    parts += `${parts === "" ? "" : ","}[${fingerprintText(operation, scope.format)},${placeText(operation)}]`
+  }
+  const { digest } = scope
+  return {
+    key: await digest(scoped(scope, "batch", key)),
+    fingerprint: await digest(`["${version}",${text(strategy)},[${parts}]]`),
+  }
+}
+
+// What an operation is in its batch, beside what it does; most are nothing in particular.
+const placeText = ({ id, idempotencyKey, group, dependsOn }: Operation): string => {
+  if (dependsOn.length === 0 && (id ?? idempotencyKey ?? group) === undefined) return "null,null,null,[]"
+  const edges = text(dependsOn.map((edge) => [edge.operation.index, edge.accept]))
+  return `${text(id)},${text(idempotencyKey)},${text(group)},${edges}`
 }
 
 /**
@@ -100,22 +101,52 @@ export const ofParts = async (
   batchKey: string,
   scope: KeyScope,
 ): Promise<ReadonlyMap<Operation, HashedKey>> => {
-  const texts = operations.flatMap((operation) => [
-    scoped(scope, "batch", batchKey, operation.index),
-    fingerprintText(operation, scope.format),
-  ])
-  const hashes = await digestAll(texts, scope.digest)
-  return new Map(
-    operations.map((operation, position) => [
-      operation,
-      { key: hashes[2 * position]!, fingerprint: hashes[2 * position + 1]! },
-    ]),
-  )
+  const texts = new Map<Operation, KeyTexts>()
+  for (const operation of operations) {
+    const key = scoped(scope, "batch", batchKey, operation.index)
+    texts.set(operation, { key, fingerprint: fingerprintText(operation, scope.format) })
+  }
+  return hashAll(texts, scope.digest)
 }
 
-const digestAll = async (texts: ReadonlyArray<string>, digest: Digest): Promise<ReadonlyArray<string>> => {
-  const hashes = texts.map((text) => digest(text))
-  return hashes.every((hash) => typeof hash === "string") ? hashes : Promise.all(hashes)
+/** What is hashed. */
+type KeyTexts = HashedKey
+
+const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest): Promise<Map<Operation, HashedKey>> => {
+  const [first] = texts.values()
+  if (first !== undefined && isSync(digest, first.key)) {
+    return new Map(Array.from(texts, ([operation, given]) => [operation, new LateHash(given, digest)]))
+  }
+  const hashed = Array.from(texts, async ([operation, { key, fingerprint }]) => {
+    const [hashedKey, hashedFingerprint] = await Promise.all([digest(key), digest(fingerprint)])
+    return [operation, { key: hashedKey, fingerprint: hashedFingerprint }] as const
+  })
+  return new Map(await Promise.all(hashed))
+}
+
+type SyncDigest = (text: string) => string
+
+const isSync = (digest: Digest, text: string): digest is SyncDigest => typeof digest(text) === "string"
+
+// Hashed when somebody wants to know: a store that sends many keys in parts has the first on their way meanwhile.
+class LateHash implements HashedKey {
+  private readonly texts: KeyTexts
+  private readonly digest: SyncDigest
+  private hashedKey: string | undefined = undefined
+  private hashedFingerprint: string | undefined = undefined
+
+  constructor(texts: KeyTexts, digest: SyncDigest) {
+    this.texts = texts
+    this.digest = digest
+  }
+
+  get key(): string {
+    return (this.hashedKey ??= this.digest(this.texts.key))
+  }
+
+  get fingerprint(): string {
+    return (this.hashedFingerprint ??= this.digest(this.texts.fingerprint))
+  }
 }
 
 /** What is said of a key that was first used for something else. @category constructors @since 0.1.0 */

@@ -73,9 +73,12 @@ export class Settlement {
     }
     try {
       const ended = await this.endsOf(operations, inside)
-      let items = Array.from(ended, ([operation, action]): SettleItem => ({ ...this.open.get(operation)!, action }))
+      let items = Array.from(ended, ([operation, action]): SettleItem => {
+        const { key, fingerprint } = this.open.get(operation)!
+        return { key, fingerprint, action }
+      })
       if (isOver) await this.journalRest(inside)
-      const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: endings.areAmbiguous })
+      const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: () => endings.areAmbiguous() })
       // Keys differ within one call, so a journal of which a part is in doubt takes two.
       for (let ofBatch = next(); items.length > 0 || ofBatch !== undefined; items = []) {
         const all = ofBatch === undefined ? items : [...items, ofBatch]
@@ -117,7 +120,7 @@ export class Settlement {
       if (journalled !== undefined) await journalled
       const claim = this.open.get(operation)
       if (claim === undefined) continue
-      const encoded = isStorable ? this.encode(operation, claim.key) : undefined
+      const encoded = isStorable ? this.encode(operation, () => claim.key) : undefined
       const result = typeof encoded === "object" ? await encoded : encoded
       if (result !== undefined) ends.set(operation, { _tag: "complete", result })
       else if (!endings.isAmbiguous(operation)) ends.set(operation, { _tag: "release" })
@@ -130,7 +133,8 @@ export class Settlement {
     const { journal, operations, endings } = this.options
     if (journal === undefined || operations.some(({ result }) => result === undefined)) return
     for (const operation of operations) {
-      const journalled = endings.isStorable(operation, inside) ? this.journal(operation) : undefined
+      if (journal.has(operation) || !endings.isStorable(operation, inside)) continue
+      const journalled = this.journal(operation)
       if (journalled !== undefined) await journalled
     }
   }
@@ -138,7 +142,7 @@ export class Settlement {
   private journal(operation: Operation): Promise<void> | undefined {
     const { journal } = this.options
     if (journal === undefined || journal.has(operation)) return undefined
-    const line = this.encode(operation, journal.placeOf(operation), journal.room)
+    const line = this.encode(operation, () => journal.placeOf(operation), journal.room)
     const add = (encoded: string | undefined) => {
       if (encoded !== undefined) journal.add(operation, encoded)
     }
@@ -150,7 +154,7 @@ export class Settlement {
   // There may be thousands of them, and a codec hardly ever: only where there is one is there something to wait for.
   private encode(
     operation: Operation,
-    place: string,
+    place: () => string,
     room = Number.POSITIVE_INFINITY,
   ): string | Promise<string | undefined> {
     const { format, settings } = this.options
@@ -162,12 +166,16 @@ export class Settlement {
   }
 
   // Undefined where the codec refuses even what says that the operation ran: the others must not suffer from that.
-  private async encodeText(operation: Operation, place: string, text: string | undefined): Promise<string | undefined> {
+  private async encodeText(
+    operation: Operation,
+    place: () => string,
+    text: string | undefined,
+  ): Promise<string | undefined> {
     const { format, settings, endings } = this.options
     for (const write of [() => text, () => StoredResult.writeStub(operation.result!, format)]) {
       try {
         const kept = write()
-        if (kept !== undefined) return await StoredResult.encode(kept, place, settings.codec)
+        if (kept !== undefined) return await StoredResult.encode(kept, place(), settings.codec)
       } catch {
         // It may be what the result holds.
       }

@@ -51,19 +51,22 @@ interface Stored {
  * @category encoding
  * @since 0.1.0
  */
-export const write = (
-  { outcome: o, status, value, failure: f }: OperationResult,
-  format: ValueFormat,
-  maxBytes: number,
-): string => {
-  const s = Number(status)
+export const write = (result: OperationResult, format: ValueFormat, maxBytes: number): string => {
+  const { outcome: o, value, failure: f } = result
+  const s = Number(result.status)
+  // Put together by hand: this is done for every operation that has a key.
   const text = (v: () => unknown, bytes: number) => {
-    const written = attempt(() => JSON.stringify({ o, s, f, v: v() }))
+    const written = attempt(() => {
+      const given = value === undefined ? undefined : v()
+      const json = given === value ? result.writeValue() : JSON.stringify(given)
+      const failed = f === undefined ? "" : `,"f":${JSON.stringify(f)}`
+      return `{"o":"${o}","s":${s}${failed}${json === undefined ? "" : `,"v":${json}`}}`
+    })
     return written !== undefined && Json.fitsUtf8(written, bytes) ? version + written : undefined
   }
   return (
-    text(() => (value === undefined ? undefined : format.toJson(value)), maxBytes) ??
-    text(() => (value === undefined ? undefined : format.stub(value)), stubBytes) ??
+    text(() => format.toJson(value), maxBytes) ??
+    text(() => format.stub(value), stubBytes) ??
     version + JSON.stringify({ o, s, ...(f !== undefined && { f: short(f) }) })
   )
 }

@@ -1,7 +1,12 @@
 /** SHA-256, as the platform has it fastest. */
 import * as Context from "effect/Context"
 
-/** Hashes a text as UTF-8; 43 characters of base64url. @category models @since 0.1.0 */
+/**
+ * Hashes a text as UTF-8; 43 characters of base64url. One that answers once without a promise always does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Digest = (text: string) => string | PromiseLike<string>
 
 const encoder = new TextEncoder()

@@ -10,8 +10,8 @@ import { operation } from "../support/operation.ts"
 const claim = { key: "k".repeat(43), fingerprint: "f".repeat(43) }
 const operations = Array.from({ length: 4 }, (_, index) => operation({ index }))
 const at = (index: number) => operations[index]!
-const running = { isOver: false, isAmbiguous: false }
-const over = { isOver: true, isAmbiguous: false }
+const running = { isOver: false, isAmbiguous: () => false }
+const over = { isOver: true, isAmbiguous: () => false }
 
 const add = (journal: BatchJournal, ...indexes: ReadonlyArray<number>) => {
   for (const index of indexes) journal.add(at(index), `r${index}`)
@@ -58,9 +58,9 @@ describe("a journal", () => {
 
   it("of which nothing came is released, unless something may be going on", () => {
     expect(tell(new BatchJournal(claim, ""), over).action).toEqual({ _tag: "release" })
-    expect(tell(new BatchJournal(claim, ""), { isOver: true, isAmbiguous: true }).action).toBeUndefined()
+    expect(tell(new BatchJournal(claim, ""), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
     expect(tell(new BatchJournal(claim, "0:2:r0\n"), over).action).toEqual({ _tag: "extend" })
-    expect(tell(new BatchJournal(claim, "0:2:r0\n"), { isOver: true, isAmbiguous: true }).action).toBeUndefined()
+    expect(tell(new BatchJournal(claim, "0:2:r0\n"), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
   })
 
   it("is as it was when a transaction comes to nothing: what was in doubt, what waited, what room there is", () => {

@@ -14,7 +14,8 @@ const scope: IdempotencyKeys.KeyScope = { tenant: "t", endpoint: "e", digest, fo
 
 const only = async (operation: Partial<Operation<unknown>>, given: Partial<IdempotencyKeys.KeyScope> = {}) => {
   const [all] = [keyed({ k: "k", ...operation })]
-  return [...(await IdempotencyKeys.ofOperations(all, { ...scope, ...given })).values()][0]!
+  const { key, fingerprint } = [...(await IdempotencyKeys.ofOperations(all, { ...scope, ...given })).values()][0]!
+  return { key, fingerprint }
 }
 
 const subRequest = (headers: Readonly<Record<string, string>>, more: object = {}) => ({
