@@ -100,9 +100,10 @@ const encodeAllGood = (
 ): Encoded | undefined => {
   const counted = tally(batch)
   if (MultiStatus.verdict(counted) !== "success") return undefined
-  const body = attempt(() => {
-    const head = `{${JSON.stringify(options.count)}:${counted.succeeded}`
-    return prefer === "minimal" ? `${head}}` : `${head},${JSON.stringify(options.list)}:${valuesOf(batch)}}`
+  const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })
+  const body = stringify({
+    [options.count]: counted.succeeded,
+    ...(prefer !== "minimal" && { [options.list]: values() }),
   })
   if (body === undefined || !Json.fitsUtf8(body, responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
   const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
@@ -131,20 +132,9 @@ const encodeWritten = (
   return { status, body: JSON.stringify(body), honoured: prefer !== undefined }
 }
 
-// Texts that are there already, of results that were recorded, need not be written again.
-const valuesOf = ({ operations }: Batch): string => {
-  const texts: Array<string> = []
-  for (const { result } of operations) {
-    const text = result!.value === null ? undefined : result!.writtenValue
-    if (text === undefined) return JSON.stringify(operations.map(({ id, result }) => result!.value ?? { id }))
-    texts.push(text)
-  }
-  return `[${texts.join(",")}]`
-}
-
-const attempt = (write: () => string): string | undefined => {
+const stringify = (value: unknown): string | undefined => {
   try {
-    return write()
+    return JSON.stringify(value)
   } catch {
     return undefined
   }

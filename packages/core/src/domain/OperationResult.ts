@@ -21,7 +21,6 @@ export class OperationResult {
   readonly answered: boolean
   /** Whether it was stored by an earlier execution. */
   readonly replayed: boolean
-  #written: string | undefined = undefined
 
   private constructor(
     outcome: Outcome,
@@ -37,16 +36,6 @@ export class OperationResult {
     this.failure = failure
     this.answered = answered
     this.replayed = replayed
-  }
-
-  /** The value as JSON, if it was written before. */
-  get writtenValue(): string | undefined {
-    return this.#written
-  }
-
-  /** Writes the value as JSON, once for all who need it; undefined where it has none. Throws as `JSON.stringify` does. */
-  writeValue(): string | undefined {
-    return (this.#written ??= JSON.stringify(this.value))
   }
 
   /** The operation did what it was asked. */
@@ -75,12 +64,7 @@ export class OperationResult {
   }
 
   /** A result that an earlier execution stored. */
-  static replay({
-    outcome,
-    status,
-    value,
-    failure,
-  }: Pick<OperationResult, "outcome" | "status" | "value" | "failure">): OperationResult {
+  static replay({ outcome, status, value, failure }: Omit<OperationResult, "answered" | "replayed">): OperationResult {
     return new OperationResult(outcome, status, value, failure, true, true)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a batch with a key of its own has done so far: one line per operation, in one record. A retry replays the lines
- * and runs the rest.
+ * What a batch with a key of its own has done so far, in one record: a line for an operation, or for several that follow
+ * each other. A retry replays the lines and runs the rest.
  */
 import type { Operation } from "../domain/Operation.ts"
 import type { OperationResult } from "../domain/OperationResult.ts"
@@ -23,7 +23,7 @@ const maxLength = 8 * 2 ** 20
 /** @category models @since 0.1.0 */
 export class BatchJournal {
   readonly claim: HashedKey
-  /** By index. */
+  /** By index. The line of several operations stands with the first of them, and nothing with the others. */
   private lines: Array<string | undefined> = []
   private count = 0
   private length = 0
@@ -58,6 +58,13 @@ export class BatchJournal {
   add(operation: Operation, encoded: string): void {
     this.set(operation, `${operation.index}:${encoded.length}:${encoded}\n`)
     this.pending.push(operation)
+  }
+
+  /** Adds the results of operations that follow each other, encoded as one. */
+  addAll(operations: ReadonlyArray<Operation>, encoded: string): void {
+    const line = `${operations[0]!.index}+${operations.length}:${encoded.length}:${encoded}\n`
+    for (const [place, operation] of operations.entries()) this.set(operation, place === 0 ? line : "")
+    this.pending.push(...operations)
   }
 
   /** Keeps the line of an operation that the store has already. */
@@ -120,7 +127,7 @@ const placeOf = ({ key }: HashedKey, index: number): string => `${key}/${index}`
 export interface ReadJournal {
   /** Results and lines, by index. */
   readonly lines: ReadonlyMap<number, { readonly line: string; readonly result: OperationResult }>
-  /** Whether there is something that is no line: of which operation it was the result cannot be known. */
+  /** Whether there is something that cannot be read: of which operations it was the result is not known. */
   readonly isDamaged: boolean
 }
 
@@ -137,20 +144,30 @@ export const readJournal = async (
   format: ValueFormat,
 ): Promise<ReadJournal> => {
   const lines = new Map<number, { readonly line: string; readonly result: OperationResult }>()
-  const head = /(\d{1,9}):(\d{1,9}):/y
+  const head = /(\d{1,9})(?:\+(\d{1,9}))?:(\d{1,9}):/y
   let at = 0
+  let hasHole = false
   while (at < journal.length) {
     head.lastIndex = at
     const found = head.exec(journal)
     if (found === null) break
-    const index = Number(found[1])
-    const end = head.lastIndex + Number(found[2])
-    if (journal[end] !== "\n" || lines.has(index)) break
-    const result = await decode(journal.slice(head.lastIndex, end), placeOf(claim, index), codec, format)
-    lines.set(index, { line: journal.slice(at, end + 1), result })
+    const first = Number(found[1])
+    const end = head.lastIndex + Number(found[3])
+    if (journal[end] !== "\n" || lines.has(first)) break
+    const text = journal.slice(head.lastIndex, end)
+    const isOne = found[2] === undefined
+    // Nobody but the codec says what is in a record that it is there to protect.
+    const readAll = () => (codec === undefined ? StoredResult.readAll(text, format) : undefined)
+    const results = isOne ? [await decode(text, placeOf(claim, first), codec, format)] : readAll()
+    const isRead = results !== undefined && (isOne || results.length === Number(found[2]))
+    hasHole ||= !isRead
+    const line = journal.slice(at, end + 1)
+    if (isRead)
+      for (const [place, result] of results.entries())
+        lines.set(first + place, { line: place === 0 ? line : "", result })
     at = end + 1
   }
-  return { lines, isDamaged: at < journal.length }
+  return { lines, isDamaged: hasHole || at < journal.length }
 }
 
 /** Reads one stored text. @category decoding @since 0.1.0 */

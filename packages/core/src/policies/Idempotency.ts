@@ -52,7 +52,9 @@ export interface Claimed {
 export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const { settings, operations, keys, batchKey, now, ...rest } = request
   const due = operations.filter((operation) => operation.result === undefined && keys.has(operation))
-  const items = due.map((operation) => itemOf(keys.get(operation)!, settings.onAmbiguous(operation)))
+  const items = due.map(
+    (operation): AcquireItem => new KeyToClaim(keys.get(operation)!, settings.onAmbiguous(operation)),
+  )
   // Operations that must not be run again have claims of their own, so the batch itself may always be gone on with.
   if (batchKey !== undefined) items.push({ ...batchKey, mode: "retry" })
   if (items.length === 0) return { claims: undefined, completed: false, unprotected: false }
@@ -83,15 +85,23 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
 }
 
 // What is hashed late is not asked for yet.
-const itemOf = (hashed: HashedKey, mode: AcquireItem["mode"]): AcquireItem => ({
-  get key() {
-    return hashed.key
-  },
-  get fingerprint() {
-    return hashed.fingerprint
-  },
-  mode,
-})
+class KeyToClaim implements AcquireItem {
+  readonly mode: AcquireItem["mode"]
+  private readonly hashed: HashedKey
+
+  constructor(hashed: HashedKey, mode: AcquireItem["mode"]) {
+    this.hashed = hashed
+    this.mode = mode
+  }
+
+  get key(): string {
+    return this.hashed.key
+  }
+
+  get fingerprint(): string {
+    return this.hashed.fingerprint
+  }
+}
 
 const acquire = async (
   items: ReadonlyArray<AcquireItem>,

@@ -28,6 +28,9 @@ export interface Telling {
   readonly call: (items: ReadonlyArray<SettleItem>) => PromiseLike<ReadonlyArray<Settled>>
 }
 
+/** Operations whose results are written as one at most, so that they fit into what one result may have. */
+const runSize = 100
+
 /** @category models @since 0.1.0 */
 export class Settlement {
   /** Whether claims were lost: others may be at work on the same. */
@@ -72,23 +75,20 @@ export class Settlement {
       for (const key of news) this.told.delete(key)
     }
     try {
-      const ended = await this.endsOf(operations, inside)
-      let items = Array.from(ended, ([operation, action]): SettleItem => {
-        const { key, fingerprint } = this.open.get(operation)!
-        return { key, fingerprint, action }
-      })
+      const { ended, actions } = await this.endsOf(operations, inside)
+      let items = actions
       if (isOver) await this.journalRest(inside)
       const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: () => endings.areAmbiguous() })
       // Keys differ within one call, so a journal of which a part is in doubt takes two.
       for (let ofBatch = next(); items.length > 0 || ofBatch !== undefined; items = []) {
         const all = ofBatch === undefined ? items : [...items, ofBatch]
-        news.push(...this.note(all))
+        this.note(all, news)
         const settled = await call(all)
         this.lost ||= settled.includes("refused")
         const hasMore = !this.lost && ofBatch !== undefined && journal?.confirm(ofBatch) === true
         ofBatch = hasMore ? next() : undefined
       }
-      if (inside === undefined) for (const operation of ended.keys()) this.open.delete(operation)
+      if (inside === undefined) for (const operation of ended) this.open.delete(operation)
     } catch (error) {
       // Outside of a transaction it may have been done all the same.
       if (inside !== undefined) takeBack()
@@ -110,33 +110,66 @@ export class Settlement {
   private async endsOf(
     operations: ReadonlyArray<Operation>,
     inside: Inside | undefined,
-  ): Promise<ReadonlyMap<Operation, SettleAction>> {
-    const { endings } = this.options
-    const ends = new Map<Operation, SettleAction>()
+  ): Promise<{ readonly ended: ReadonlyArray<Operation>; readonly actions: ReadonlyArray<SettleItem> }> {
+    const { endings, journal, settings, format } = this.options
+    const ended: Array<Operation> = []
+    const actions: Array<SettleItem> = []
+    const end = (operation: Operation, { key, fingerprint }: HashedKey, action: SettleAction) => {
+      ended.push(operation)
+      actions.push({ key, fingerprint, action })
+    }
+    this.journalRuns(operations, inside)
     for (const operation of operations) {
+      const claim = this.open.get(operation)
+      if (claim === undefined && journal?.has(operation) !== false) continue
       if (endings.isLeft(operation, inside)) continue
       const isStorable = endings.isStorable(operation, inside)
       const journalled = isStorable ? this.journal(operation) : undefined
       if (journalled !== undefined) await journalled
-      const claim = this.open.get(operation)
       if (claim === undefined) continue
+      if (isStorable && settings.codec === undefined) {
+        const { result } = operation
+        end(operation, claim, new Completion(() => StoredResult.write(result!, format, settings.maxResultBytes)))
+        continue
+      }
       const encoded = isStorable ? this.encode(operation, () => claim.key) : undefined
       const result = typeof encoded === "object" ? await encoded : encoded
-      if (result !== undefined) ends.set(operation, { _tag: "complete", result })
-      else if (!endings.isAmbiguous(operation)) ends.set(operation, { _tag: "release" })
+      if (result !== undefined) end(operation, claim, { _tag: "complete", result })
+      else if (!endings.isAmbiguous(operation)) end(operation, claim, { _tag: "release" })
     }
-    return ends
+    return { ended, actions }
   }
 
   // Replays, and those that got the result of another one, ended without anybody noting it.
   private async journalRest(inside: Inside | undefined): Promise<void> {
     const { journal, operations, endings } = this.options
     if (journal === undefined || operations.some(({ result }) => result === undefined)) return
+    this.journalRuns(operations, inside)
     for (const operation of operations) {
       if (journal.has(operation) || !endings.isStorable(operation, inside)) continue
       const journalled = this.journal(operation)
       if (journalled !== undefined) await journalled
     }
+  }
+
+  // What follows each other and ended alike is written as one; what does not is left to be written by itself.
+  private journalRuns(operations: ReadonlyArray<Operation>, inside: Inside | undefined): void {
+    const { journal, endings, format, settings } = this.options
+    if (journal === undefined || settings.codec !== undefined) return
+    let run: Array<Operation> = []
+    const write = () => {
+      const results = run.map(({ result }) => result!)
+      const text = run.length < 2 ? undefined : StoredResult.writeAll(results, format, settings.maxResultBytes)
+      if (text !== undefined && text.length <= journal.room) journal.addAll(run, text)
+      run = []
+    }
+    for (const operation of operations) {
+      const isNext = run.length === 0 || operation.index === run.at(-1)!.index + 1
+      if (!isNext || run.length === runSize) write()
+      if (journal.has(operation) || endings.isLeft(operation, inside)) continue
+      if (endings.isStorable(operation, inside)) run.push(operation)
+    }
+    write()
   }
 
   private journal(operation: Operation): Promise<void> | undefined {
@@ -184,10 +217,26 @@ export class Settlement {
     return undefined
   }
 
-  private note(items: ReadonlyArray<SettleItem>): ReadonlyArray<string> {
-    const ends = items.filter(({ action: { _tag } }) => _tag === "complete" || _tag === "release")
-    const news = ends.map(({ key }) => key).filter((key) => !this.told.has(key))
-    for (const key of news) this.told.add(key)
-    return news
+  private note(items: ReadonlyArray<SettleItem>, news: Array<string>): void {
+    for (const { key, action } of items) {
+      if ((action._tag !== "complete" && action._tag !== "release") || this.told.has(key)) continue
+      this.told.add(key)
+      news.push(key)
+    }
+  }
+}
+
+// Written when the store asks for it: one that sends many in parts has the first on their way meanwhile.
+class Completion {
+  readonly _tag = "complete"
+  private readonly write: () => string
+  private text: string | undefined = undefined
+
+  constructor(write: () => string) {
+    this.write = write
+  }
+
+  get result(): string {
+    return (this.text ??= this.write())
   }
 }

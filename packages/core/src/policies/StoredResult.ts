@@ -51,14 +51,16 @@ interface Stored {
  * @category encoding
  * @since 0.1.0
  */
-export const write = (result: OperationResult, format: ValueFormat, maxBytes: number): string => {
-  const { outcome: o, value, failure: f } = result
-  const s = Number(result.status)
+export const write = (
+  { outcome: o, status, value, failure: f }: OperationResult,
+  format: ValueFormat,
+  maxBytes: number,
+): string => {
+  const s = Number(status)
   // Put together by hand: this is done for every operation that has a key.
   const text = (v: () => unknown, bytes: number) => {
     const written = attempt(() => {
-      const given = value === undefined ? undefined : v()
-      const json = given === value ? result.writeValue() : JSON.stringify(given)
+      const json = value === undefined ? undefined : JSON.stringify(v())
       const failed = f === undefined ? "" : `,"f":${JSON.stringify(f)}`
       return `{"o":"${o}","s":${s}${failed}${json === undefined ? "" : `,"v":${json}`}}`
     })
@@ -69,6 +71,41 @@ export const write = (result: OperationResult, format: ValueFormat, maxBytes: nu
     text(() => format.stub(value), stubBytes) ??
     version + JSON.stringify({ o, s, ...(f !== undefined && { f: short(f) }) })
   )
+}
+
+interface StoredAll {
+  readonly s: number
+  readonly all: ReadonlyArray<unknown>
+}
+
+/**
+ * Writes many results as one, which takes less time and room than one by one: successes that differ in nothing but the
+ * JSON that they returned. Undefined where they do, or together have more than `maxBytes`.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const writeAll = (
+  results: ReadonlyArray<OperationResult>,
+  format: ValueFormat,
+  maxBytes: number,
+): string | undefined => {
+  const status = Number(results[0]?.status)
+  const isPlain = (result: OperationResult): boolean =>
+    result.outcome === "success" &&
+    result.status === status &&
+    result.failure === undefined &&
+    typeof result.value === "object" &&
+    result.value !== null
+  return attempt(() => {
+    const all: Array<unknown> = []
+    for (const result of results) {
+      if (!isPlain(result) || format.toJson(result.value) !== result.value) return undefined
+      all.push(result.value)
+    }
+    const written = JSON.stringify({ s: status, all } satisfies StoredAll)
+    return Json.fitsUtf8(written, maxBytes) ? version + written : undefined
+  })
 }
 
 // The application's own words, which may be anything.
@@ -115,6 +152,22 @@ export const read = (text: string, format: ValueFormat): OperationResult =>
       failure: f === undefined ? undefined : failure(f.code, f.message, f),
     })
   }) ?? unreadable()
+
+/** Reads what `writeAll` wrote; undefined where it cannot be read. @category decoding @since 0.1.0 */
+export const readAll = (text: string, format: ValueFormat): ReadonlyArray<OperationResult> | undefined =>
+  attempt(() => {
+    if (!text.startsWith(version)) return undefined
+    const { s: status, all } = JSON.parse(text.slice(version.length)) as StoredAll
+    if (!Number.isInteger(status)) return undefined
+    return all.map((value) =>
+      OperationResult.replay({
+        outcome: "success",
+        status,
+        value: format.fromJson(value, "success"),
+        failure: undefined,
+      }),
+    )
+  })
 
 /** What is said where a stored result cannot be read. @category constructors @since 0.1.0 */
 export const unreadable = (): OperationResult =>

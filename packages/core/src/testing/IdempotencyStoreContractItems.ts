@@ -1,6 +1,6 @@
 /** Calls of many items, and every kind of text in them. */
 import { describe, expect, it } from "vitest"
-import type { IdempotencyStore } from "../ports/IdempotencyStore.ts"
+import type { IdempotencyStore, SettleAction } from "../ports/IdempotencyStore.ts"
 import {
   type Backend,
   claim,
@@ -99,6 +99,32 @@ export const items = (backend: () => Backend): void => {
       expect(await store.settle(all, owner)).toEqual(keys.map((_, index) => expected[index % 5]))
       const again = ["already", "already", "refused", "applied", "already"]
       expect(await store.settle(all, owner)).toEqual(keys.map((_, index) => again[index % 5]))
+    })
+
+    it("may make their members when they are read", async () => {
+      const { store } = backend()
+      const [key, fingerprint, owner] = [hash(), hash(), times(makeOwner(), start)]
+      class Late {
+        readonly mode = "retry"
+        get key(): string {
+          return key
+        }
+        get fingerprint(): string {
+          return fingerprint
+        }
+        get action(): SettleAction {
+          return new LateResult()
+        }
+      }
+      class LateResult {
+        readonly _tag = "complete"
+        get result(): string {
+          return "made late"
+        }
+      }
+      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "fresh", fence: 1 }])
+      expect(await store.settle([new Late()], owner)).toEqual(["applied"])
+      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "replay", result: "made late" }])
     })
 
     it("tell keys apart that differ in the case of one letter, or in one character", async () => {

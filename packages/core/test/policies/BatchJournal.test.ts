@@ -63,6 +63,18 @@ describe("a journal", () => {
     expect(tell(new BatchJournal(claim, "0:2:r0\n"), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
   })
 
+  it("tells what follows each other as one line, in its place", () => {
+    const journal = new BatchJournal(claim, "")
+    journal.addAll([at(1), at(2)], "both")
+    expect([0, 1, 2].map((index) => journal.has(at(index)))).toEqual([false, true, true])
+    expect(tell(journal).action).toEqual({ _tag: "append", at: 0, chunk: "1+2:4:both\n" })
+    add(journal, 3, 0)
+    expect(tell(journal, over).action).toEqual({
+      _tag: "complete",
+      result: "0:2:r0\n1+2:4:both\n3:2:r3\n",
+    })
+  })
+
   it("is as it was when a transaction comes to nothing: what was in doubt, what waited, what room there is", () => {
     const journal = new BatchJournal(claim, "")
     add(journal, 0)
@@ -137,6 +149,44 @@ describe("reading a journal", () => {
     ["something behind", `${whole}x`],
   ])("with %s is damaged", async (_, journal) => {
     expect((await read(journal)).isDamaged).toBe(true)
+  })
+
+  const several = (first: number, names: ReadonlyArray<string>, count = names.length) => {
+    const results = names.map((name) => OperationResult.success({ name }, 201))
+    const text = StoredResult.writeAll(results, values, 1e6)!
+    return `${first}+${count}:${text.length}:${text}\n`
+  }
+
+  it("finds the results of operations that share a line, and what follows them", async () => {
+    const journal = line(0, texts[0]!) + several(1, ["b", "c", "d"]) + line(4, texts[1]!)
+    expect(await read(journal)).toEqual({
+      isDamaged: false,
+      results: new Map<number, unknown>([
+        [0, "a"],
+        [1, { name: "b" }],
+        [2, { name: "c" }],
+        [3, { name: "d" }],
+        [4, "b\n1:1:x\n"],
+      ]),
+    })
+    const { lines } = await readJournal(journal, claim, undefined, values)
+    expect([...lines.values()].map((each) => each.line).join("")).toBe(journal)
+  })
+
+  it.each([
+    ["of which more are said to be there", several(1, ["b", "c"], 999_999_999)],
+    ["of which fewer are said to be there", several(1, ["b", "c"], 1)],
+    ["that cannot be read", several(1, ["b", "c"]).replace("all", "one")],
+  ])(
+    "finds nothing in a line of operations %s, goes on behind it, and says that there was more",
+    async (_, damaged) => {
+      expect(await read(damaged + line(3, texts[0]!))).toEqual({ isDamaged: true, results: new Map([[3, "a"]]) })
+    },
+  )
+
+  it("reads no line of several operations where a codec protects them", async () => {
+    const codec = aesGcmResults(new Uint8Array(32))
+    expect(await read(several(0, ["forged", "forged"]), codec)).toEqual({ isDamaged: true, results: new Map() })
   })
 
   it("gives a line that cannot be read an outcome that is not known", async () => {

@@ -189,3 +189,48 @@ describe("the reply of a sub-request", () => {
     })
   })
 })
+
+describe("results that are alike", () => {
+  const success = (value: unknown, status = 201) => OperationResult.success(value, status)
+  const writeAll = (results: ReadonlyArray<OperationResult>, format = values, maxBytes = cap) =>
+    StoredResult.writeAll(results, format, maxBytes)
+
+  it("are read as they were written, as replays, just as one by one", () => {
+    const objects = fc.array(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })), { minLength: 1 })
+    fc.assert(
+      fc.property(objects, (given) => {
+        const results = given.map((value) => success(value))
+        const one = results.map((result) => kept(result))
+        expect(StoredResult.readAll(writeAll(results)!, values)).toEqual(one)
+      }),
+    )
+  })
+
+  it.each([
+    ["of another status", [success({}), success({}, 200)]],
+    ["a failure", [success({}), OperationResult.error(failure("DUPLICATE", "Taken"))]],
+    ["without a value", [success({}), success(undefined)]],
+    ["that is no object", [success({}), success("text")]],
+    ["that is no JSON", [success({}), success({ big: 1n })]],
+  ])("are not written together with one %s", (_, results) => {
+    expect(writeAll(results)).toBeUndefined()
+  })
+
+  it("are not written together beyond the cap, nor where they are kept in a form of their own", () => {
+    const results = [success({ x: "y".repeat(40) }), success({ x: "y".repeat(40) })]
+    expect(writeAll(results, values, 120)).toBe(
+      `1${JSON.stringify({ s: 201, all: results.map(({ value }) => value) })}`,
+    )
+    expect(writeAll(results, values, 100)).toBeUndefined()
+    expect(writeAll([OperationResult.replied(200, reply()), OperationResult.replied(200, reply())], replies)).toBe(
+      undefined,
+    )
+  })
+
+  it.each(["", "1", "1{}", `1{"s":201}`, `1{"s":"201","all":[]}`, `0{"s":201,"all":[{}]}`, `1{"s":201,"all":{}}`])(
+    "cannot be read from %j",
+    (text) => {
+      expect(StoredResult.readAll(text, values)).toBeUndefined()
+    },
+  )
+})
