@@ -11,6 +11,9 @@ import type { Row } from "./Session.ts"
 const marked = "/* multistatus prepare */ "
 const acquire = `${marked}select * from ${acquireRoutine}($1, $2, $3, $4, $5, $6, $7)`
 const settle = `${marked}select * from ${settleRoutine}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+// One record may be large, as that of a batch is: as an element of an array its text would be escaped, and read as such.
+const settleOne = `${marked}select * from ${settleRoutine}(array[$1::text], array[$2::text], array[$3::text],
+  array[$4::text], array[$5::int4], array[$6::int4], $7, $8, $9, $10, $11)`
 
 const peek = `${marked}with ${postgresClock("$2::int8")}
 select r.state, r.fence, (r.lease_until - c.t)::float8 as left_ms
@@ -32,7 +35,7 @@ delete from multistatus_idempotency where key_hash = any(array(
 returning key_hash`
 
 /** @internal */
-export const postgresIdempotencyTexts = { acquire, settle, peek, resolve, purge }
+export const postgresIdempotencyTexts = { acquire, settle, settleOne, peek, resolve, purge }
 
 /** @internal */
 export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): IdempotencyDialect => ({
@@ -46,20 +49,19 @@ export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): Ide
   settle: async (session, items, { owner, leaseMs, pendingTtlMs, resultTtlMs, now }) => {
     const keys = items.map(({ key }) => key)
     const sizes = items.map(sizesOf)
+    const lists = [
+      keys,
+      items.map(({ fingerprint }) => fingerprint),
+      items.map(({ action }) => action._tag),
+      items.map((item) => escapePayload(payloadOf(item))),
+      sizes.map(([before]) => before),
+      sizes.map(([, after]) => after),
+    ]
+    const times = [owner, leaseMs, pendingTtlMs, resultTtlMs, now ?? null]
     const rows = byKey(
-      await session.look(texts.settle, [
-        keys,
-        items.map(({ fingerprint }) => fingerprint),
-        items.map(({ action }) => action._tag),
-        items.map((item) => escapePayload(payloadOf(item))),
-        sizes.map(([before]) => before),
-        sizes.map(([, after]) => after),
-        owner,
-        leaseMs,
-        pendingTtlMs,
-        resultTtlMs,
-        now ?? null,
-      ]),
+      await (items.length === 1
+        ? session.look(texts.settleOne, [...lists.map(([only]) => only), ...times])
+        : session.look(texts.settle, [...lists, ...times])),
     )
     return keys.map((key) => rows.get(key)?.["tag"] as Settled | undefined)
   },
