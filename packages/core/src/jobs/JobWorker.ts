@@ -44,6 +44,7 @@ const sendAgainMs = 1000
 
 /** Why running operations of a job are told to stop. */
 const cancelledWords = "The job was cancelled"
+const takenWords = "Another worker runs this by now"
 
 /** @category models @since 0.1.0 */
 export class JobWorker {
@@ -103,12 +104,21 @@ export class JobWorker {
     if (chunk.job.isCancelled) controller.abort(cancelledWords)
     this.running.set(controller, chunk.job.id)
     // A slice may take long, and one that is a transaction as long as its chunk: it must not be thought dead.
-    const signs = setInterval(() => void store.keepAlive(chunk.hold).catch(this.options.onError), this.options.aliveMs)
+    const signs = setInterval(() => void this.keepAlive(chunk, controller), this.options.aliveMs)
     try {
       await this.runChunk(chunk, endpoint, controller.signal, delivery)
     } finally {
       clearInterval(signs)
       this.running.delete(controller)
+    }
+  }
+
+  private async keepAlive({ hold }: StartedChunk, controller: AbortController): Promise<void> {
+    const { store, onError } = this.options
+    try {
+      if (!(await store.keepAlive(hold))) controller.abort(takenWords)
+    } catch (error) {
+      onError(error)
     }
   }
 

@@ -172,6 +172,28 @@ describe("a worker", () => {
     expect(lines.filter((line) => line.id === "rival")).toHaveLength(40)
   })
 
+  it("begins nothing more, in the midst of a slice, once it hears that its chunk was given to another", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    onTestFinished(() => void vi.useRealTimers())
+    const engine = memoryEngine()
+    const zombie = worker({ engine, sliceOperations: 1_000 })
+    const { location, id } = await handIn(
+      zombie,
+      creates(200, () => ({ ms: 5 })),
+    )
+    await vi.waitUntil(() => zombie.done.inputs.length > 2)
+    const rival = (await engine.store.start({ job: id, chunk: 0 }))!
+    vi.advanceTimersByTime(15_000)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const heard = zombie.done.inputs.length
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(zombie.done.inputs).toHaveLength(heard)
+    expect(heard).toBeLessThan(150)
+    await commitAll(engine.store, rival)
+    vi.useRealTimers()
+    expect(await zombie.ended(location)).toMatchObject({ status: "succeeded", succeeded: 200 })
+  })
+
   it("that shuts down stops between two slices, and whoever goes on runs nothing again", async () => {
     // A queue that outlives the one who leaves.
     const queue = { ...inProcessQueue(), isVolatile: false, close: async () => undefined }
