@@ -31,7 +31,7 @@ export const settleArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<SettleItem>): Arguments => {
     const { now, owner } = times
-    const resultTtlMs = Math.ceil(times.resultTtlMs)
+    const resultTtlMs = lasting(times.resultTtlMs)
     const record = recordsOf(owner, timesText(now, 0, resultTtlMs))
     let todos = ""
     const texts = items.map(({ fingerprint, action }) => {
@@ -50,17 +50,21 @@ export const resolveArguments = (
   now: number | undefined,
 ): Arguments => {
   if (decision === "forget") return [...clock(now), "", "", ""]
-  const ttlMs = Math.ceil(decision.resultTtlMs)
+  const ttlMs = lasting(decision.resultTtlMs)
   return [...clock(now), ttlMs, timesText(now, 0, ttlMs), decision.result]
 }
 
 /** The time that was given, or else the server's. @category constructors @since 0.1.0 */
 export const clock = (now: number | undefined): Arguments => [now ?? ""]
 
-const pendingTtl = ({ pendingTtlMs }: IdempotencyTimes): number => Math.ceil(pendingTtlMs)
+/** A hundred years: longer than that, times do not fit into a record. */
+const longestMs = 100 * 365 * 86_400_000
 
-const claimTimes = (times: IdempotencyTimes): string =>
-  timesText(times.now, Math.ceil(times.leaseMs), pendingTtl(times))
+const lasting = (milliseconds: number): number => Math.min(Math.ceil(milliseconds), longestMs)
+
+const pendingTtl = ({ pendingTtlMs }: IdempotencyTimes): number => lasting(pendingTtlMs)
+
+const claimTimes = (times: IdempotencyTimes): string => timesText(times.now, lasting(times.leaseMs), pendingTtl(times))
 
 // Without a time that is given, all that is known is how long before its end a record's lease is over.
 const timesText = (now: number | undefined, leaseMs: number, ttlMs: number): string =>

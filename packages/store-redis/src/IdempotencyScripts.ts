@@ -37,10 +37,16 @@ local function isOver(record)
   local over = now and #record >= 110 and tonumber(sub(record, 88, 100)) or 0
   return over > 0 and over <= now
 end
+local function time()
+  local parts = redis.call('TIME')
+  return parts[1] * 1000 + math.floor(parts[2] / 1000)
+end
 local function leaseLeft(key, record)
-  local time = tonumber(sub(record, 75, 87))
-  if tonumber(sub(record, 88, 100)) > 0 then return time - (now or 0) end
-  return redis.call('PTTL', key) - time
+  local lease = tonumber(sub(record, 75, 87))
+  if tonumber(sub(record, 88, 100)) > 0 then return lease - (now or time()) end
+  local left = redis.call('PTTL', key)
+  -- Somebody has made the key stay: when it was claimed is not known any more.
+  return left < 0 and 1000 or left - lease
 end
 `
 

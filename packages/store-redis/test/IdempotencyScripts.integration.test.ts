@@ -89,7 +89,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "records[i]", "records[1]"],
   ["settle", "{i, answer}", "{1, answer}"],
   // Looking and deciding.
-  ["peek", "time - (now or 0)", "time"],
+  ["peek", "lease - (now or time())", "lease"],
   ["resolve", "sub(head, 1, 1) ~= 'H'", "head == ''"],
   ["resolve", "> 0 then return 0", ">= 0 then return 0"],
   ["resolve", "> 0 then return 0", "> 1 then return 0"],
@@ -101,9 +101,9 @@ const mutants: ReadonlyArray<Mutant> = [
 
 /** Mistakes that show where the time is the server's. */
 const clockMutants: ReadonlyArray<Mutant> = [
-  ["acquire", "redis.call('PTTL', key) - time", "redis.call('PTTL', key)"],
-  ["acquire", "redis.call('PTTL', key) - time", "time"],
-  ["resolve", "redis.call('PTTL', key) - time", "0"],
+  ["acquire", "or left - lease", "or left"],
+  ["acquire", "or left - lease", "or lease"],
+  ["resolve", "or left - lease", "or 0"],
   ["acquire", "redis.call('PEXPIRE', key, ttl)", ""],
   ["settle", "redis.call('PEXPIRE', key, ttl)", ""],
   ["settle", "'PX', resultTtl)\n    return 0", "'PX', ttl)\n    return 0"],

@@ -47,7 +47,9 @@ interface Members {
 // The objects of a batch are alike: most have the names of the last one that stood so deep.
 const lastAt: Array<Members> = []
 const keptDepth = 8
+/** Names, and characters of all of them, that are kept at most. */
 const keptNames = 64
+const keptLength = 2000
 
 const membersOf = (value: object, depth: number): Members => {
   const names = Object.keys(value)
@@ -55,9 +57,11 @@ const membersOf = (value: object, depth: number): Members => {
   if (last !== undefined && areSame(names, last.names)) return last
   const sorted = names.toSorted()
   const members = { names, sorted, heads: sorted.map((name) => `${quote(name)}:`) }
-  if (depth < keptDepth && names.length <= keptNames) lastAt[depth] = members
+  if (depth < keptDepth && names.length <= keptNames && lengthOf(names) <= keptLength) lastAt[depth] = members
   return members
 }
+
+const lengthOf = (names: ReadonlyArray<string>): number => names.reduce((length, name) => length + name.length, 0)
 
 const areSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
   if (some.length !== others.length) return false

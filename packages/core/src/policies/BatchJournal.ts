@@ -20,6 +20,9 @@ export interface Standing {
 /** Characters that the lines of a batch may have together; stores take records of some megabytes, and not of any size. */
 const maxLength = 8 * 2 ** 20
 
+/** Operations whose results share a line at most. @category constants @since 0.1.0 */
+export const mostTogether = 100
+
 /** @category models @since 0.1.0 */
 export class BatchJournal {
   readonly claim: HashedKey
@@ -56,11 +59,12 @@ export class BatchJournal {
 
   /** Adds the encoded result of an operation. */
   add(operation: Operation, encoded: string): void {
+    if (this.has(operation)) return
     this.set(operation, `${operation.index}:${encoded.length}:${encoded}\n`)
     this.pending.push(operation)
   }
 
-  /** Adds the results of operations that follow each other, encoded as one. */
+  /** Adds the results of at most `mostTogether` operations that follow each other and have no line, encoded as one. */
   addAll(operations: ReadonlyArray<Operation>, encoded: string): void {
     const line = `${operations[0]!.index}+${operations.length}:${encoded.length}:${encoded}\n`
     for (const [place, operation] of operations.entries()) this.set(operation, place === 0 ? line : "")
@@ -69,8 +73,8 @@ export class BatchJournal {
 
   /** Keeps the line of an operation that the store has already. */
   set({ index }: Operation, line: string): void {
+    if (this.lines[index] === undefined) this.count++
     this.lines[index] = line
-    this.count++
     this.length += line.length
   }
 
@@ -147,25 +151,28 @@ export const readJournal = async (
   const head = /(\d{1,9})(?:\+(\d{1,9}))?:(\d{1,9}):/y
   let at = 0
   let hasHole = false
+  // Undefined where it is not even known how many operations they were.
+  const resultsOf = async (text: string, first: number, count: number | undefined) => {
+    if (count === undefined) return [await decode(text, placeOf(claim, first), codec, format)]
+    if (count > mostTogether) return undefined
+    // Nobody but the codec says what is in a record that it is there to protect.
+    const results = codec === undefined ? StoredResult.readAll(text, format) : undefined
+    if (results === undefined) return Array.from({ length: count }, StoredResult.unreadable)
+    return results.length === count ? results : undefined
+  }
   while (at < journal.length) {
     head.lastIndex = at
     const found = head.exec(journal)
     if (found === null) break
     const first = Number(found[1])
     const end = head.lastIndex + Number(found[3])
-    if (journal[end] !== "\n" || lines.has(first)) break
+    if (journal[end] !== "\n") break
     const text = journal.slice(head.lastIndex, end)
-    const isOne = found[2] === undefined
-    // Nobody but the codec says what is in a record that it is there to protect.
-    const readAll = () => (codec === undefined ? StoredResult.readAll(text, format) : undefined)
-    const results = isOne ? [await decode(text, placeOf(claim, first), codec, format)] : readAll()
-    const isRead = results !== undefined && (isOne || results.length === Number(found[2]))
-    hasHole ||= !isRead
     const line = journal.slice(at, end + 1)
-    if (isRead)
-      for (const [place, result] of results.entries())
-        lines.set(first + place, { line: place === 0 ? line : "", result })
     at = end + 1
+    const results = await resultsOf(text, first, found[2] === undefined ? undefined : Number(found[2]))
+    if (results === undefined || results.some((_, place) => lines.has(first + place))) hasHole = true
+    else results.forEach((result, place) => lines.set(first + place, { line: place === 0 ? line : "", result }))
   }
   return { lines, isDamaged: hasHole || at < journal.length }
 }

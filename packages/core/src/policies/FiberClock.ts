@@ -1,4 +1,5 @@
 /** What time it is for one batch, and how it waits: by the clock of the batch's fiber. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,8 +15,8 @@ export interface FiberClock {
 /** The clock in a context. @category constructors @since 0.1.0 */
 export const make = (context: Context.Context<never>): FiberClock => {
   const clock = Context.get(context, Clock.Clock)
-  if (clock.constructor === liveClock) return live
   const fork = Effect.runForkWith(context)
+  if (clock.constructor === liveClock) return live((error) => fork(Effect.logError("A timer failed", Cause.die(error))))
   return {
     now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     timer: (milliseconds, fire) => {
@@ -31,10 +32,18 @@ const liveClock = Clock.Clock.defaultValue().constructor
 const longestMs = 2 ** 31 - 1
 
 // The same as the live clock does, without a big integer and a fiber each time. Another one, a test's, is asked itself.
-const live: FiberClock = {
+const live = (onError: (error: unknown) => void): FiberClock => ({
   now: () => performance.now(),
   timer: (milliseconds, fire) => {
-    const waiting = setTimeout(fire, Math.min(milliseconds, longestMs))
+    // Nobody is there to catch what is thrown here: it would end the process.
+    const guarded = () => {
+      try {
+        fire()
+      } catch (error) {
+        onError(error)
+      }
+    }
+    const waiting = setTimeout(guarded, Math.min(milliseconds, longestMs))
     return () => clearTimeout(waiting)
   },
-}
+})

@@ -87,19 +87,23 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
 // What is hashed late is not asked for yet.
 class KeyToClaim implements AcquireItem {
   readonly mode: AcquireItem["mode"]
-  private readonly hashed: HashedKey
+  readonly #hashed: HashedKey
 
   constructor(hashed: HashedKey, mode: AcquireItem["mode"]) {
-    this.hashed = hashed
+    this.#hashed = hashed
     this.mode = mode
   }
 
   get key(): string {
-    return this.hashed.key
+    return this.#hashed.key
   }
 
   get fingerprint(): string {
-    return this.hashed.fingerprint
+    return this.#hashed.fingerprint
+  }
+
+  toJSON(): AcquireItem {
+    return { key: this.key, fingerprint: this.fingerprint, mode: this.mode }
   }
 }
 

@@ -5,7 +5,7 @@ import { failure } from "../domain/Failure.ts"
 import type { Operation } from "../domain/Operation.ts"
 import { OperationResult } from "../domain/OperationResult.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
-import type { Digest } from "../ports/Digest.ts"
+import type { Digest, SyncDigest } from "../ports/Digest.ts"
 
 /** Counts up when hashes are made another way, so that old records are not taken for new ones. */
 const version = "v1"
@@ -113,10 +113,8 @@ export const ofParts = async (
 type KeyTexts = HashedKey
 
 const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest): Promise<Map<Operation, HashedKey>> => {
-  const [first] = texts.values()
-  if (first !== undefined && isSync(digest, first.key)) {
+  if (isSync(digest))
     return new Map(Array.from(texts, ([operation, given]) => [operation, new LateHash(given, digest)]))
-  }
   const hashed = Array.from(texts, async ([operation, { key, fingerprint }]) => {
     const [hashedKey, hashedFingerprint] = await Promise.all([digest(key), digest(fingerprint)])
     return [operation, { key: hashedKey, fingerprint: hashedFingerprint }] as const
@@ -124,28 +122,33 @@ const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest):
   return new Map(await Promise.all(hashed))
 }
 
-type SyncDigest = (text: string) => string
-
-const isSync = (digest: Digest, text: string): digest is SyncDigest => typeof digest(text) === "string"
+const isSync = (digest: Digest): digest is SyncDigest => digest.isSync === true
 
 // Hashed when somebody wants to know: a store that sends many keys in parts has the first on their way meanwhile.
 class LateHash implements HashedKey {
-  private readonly texts: KeyTexts
-  private readonly digest: SyncDigest
-  private hashedKey: string | undefined = undefined
-  private hashedFingerprint: string | undefined = undefined
+  readonly #digest: SyncDigest
+  #texts: Partial<KeyTexts>
+  #key: string | undefined = undefined
+  #fingerprint: string | undefined = undefined
 
   constructor(texts: KeyTexts, digest: SyncDigest) {
-    this.texts = texts
-    this.digest = digest
+    this.#texts = texts
+    this.#digest = digest
   }
 
   get key(): string {
-    return (this.hashedKey ??= this.digest(this.texts.key))
+    return (this.#key ??= this.#digest(this.#take("key")))
   }
 
   get fingerprint(): string {
-    return (this.hashedFingerprint ??= this.digest(this.texts.fingerprint))
+    return (this.#fingerprint ??= this.#digest(this.#take("fingerprint")))
+  }
+
+  // What the client sent is not kept any longer.
+  #take(name: keyof KeyTexts): string {
+    const { [name]: text = "", ...rest } = this.#texts
+    this.#texts = rest
+    return text
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Operation } from "../domain/Operation.ts"
 import type { ValueFormat } from "../ports/Codec.ts"
 import type { SettleAction, Settled, SettleItem } from "../ports/IdempotencyStore.ts"
-import type { BatchJournal } from "./BatchJournal.ts"
+import { type BatchJournal, mostTogether } from "./BatchJournal.ts"
 import type { Endings, Inside } from "./Endings.ts"
 import type { HashedKey } from "./IdempotencyKeys.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
@@ -27,9 +27,6 @@ export interface Telling {
   readonly inside: Inside | undefined
   readonly call: (items: ReadonlyArray<SettleItem>) => PromiseLike<ReadonlyArray<Settled>>
 }
-
-/** Operations whose results are written as one at most, so that they fit into what one result may have. */
-const runSize = 100
 
 /** @category models @since 0.1.0 */
 export class Settlement {
@@ -158,14 +155,18 @@ export class Settlement {
     if (journal === undefined || settings.codec !== undefined) return
     let run: Array<Operation> = []
     const write = () => {
-      const results = run.map(({ result }) => result!)
-      const text = run.length < 2 ? undefined : StoredResult.writeAll(results, format, settings.maxResultBytes)
-      if (text !== undefined && text.length <= journal.room) journal.addAll(run, text)
+      for (let at = 0; at < run.length - 1;) {
+        const some = run.slice(at, at + mostTogether)
+        const results = some.map(({ result }) => result!)
+        const written = StoredResult.writeAll(results, format, Math.min(settings.maxResultBytes, journal.room))
+        if (written !== undefined) journal.addAll(some.slice(0, written.count), written.text)
+        at += written?.count ?? 1
+      }
       run = []
     }
     for (const operation of operations) {
       const isNext = run.length === 0 || operation.index === run.at(-1)!.index + 1
-      if (!isNext || run.length === runSize) write()
+      if (!isNext) write()
       if (journal.has(operation) || endings.isLeft(operation, inside)) continue
       if (endings.isStorable(operation, inside)) run.push(operation)
     }
@@ -229,14 +230,18 @@ export class Settlement {
 // Written when the store asks for it: one that sends many in parts has the first on their way meanwhile.
 class Completion {
   readonly _tag = "complete"
-  private readonly write: () => string
-  private text: string | undefined = undefined
+  readonly #write: () => string
+  #text: string | undefined = undefined
 
   constructor(write: () => string) {
-    this.write = write
+    this.#write = write
   }
 
   get result(): string {
-    return (this.text ??= this.write())
+    return (this.#text ??= this.#write())
+  }
+
+  toJSON(): SettleAction {
+    return { _tag: this._tag, result: this.result }
   }
 }

@@ -78,9 +78,16 @@ interface StoredAll {
   readonly all: ReadonlyArray<unknown>
 }
 
+/** Several results as one text. @category models @since 0.1.0 */
+export interface WrittenAll {
+  readonly text: string
+  /** How many of the results it has; the others did not fit. */
+  readonly count: number
+}
+
 /**
- * Writes many results as one, which takes less time and room than one by one: successes that differ in nothing but the
- * JSON that they returned. Undefined where they do, or together have more than `maxBytes`.
+ * Writes results as one, which takes less time and room than one by one: successes that differ in nothing but the object
+ * that they returned. As many of them as surely have no more than `maxBytes`; undefined where these are not two.
  *
  * @category encoding
  * @since 0.1.0
@@ -89,24 +96,31 @@ export const writeAll = (
   results: ReadonlyArray<OperationResult>,
   format: ValueFormat,
   maxBytes: number,
-): string | undefined => {
+): WrittenAll | undefined => {
   const status = Number(results[0]?.status)
-  const isPlain = (result: OperationResult): boolean =>
-    result.outcome === "success" &&
-    result.status === status &&
-    result.failure === undefined &&
-    typeof result.value === "object" &&
-    result.value !== null
-  return attempt(() => {
-    const all: Array<unknown> = []
-    for (const result of results) {
-      if (!isPlain(result) || format.toJson(result.value) !== result.value) return undefined
-      all.push(result.value)
-    }
-    const written = JSON.stringify({ s: status, all } satisfies StoredAll)
-    return Json.fitsUtf8(written, maxBytes) ? version + written : undefined
-  })
+  const head = `${version}{"s":${status},"all":[`
+  // No unit of a text takes more than three bytes.
+  let room = Math.floor(maxBytes / 3) - head.length - 2
+  let [all, count] = ["", 0]
+  for (const result of results) {
+    const value = result.status === status && isPlain(result) ? result.value : undefined
+    const json = attempt(() => (format.toJson(value) === value ? JSON.stringify(value) : undefined))
+    room -= (json?.length ?? Number.POSITIVE_INFINITY) + 1
+    if (room < 0) break
+    all += count === 0 ? json! : `,${json!}`
+    count++
+  }
+  return count < 2 ? undefined : { text: `${head}${all}]}`, count }
 }
+
+// What writes itself may write nothing, and that is not the same by itself and among others.
+const isPlain = ({ outcome, status, value, failure: failed }: OperationResult): boolean =>
+  outcome === "success" &&
+  Number.isInteger(status) &&
+  failed === undefined &&
+  typeof value === "object" &&
+  value !== null &&
+  !("toJSON" in value)
 
 // The application's own words, which may be anything.
 const short = ({ code, message, status }: Failure) => ({

@@ -1,13 +1,18 @@
 /** SHA-256, as the platform has it fastest. */
 import * as Context from "effect/Context"
 
-/**
- * Hashes a text as UTF-8; 43 characters of base64url. One that answers once without a promise always does.
- *
- * @category models
- * @since 0.1.0
- */
-export type Digest = (text: string) => string | PromiseLike<string>
+/** Hashes a text as UTF-8; 43 characters of base64url. @category models @since 0.1.0 */
+export interface Digest {
+  (text: string): string | PromiseLike<string>
+  /** Whether it always answers at once: then texts are hashed when a store asks, and not before. Default false. */
+  readonly isSync?: boolean | undefined
+}
+
+/** A digest that always answers at once. @category models @since 0.1.0 */
+export interface SyncDigest extends Digest {
+  (text: string): string
+  readonly isSync: true
+}
 
 const encoder = new TextEncoder()
 

@@ -63,6 +63,14 @@ describe("a journal", () => {
     expect(tell(new BatchJournal(claim, "0:2:r0\n"), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
   })
 
+  it("keeps one line of an operation, however often it is added", () => {
+    const journal = new BatchJournal(claim, "")
+    add(journal, 0, 0, 1, 2)
+    expect(tell(journal, over).action).toEqual({ _tag: "append", at: 0, chunk: "0:2:r0\n1:2:r1\n2:2:r2\n" })
+    add(journal, 0, 3)
+    expect(tell(journal, over).action).toMatchObject({ _tag: "complete", result: "0:2:r0\n1:2:r1\n2:2:r2\n3:2:r3\n" })
+  })
+
   it("tells what follows each other as one line, in its place", () => {
     const journal = new BatchJournal(claim, "")
     journal.addAll([at(1), at(2)], "both")
@@ -116,6 +124,12 @@ const read = async (journal: string, codec?: StoredResult.ResultCodec) => {
 }
 
 describe("reading a journal", () => {
+  const several = (first: number, names: ReadonlyArray<string>, count = names.length) => {
+    const results = names.map((name) => OperationResult.success({ name }, 201))
+    const { text } = StoredResult.writeAll(results, values, 1e6)!
+    return `${first}+${count}:${text.length}:${text}\n`
+  }
+
   const line = (index: number, text: string) => `${index}:${text.length}:${text}\n`
   const texts = [write("a"), write("b\n1:1:x\n"), write("€😀")]
   const whole = texts.map((text, index) => line(index, text)).join("")
@@ -143,6 +157,7 @@ describe("reading a journal", () => {
 
   it.each([
     ["a line twice", line(0, texts[0]!) + line(0, texts[1]!)],
+    ["a line of several that has one of them again", line(2, texts[0]!) + several(1, ["b", "c"])],
     ["a length that is not that of the line", `0:1:${texts[0]}\n`],
     ["no number", `x:1:a\n`],
     ["something in front", `\n${whole}`],
@@ -150,12 +165,6 @@ describe("reading a journal", () => {
   ])("with %s is damaged", async (_, journal) => {
     expect((await read(journal)).isDamaged).toBe(true)
   })
-
-  const several = (first: number, names: ReadonlyArray<string>, count = names.length) => {
-    const results = names.map((name) => OperationResult.success({ name }, 201))
-    const text = StoredResult.writeAll(results, values, 1e6)!
-    return `${first}+${count}:${text.length}:${text}\n`
-  }
 
   it("finds the results of operations that share a line, and what follows them", async () => {
     const journal = line(0, texts[0]!) + several(1, ["b", "c", "d"]) + line(4, texts[1]!)
@@ -174,19 +183,35 @@ describe("reading a journal", () => {
   })
 
   it.each([
-    ["of which more are said to be there", several(1, ["b", "c"], 999_999_999)],
-    ["of which fewer are said to be there", several(1, ["b", "c"], 1)],
-    ["that cannot be read", several(1, ["b", "c"]).replace("all", "one")],
+    ["more than share one", several(1, ["b", "c"], 999_999_999)],
+    ["more than there are", several(1, ["b", "c"], 3)],
+    ["fewer than there are", several(1, ["b", "c"], 1)],
   ])(
-    "finds nothing in a line of operations %s, goes on behind it, and says that there was more",
+    "finds nothing in a line said to be of %s, goes on behind it, and says that there was more",
     async (_, damaged) => {
       expect(await read(damaged + line(3, texts[0]!))).toEqual({ isDamaged: true, results: new Map([[3, "a"]]) })
     },
   )
 
+  it("gives the operations of a line that cannot be read, and no others, an outcome that is not known", async () => {
+    expect(await read(several(1, ["b", "c"]).replace("all", "one") + line(3, texts[0]!))).toEqual({
+      isDamaged: false,
+      results: new Map([
+        [1, "OUTCOME_UNKNOWN"],
+        [2, "OUTCOME_UNKNOWN"],
+        [3, "a"],
+      ]),
+    })
+  })
+
   it("reads no line of several operations where a codec protects them", async () => {
     const codec = aesGcmResults(new Uint8Array(32))
-    expect(await read(several(0, ["forged", "forged"]), codec)).toEqual({ isDamaged: true, results: new Map() })
+    expect((await read(several(0, ["forged", "forged"]), codec)).results).toEqual(
+      new Map([
+        [0, "OUTCOME_UNKNOWN"],
+        [1, "OUTCOME_UNKNOWN"],
+      ]),
+    )
   })
 
   it("gives a line that cannot be read an outcome that is not known", async () => {

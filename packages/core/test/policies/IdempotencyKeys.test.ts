@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { storedReplies } from "../../src/codecs/storedReplies.ts"
 import type { Operation } from "../../src/domain/Operation.ts"
@@ -42,6 +43,26 @@ describe("the key of an operation", () => {
   it("is hashed alike by a digest that is asynchronous", async () => {
     const slow = async (text: string) => digest(text)
     expect(await only({}, { digest: slow })).toEqual(await only({}))
+    const asleep: (text: string) => string | Promise<string> = (text) =>
+      text.includes("k") ? slow(text) : digest(text)
+    expect(await only({}, { digest: asleep })).toEqual(await only({}))
+  })
+
+  it("is hashed once, and when it is read, by a digest that always answers at once, and not kept itself", async () => {
+    const hashed: Array<string> = []
+    const atOnce = (text: string) => {
+      hashed.push(text)
+      return digest(text)
+    }
+    const late = Object.assign(atOnce, { isSync: true as const })
+    const [key] = (
+      await IdempotencyKeys.ofOperations(keyed({ k: "secret", input: "payload" }), { ...scope, digest: late })
+    ).values()
+    expect(hashed).toEqual([])
+    const eager = await only({ idempotencyKey: "secret", input: "payload" })
+    expect([key!.fingerprint, key!.key, key!.key]).toEqual([eager.fingerprint, eager.key, eager.key])
+    expect(hashed).toHaveLength(2)
+    expect(inspect(key, { depth: 9, showHidden: true })).not.toMatch(/secret|payload/)
   })
 
   it("is another one for every tenant, none included, and for every endpoint", async () => {

@@ -192,16 +192,18 @@ describe("the reply of a sub-request", () => {
 
 describe("results that are alike", () => {
   const success = (value: unknown, status = 201) => OperationResult.success(value, status)
-  const writeAll = (results: ReadonlyArray<OperationResult>, format = values, maxBytes = cap) =>
+  const writeAll = (results: ReadonlyArray<OperationResult>, format = values, maxBytes = 1e6) =>
     StoredResult.writeAll(results, format, maxBytes)
 
   it("are read as they were written, as replays, just as one by one", () => {
-    const objects = fc.array(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })), { minLength: 1 })
+    const names = fc.string().filter((name) => name !== "toJSON")
+    const objects = fc.array(fc.dictionary(names, fc.jsonValue({ maxDepth: 2 })), { minLength: 2 })
     fc.assert(
       fc.property(objects, (given) => {
         const results = given.map((value) => success(value))
-        const one = results.map((result) => kept(result))
-        expect(StoredResult.readAll(writeAll(results)!, values)).toEqual(one)
+        const { text, count } = writeAll(results)!
+        expect(count).toBe(results.length)
+        expect(StoredResult.readAll(text, values)).toEqual(results.map((result) => kept(result)))
       }),
     )
   })
@@ -212,19 +214,20 @@ describe("results that are alike", () => {
     ["without a value", [success({}), success(undefined)]],
     ["that is no object", [success({}), success("text")]],
     ["that is no JSON", [success({}), success({ big: 1n })]],
+    ["that writes itself", [success({}), success({ toJSON: () => undefined })]],
+    ["whose status is none", [success({}, 200.5), success({}, 200.5)]],
   ])("are not written together with one %s", (_, results) => {
     expect(writeAll(results)).toBeUndefined()
   })
 
-  it("are not written together beyond the cap, nor where they are kept in a form of their own", () => {
-    const results = [success({ x: "y".repeat(40) }), success({ x: "y".repeat(40) })]
-    expect(writeAll(results, values, 120)).toBe(
-      `1${JSON.stringify({ s: 201, all: results.map(({ value }) => value) })}`,
-    )
-    expect(writeAll(results, values, 100)).toBeUndefined()
-    expect(writeAll([OperationResult.replied(200, reply()), OperationResult.replied(200, reply())], replies)).toBe(
-      undefined,
-    )
+  it("are written together as far as they are alike and surely fit, and not where they have a form of their own", () => {
+    const alike = Array.from({ length: 9 }, (_, n) => success({ n }))
+    const few = `1${JSON.stringify({ s: 201, all: [{ n: 0 }, { n: 1 }, { n: 2 }] })}`
+    expect(writeAll([...alike.slice(0, 3), success("text"), ...alike])).toEqual({ text: few, count: 3 })
+    expect(writeAll(alike, values, 3 * few.length + 3)).toEqual({ text: few, count: 3 })
+    expect(writeAll(alike, values, 80)).toBeUndefined()
+    const answers = [OperationResult.replied(200, reply()), OperationResult.replied(200, reply())]
+    expect(writeAll(answers, replies)).toBeUndefined()
   })
 
   it.each(["", "1", "1{}", `1{"s":201}`, `1{"s":"201","all":[]}`, `0{"s":201,"all":[{}]}`, `1{"s":201,"all":{}}`])(
