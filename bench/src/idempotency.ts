@@ -184,7 +184,7 @@ const bulkCases: ReadonlyArray<Case> = [
   { name: "bulk-create, a key for the batch, in the database", run: bulkWithKey("/sql/batch") },
   { name: "bulk-create, a key for the batch, in Redis", run: bulkWithKey("/redis/batch") },
 ]
-const times = await measure(bulkCases, { rounds: 25, warmUp: 15 })
+const times = await measure(bulkCases, { rounds: 40, warmUp: 60 })
 print(`bulk-create of ${size} rows in PostgreSQL`, bulkCases, times)
 console.log("\n  less the empty request, decoding and encoding, to the bare insert")
 bulkCases.forEach(({ name }, index) => {

@@ -127,28 +127,32 @@ const isSync = (digest: Digest): digest is SyncDigest => digest.isSync === true
 // Hashed when somebody wants to know: a store that sends many keys in parts has the first on their way meanwhile.
 class LateHash implements HashedKey {
   readonly #digest: SyncDigest
-  #texts: Partial<KeyTexts>
-  #key: string | undefined = undefined
-  #fingerprint: string | undefined = undefined
+  // Texts until they are hashed: what the client sent is not kept any longer.
+  #key: string
+  #fingerprint: string
+  #isKeyHashed = false
+  #isFingerprintHashed = false
 
-  constructor(texts: KeyTexts, digest: SyncDigest) {
-    this.#texts = texts
+  constructor({ key, fingerprint }: KeyTexts, digest: SyncDigest) {
+    this.#key = key
+    this.#fingerprint = fingerprint
     this.#digest = digest
   }
 
   get key(): string {
-    return (this.#key ??= this.#digest(this.#take("key")))
+    if (!this.#isKeyHashed) {
+      this.#key = this.#digest(this.#key)
+      this.#isKeyHashed = true
+    }
+    return this.#key
   }
 
   get fingerprint(): string {
-    return (this.#fingerprint ??= this.#digest(this.#take("fingerprint")))
-  }
-
-  // What the client sent is not kept any longer.
-  #take(name: keyof KeyTexts): string {
-    const { [name]: text = "", ...rest } = this.#texts
-    this.#texts = rest
-    return text
+    if (!this.#isFingerprintHashed) {
+      this.#fingerprint = this.#digest(this.#fingerprint)
+      this.#isFingerprintHashed = true
+    }
+    return this.#fingerprint
   }
 }
 

@@ -164,11 +164,13 @@ export class Settlement {
       }
       run = []
     }
+    let next = 0
     for (const operation of operations) {
-      const isNext = run.length === 0 || operation.index === run.at(-1)!.index + 1
-      if (!isNext) write()
+      if (operation.index !== next) write()
       if (journal.has(operation) || endings.isLeft(operation, inside)) continue
-      if (endings.isStorable(operation, inside)) run.push(operation)
+      if (!endings.isStorable(operation, inside)) continue
+      run.push(operation)
+      next = operation.index + 1
     }
     write()
   }

@@ -103,14 +103,22 @@ export const writeAll = (
   let room = Math.floor(maxBytes / 3) - head.length - 2
   let [all, count] = ["", 0]
   for (const result of results) {
-    const value = result.status === status && isPlain(result) ? result.value : undefined
-    const json = attempt(() => (format.toJson(value) === value ? JSON.stringify(value) : undefined))
-    room -= (json?.length ?? Number.POSITIVE_INFINITY) + 1
+    const json = result.status === status && isPlain(result) ? valueText(result.value, format) : undefined
+    if (json === undefined) break
+    room -= json.length + 1
     if (room < 0) break
-    all += count === 0 ? json! : `,${json!}`
+    all += count === 0 ? json : `,${json}`
     count++
   }
   return count < 2 ? undefined : { text: `${head}${all}]}`, count }
+}
+
+const valueText = (value: unknown, format: ValueFormat): string | undefined => {
+  try {
+    return format.toJson(value) === value ? JSON.stringify(value) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 // What writes itself may write nothing, and that is not the same by itself and among others.
@@ -120,7 +128,7 @@ const isPlain = ({ outcome, status, value, failure: failed }: OperationResult): 
   failed === undefined &&
   typeof value === "object" &&
   value !== null &&
-  !("toJSON" in value)
+  (value as { readonly toJSON?: unknown }).toJSON === undefined
 
 // The application's own words, which may be anything.
 const short = ({ code, message, status }: Failure) => ({
