@@ -52,7 +52,7 @@ const clients = fc.nat({ max: 1 })
 // Another use of a key ends all that can happen to it, so there are few.
 const fingerprints = fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) })
 const modes = fc.constantFrom<Mode>("retry", "hold")
-const texts = fc.constantFrom("a", "bc", "é€", "𝄞", "", "x".repeat(40), "y".repeat(3000))
+const texts = fc.constantFrom("a", "bc", "é€", "𝄞", "", "x".repeat(40))
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ _tag: fc.constant("complete" as const), text: texts }) },
