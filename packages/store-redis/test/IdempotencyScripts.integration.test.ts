@@ -70,7 +70,6 @@ const mutants: ReadonlyArray<Mutant> = [
   ["settle", "redis.call('SET', key, told, 'PX', resultTtl)", ""],
   ["settle", "sub(told, 2, 74) ~= claimed", "false"],
   ["settle", "'D' .. claimed .. sub(told, 75)", "'D00000001' .. sub(claimed, 9) .. sub(told, 75)"],
-  ["settle", "sub(todos, i, i)", "sub(todos, 1, 1)"],
   [
     "settle",
     "redis.call('SET', key, 'R' .. sub(head, 2, 74) .. times .. nothing, 'PX', ttl)",
@@ -113,7 +112,10 @@ const clockMutants: ReadonlyArray<Mutant> = [
   ["resolve", "'PX', ttl)", "'KEEPTTL')"],
 ]
 
-const commands = 12_000
+/** Checking ends with the first difference, which some of these mistakes make only now and then. */
+const commands = 60_000
+/** The same commands each time: a mistake that is found is found again. */
+const seed = 1
 
 describe("the scripts", () => {
   it("agree with the model, which is how mistakes in them are found", { timeout: 120_000 }, async () => {
@@ -132,7 +134,7 @@ describe("the scripts", () => {
     const text = idempotencyScripts[script].replace(from, () => to)
     expect(text).not.toBe(idempotencyScripts[script])
     const backend = await backendOf({ ...idempotencyScripts, [script]: text })
-    const difference = await IdempotencyStoreContract.check(backend, { commands, shrinks: false }).then(
+    const difference = await IdempotencyStoreContract.check(backend, { commands, seed, shrinks: false }).then(
       () => "none",
       (error: Error) => String(error.cause),
     )
