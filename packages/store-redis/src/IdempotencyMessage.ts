@@ -21,9 +21,10 @@ export const acquireArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<AcquireItem>): Arguments => {
     const { now, owner } = times
-    const record = recordsOf(owner, claimTimes(times))
+    const claim = claimTimes(times)
+    const record = recordsOf(owner, claim)
     const records = items.map(({ mode, fingerprint }) => record(mode === "hold" ? "H" : "P", fingerprint))
-    return [...clock(now), owner, pendingTtl(times), claimTimes(times), ...records]
+    return [...clock(now), owner, pendingTtl(times), claim, ...records]
   }
 
 /** The arguments of `settle`. @category constructors @since 0.1.0 */

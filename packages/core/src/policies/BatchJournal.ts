@@ -154,7 +154,7 @@ export const readJournal = async (
   // Undefined where it is not even known how many operations they were.
   const resultsOf = async (text: string, first: number, count: number | undefined) => {
     if (count === undefined) return [await decode(text, placeOf(claim, first), codec, format)]
-    if (count > mostTogether) return undefined
+    if (count < 1 || count > mostTogether) return undefined
     // Nobody but the codec says what is in a record that it is there to protect.
     const results = codec === undefined ? StoredResult.readAll(text, format) : undefined
     if (results === undefined) return Array.from({ length: count }, StoredResult.unreadable)

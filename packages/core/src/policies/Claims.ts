@@ -128,11 +128,10 @@ export class Claims {
     this.stopFlush?.()
     this.finished = true
     this.heartbeat.stop()
-    const left = new Set(this.waiting)
-    for (const operation of this.settlement.left) left.add(operation)
+    const left = [...new Set([...this.waiting, ...this.settlement.left])]
     this.waiting = []
-    await this.settleInTurn([...left])
-    if (this.isUntold) this.retryLater([...left], this.options.now() + this.options.times.leaseMs)
+    await this.settleInTurn(left)
+    if (this.isUntold) this.retryLater(left, this.options.now() + this.options.times.leaseMs)
   }
 
   private get settlesInside(): boolean {

@@ -183,6 +183,7 @@ describe("reading a journal", () => {
   })
 
   it.each([
+    ["none", several(1, ["b", "c"], 0)],
     ["more than share one", several(1, ["b", "c"], 999_999_999)],
     ["more than there are", several(1, ["b", "c"], 3)],
     ["fewer than there are", several(1, ["b", "c"], 1)],
