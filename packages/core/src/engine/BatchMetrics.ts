@@ -2,7 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type { Tally } from "../domain/Batch.ts"
+import type { Tally } from "../batch/Batch.ts"
 
 /** Batches that ran, by endpoint. @category metrics @since 0.1.0 */
 export const batches = Metric.counter("multistatus.batches", { description: "Batches that ran", incremental: true })

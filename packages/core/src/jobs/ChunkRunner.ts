@@ -1,13 +1,13 @@
 /** Runs one chunk of a job: slice by slice, so that what was done is known when a worker dies. */
-import { BatchError } from "../domain/BatchError.ts"
-import { failure } from "../domain/Failure.ts"
-import type { ChunkOutcome, ChunkPart, JobTally, StartedChunk } from "../domain/Job.ts"
-import type { Operation } from "../domain/Operation.ts"
-import { OperationResult } from "../domain/OperationResult.ts"
-import type { Strategy } from "../domain/Strategy.ts"
-import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { failure } from "../batch/Failure.ts"
+import type { ChunkOutcome, ChunkPart, JobTally, StartedChunk } from "./Job.ts"
+import type { Operation } from "../batch/Operation.ts"
+import { OperationResult } from "../batch/OperationResult.ts"
+import type { Strategy } from "../batch/Strategy.ts"
+import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import type { JobCharge, JobEndpoint } from "./JobEndpoint.ts"
-import * as JobSettings from "./JobSettings.ts"
+import * as JobSettings from "./JobSpec.ts"
 import { sliceOperations } from "./sliceOperations.ts"
 
 /** How a chunk is run. @category models @since 0.1.0 */

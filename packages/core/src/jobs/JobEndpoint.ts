@@ -1,10 +1,10 @@
 /** What running the operations of a job takes: how they are read and written, and what runs them. */
-import type { Batch } from "../domain/Batch.ts"
-import type { Limits } from "../domain/Limits.ts"
-import type { Operation } from "../domain/Operation.ts"
-import type { StrategyOffer } from "../domain/Strategy.ts"
-import type { Codec, EncodeResultOptions } from "../ports/Codec.ts"
-import type { UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { Batch } from "../batch/Batch.ts"
+import type { Limits } from "../batch/Limits.ts"
+import type { Operation } from "../batch/Operation.ts"
+import type { StrategyOffer } from "../batch/Strategy.ts"
+import type { Codec, EncodeResultOptions } from "../batch/Codec.ts"
+import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 
 /** Operations of a job that are to run now. @category models @since 0.1.0 */
 export interface JobRun {

@@ -1,15 +1,15 @@
 /** Takes batches in that are to run later: cuts them into chunks, and hands those to the store as they come. */
-import { BatchError, PolicyRefusal } from "../domain/BatchError.ts"
-import { ChunkCutter, type ChunkSize } from "../domain/ChunkCutter.ts"
-import type { JobAdmission, JobExtent, JobLimits, NewChunk, NewJob } from "../domain/Job.ts"
-import { randomId } from "../domain/randomId.ts"
-import { Repeats } from "../domain/Repeats.ts"
-import type { Strategy } from "../domain/Strategy.ts"
-import { keyReused } from "../policies/IdempotencyKeys.ts"
-import type { ChunkQueue } from "../ports/ChunkQueue.ts"
-import * as JobSettings from "./JobSettings.ts"
-import type { Digest } from "../ports/Digest.ts"
-import type { JobStore, JobTransaction } from "../ports/JobStore.ts"
+import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
+import { ChunkCutter, type ChunkSize } from "./ChunkCutter.ts"
+import type { JobAdmission, JobExtent, JobLimits, NewChunk, NewJob } from "./Job.ts"
+import { randomId } from "../platform/randomId.ts"
+import { Repeats } from "./BloomFilter.ts"
+import type { Strategy } from "../batch/Strategy.ts"
+import { keyReused } from "../idempotency/IdempotencyKeys.ts"
+import type { ChunkQueue } from "./ChunkQueue.ts"
+import * as JobSettings from "./JobSpec.ts"
+import type { Digest } from "../platform/Digest.ts"
+import type { JobStore, JobTransaction } from "./JobStore.ts"
 
 /** How jobs are taken in. @category models @since 0.1.0 */
 export interface JobIntakeOptions {

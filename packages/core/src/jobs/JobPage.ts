@@ -1,7 +1,7 @@
 /** Pages of a job's results: in request order, up to the first operation that has not ended. */
 import * as Result from "effect/Result"
-import type { EndedChunk } from "../domain/Job.ts"
-import type { JobStore } from "../ports/JobStore.ts"
+import type { EndedChunk } from "./Job.ts"
+import type { JobStore } from "./JobStore.ts"
 
 /** A place among the results of a job. @category models @since 0.1.0 */
 export interface JobCursor {

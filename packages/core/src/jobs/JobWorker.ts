@@ -1,7 +1,7 @@
 /** Runs the chunks of jobs as a queue delivers them, and tells the store what became of them. */
-import type { ChunkCommit, ChunkOutcome, ChunkRef, StartedChunk } from "../domain/Job.ts"
-import type { ChunkConsumer, ChunkQueue, Delivery } from "../ports/ChunkQueue.ts"
-import type { JobStore, JobTransaction } from "../ports/JobStore.ts"
+import type { ChunkCommit, ChunkOutcome, ChunkRef, StartedChunk } from "./Job.ts"
+import type { ChunkConsumer, ChunkQueue, Delivery } from "./ChunkQueue.ts"
+import type { JobStore, JobTransaction } from "./JobStore.ts"
 import * as ChunkRunner from "./ChunkRunner.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
 import { nestedUnitOfWork } from "./nestedUnitOfWork.ts"

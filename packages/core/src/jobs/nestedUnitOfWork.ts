@@ -1,4 +1,4 @@
-import type { Transaction, UnitOfWork } from "../ports/UnitOfWork.ts"
+import type { Transaction, UnitOfWork } from "../execution/UnitOfWork.ts"
 
 /** A unit of work inside of an open transaction. @category models @since 0.1.0 */
 export interface NestedUnitOfWork {

@@ -1,9 +1,9 @@
 import * as Result from "effect/Result"
-import { type Failure, failure } from "../domain/Failure.ts"
-import * as Json from "../domain/Json.ts"
-import type { Limits } from "../domain/Limits.ts"
-import type { Operation } from "../domain/Operation.ts"
-import { OperationResult } from "../domain/OperationResult.ts"
+import { type Failure, failure } from "../batch/Failure.ts"
+import * as Json from "../batch/Json.ts"
+import type { Limits } from "../batch/Limits.ts"
+import type { Operation } from "../batch/Operation.ts"
+import { OperationResult } from "../batch/OperationResult.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
 
 /**

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest"
-import type { JobOptions } from "../../src/edge/JobOptions.ts"
-import type { StartedChunk } from "../../src/domain/Job.ts"
-import type { JobStore } from "../../src/ports/JobStore.ts"
-import { inProcessQueue } from "../../src/stores/inProcessQueue.ts"
+import type { JobOptions } from "../../src/jobs/JobOptions.ts"
+import type { StartedChunk } from "../../src/jobs/Job.ts"
+import type { JobStore } from "../../src/jobs/JobStore.ts"
+import { inProcessQueue } from "../../src/jobs/inProcessQueue.ts"
 import { creates, memoryEngine, withJobs } from "../support/jobs.ts"
 
 /** A server that takes jobs in, whose workers are elsewhere. */

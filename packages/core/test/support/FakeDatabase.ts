@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import type { Transaction, TransactionOutcome, UnitOfWork } from "../../src/ports/UnitOfWork.ts"
+import type { Transaction, TransactionOutcome, UnitOfWork } from "../../src/execution/UnitOfWork.ts"
 
 /** What handlers are given as `tx`. */
 export interface Handle {

@@ -1,6 +1,6 @@
 /** Transactions on nothing but lists, which end as a test wants, and hold a connection while they are open. */
-import type { TransactionOutcome, UnitOfWork } from "../../src/ports/UnitOfWork.ts"
-import type { IdempotencyStore, IdempotencyTimes, SettleItem } from "../../src/ports/IdempotencyStore.ts"
+import type { TransactionOutcome, UnitOfWork } from "../../src/execution/UnitOfWork.ts"
+import type { IdempotencyStore, IdempotencyTimes, SettleItem } from "../../src/idempotency/IdempotencyStore.ts"
 
 /**
  * How one attempt at a transaction ends that wants to commit. `transient` is tried again. The two that are unknown

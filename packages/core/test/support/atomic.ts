@@ -1,4 +1,4 @@
-import type { Strategy } from "../../src/domain/Strategy.ts"
+import type { Strategy } from "../../src/batch/Strategy.ts"
 
 /** All operations of a batch, or none. */
 export const atomic: Strategy = { _tag: "atomic" }

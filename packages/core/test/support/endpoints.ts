@@ -1,9 +1,9 @@
 import { afterEach } from "vitest"
-import { type Action, resource } from "../../src/dispatchers/Resource.ts"
-import { failure } from "../../src/domain/Failure.ts"
-import type { BatchOptions } from "../../src/edge/BatchOptions.ts"
-import { createBatch, type Endpoint } from "../../src/edge/createBatch.ts"
-import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
+import { type Action, resource } from "../../src/resources/Resource.ts"
+import { failure } from "../../src/batch/Failure.ts"
+import type { BatchOptions } from "../../src/api/BatchOptions.ts"
+import { createBatch, type Endpoint } from "../../src/api/createBatch.ts"
+import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 import { jsonRequest } from "./request.ts"
 
 const open: Array<{ readonly close: () => Promise<void> }> = []

@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { internalFailure } from "../../src/domain/Failure.ts"
-import type { Operation } from "../../src/domain/Operation.ts"
-import { OperationResult } from "../../src/domain/OperationResult.ts"
-import * as Plan from "../../src/domain/Plan.ts"
-import { partial, type Strategy } from "../../src/domain/Strategy.ts"
-import { type ExecuteOptions, Executor } from "../../src/policies/Executor.ts"
-import type { Dispatcher } from "../../src/ports/Dispatcher.ts"
+import { internalFailure } from "../../src/batch/Failure.ts"
+import type { Operation } from "../../src/batch/Operation.ts"
+import { OperationResult } from "../../src/batch/OperationResult.ts"
+import * as Plan from "../../src/planning/Plan.ts"
+import { partial, type Strategy } from "../../src/batch/Strategy.ts"
+import { type ExecuteOptions, Executor } from "../../src/execution/Executor.ts"
+import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 
 export interface Execution extends Partial<ExecuteOptions> {
   readonly concurrency?: number

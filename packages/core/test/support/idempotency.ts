@@ -3,18 +3,18 @@ import { hash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import type { BatchError } from "../../src/domain/BatchError.ts"
-import * as Limits from "../../src/domain/Limits.ts"
-import type { Operation } from "../../src/domain/Operation.ts"
-import { OperationResult } from "../../src/domain/OperationResult.ts"
-import { failure, internalFailure, isFailure } from "../../src/domain/Failure.ts"
-import * as Plan from "../../src/domain/Plan.ts"
-import { partial, type Strategy } from "../../src/domain/Strategy.ts"
+import type { BatchError } from "../../src/batch/BatchError.ts"
+import * as Limits from "../../src/batch/Limits.ts"
+import type { Operation } from "../../src/batch/Operation.ts"
+import { OperationResult } from "../../src/batch/OperationResult.ts"
+import { failure, internalFailure, isFailure } from "../../src/batch/Failure.ts"
+import * as Plan from "../../src/planning/Plan.ts"
+import { partial, type Strategy } from "../../src/batch/Strategy.ts"
 import { BatchEngine, type BatchRun, type EngineOptions } from "../../src/engine/BatchEngine.ts"
 import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
-import type { IdempotencySettings } from "../../src/policies/IdempotencySettings.ts"
-import { CurrentDigest } from "../../src/ports/Digest.ts"
-import type { Dispatcher } from "../../src/ports/Dispatcher.ts"
+import type { IdempotencySettings } from "../../src/idempotency/IdempotencySettings.ts"
+import { CurrentDigest } from "../../src/platform/Digest.ts"
+import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 import type {
   Acquired,
   AcquireItem,
@@ -22,8 +22,8 @@ import type {
   IdempotencyTimes,
   Settled,
   SettleItem,
-} from "../../src/ports/IdempotencyStore.ts"
-import { memoryIdempotencyStore } from "../../src/stores/memoryIdempotencyStore.ts"
+} from "../../src/idempotency/IdempotencyStore.ts"
+import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import type { ScriptedDatabase, ScriptedTransaction } from "./ScriptedDatabase.ts"
 import { operation } from "./operation.ts"
 

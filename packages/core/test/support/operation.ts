@@ -1,4 +1,4 @@
-import type { Operation } from "../../src/domain/Operation.ts"
+import type { Operation } from "../../src/batch/Operation.ts"
 
 /** An operation on nothing in particular, but for what is given. */
 export const operation = <Input = undefined>(

@@ -1,9 +1,9 @@
 import * as fc from "fast-check"
-import { resource } from "../../src/dispatchers/Resource.ts"
-import { failure } from "../../src/domain/Failure.ts"
-import type { BatchOptions } from "../../src/edge/BatchOptions.ts"
-import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
-import type { QuotaStore } from "../../src/ports/QuotaStore.ts"
+import { resource } from "../../src/resources/Resource.ts"
+import { failure } from "../../src/batch/Failure.ts"
+import type { BatchOptions } from "../../src/api/BatchOptions.ts"
+import type { HttpRequest } from "../../src/http/HttpMessage.ts"
+import type { QuotaStore } from "../../src/quota/QuotaStore.ts"
 import { make, send } from "./endpoints.ts"
 
 /** Things that can be done, fail, or take until they are told to stop. */

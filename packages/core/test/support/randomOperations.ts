@@ -1,5 +1,5 @@
 import * as fc from "fast-check"
-import type { Operation } from "../../src/domain/Operation.ts"
+import type { Operation } from "../../src/batch/Operation.ts"
 
 type Mutable<A> = { -readonly [Name in keyof A]: A[Name] }
 

@@ -1,4 +1,4 @@
-import type { HttpRequest } from "../../src/edge/HttpMessage.ts"
+import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 
 /** A body that arrives in chunks. */
 export const stream = (...chunks: ReadonlyArray<string | Uint8Array>): HttpRequest["body"] => ({

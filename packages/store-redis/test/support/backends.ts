@@ -3,11 +3,11 @@ import type { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import type { Cluster, Redis } from "ioredis"
 import { inject } from "vitest"
-import { checkRedis } from "../../src/checkRedis.ts"
-import { hashTag } from "../../src/hashTag.ts"
-import { idempotencyScripts, type IdempotencyScripts } from "../../src/IdempotencyScripts.ts"
-import { redisClient, redisCluster } from "../../src/redisClient.ts"
-import { makeStore } from "../../src/redisIdempotencyStore.ts"
+import { checkRedis } from "../../src/connection/checkRedis.ts"
+import { hashTag } from "../../src/idempotency/hashTag.ts"
+import { idempotencyScripts, type IdempotencyScripts } from "../../src/idempotency/IdempotencyScripts.ts"
+import { redisClient, redisCluster } from "../../src/connection/redisClient.ts"
+import { makeStore } from "../../src/idempotency/redisIdempotencyStore.ts"
 
 /** A database of its own, and two clients of it. */
 export const redisBackend = async (scripts?: IdempotencyScripts): Promise<IdempotencyStoreContract.Backend> => {

@@ -1,5 +1,5 @@
 /** A worker in a process of its own, to be killed. Arguments: URL, options of the queue, what to do with a chunk. */
-import { bullmqQueue } from "../../src/bullmqQueue.ts"
+import { bullmqQueue } from "../../src/jobs/bullmqQueue.ts"
 
 const [url = "", options = "{}", conduct = "hold"] = process.argv.slice(2)
 

@@ -1,4 +1,4 @@
-import type { BullmqOptions } from "../../src/BullmqOptions.ts"
+import type { BullmqOptions } from "../../src/jobs/BullmqOptions.ts"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"

@@ -2,8 +2,8 @@
 import { createBatch, type BatchOptions, type HttpRequest, type ManyItem, resource } from "@multistatus/core"
 import type { Kysely } from "kysely"
 
-import type { OpenedDatabase } from "../../src/openDatabase.ts"
-import { sqlUnitOfWork, type SqlUnitOfWorkOptions } from "../../src/SqlUnitOfWork.ts"
+import type { OpenedDatabase } from "../../src/database/openDatabase.ts"
+import { sqlUnitOfWork, type SqlUnitOfWorkOptions } from "../../src/transactions/sqlUnitOfWork.ts"
 import { addKey, type Tables } from "./keys.ts"
 
 export interface BatchAnswer {

@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto"
 import type { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { type Kysely, sql } from "kysely"
 
-import { migrate } from "../../src/migrate.ts"
-import { openDatabase } from "../../src/openDatabase.ts"
-import { type SqlIdempotencyStore, sqlIdempotencyStore } from "../../src/sqlIdempotencyStore.ts"
+import { migrate } from "../../src/migrations/migrate.ts"
+import { openDatabase } from "../../src/database/openDatabase.ts"
+import { type SqlIdempotencyStore, sqlIdempotencyStore } from "../../src/idempotency/sqlIdempotencyStore.ts"
 
 /** A store whose records another client can reach too, and what lies under it. */
 export interface Claims extends IdempotencyStoreContract.Backend {

@@ -2,9 +2,9 @@
 import type { UnitOfWorkContract } from "@multistatus/core/testing"
 import { type Kysely, sql } from "kysely"
 
-import { joinTransactions } from "../../src/joinTransactions.ts"
-import { openDatabase, type OpenDatabaseOptions, type OpenedDatabase } from "../../src/openDatabase.ts"
-import { sqlUnitOfWork, type SqlUnitOfWorkOptions } from "../../src/SqlUnitOfWork.ts"
+import { joinTransactions } from "../../src/transactions/joinTransactions.ts"
+import { openDatabase, type OpenDatabaseOptions, type OpenedDatabase } from "../../src/database/openDatabase.ts"
+import { sqlUnitOfWork, type SqlUnitOfWorkOptions } from "../../src/transactions/sqlUnitOfWork.ts"
 
 export interface Tables {
   readonly keys: { readonly name: string; readonly touched: number }

@@ -1,6 +1,6 @@
 /** Mistakes that somebody could make in a statement of the idempotency store. */
-import type { postgresIdempotencyTexts } from "../../src/postgresIdempotency.ts"
-import type { StepwiseTexts } from "../../src/stepwiseIdempotency.ts"
+import type { postgresIdempotencyTexts } from "../../src/idempotency/postgres.ts"
+import type { StepwiseTexts } from "../../src/idempotency/stepwise.ts"
 
 /** What is replaced by what, everywhere it stands. In texts of MySQL and SQLite, `NOW` is the expression for the time. */
 export type Mutant<Text extends string> = readonly [text: Text, from: string, to: string]

@@ -1,0 +1,126 @@
+/** Executes plans: one suspended fiber per batch around a pool, under one deadline. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Plan } from "../planning/Plan.ts"
+import type { Operation } from "../batch/Operation.ts"
+import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
+import type { UnitOfWork } from "./UnitOfWork.ts"
+import type { Call } from "./RunningGroup.ts"
+import { type Claims, taken } from "../idempotency/Claims.ts"
+import { type Began, Handlers } from "./Invoker.ts"
+import { Pool } from "./GroupScheduler.ts"
+import { soon } from "../platform/yieldToEventLoop.ts"
+
+/** @category models @since 0.1.0 */
+export interface ExecuteOptions {
+  /** Milliseconds that the whole may take. */
+  readonly deadlineMs: number
+  /** Milliseconds that one call may take; undefined for no limit of its own. */
+  readonly operationTimeoutMs: number | undefined
+  /** Fires when the client has gone away. */
+  readonly gone: AbortSignal | undefined
+  /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
+  readonly stop?: AbortSignal | undefined
+  /** What an operation that died is answered with. */
+  readonly onDefect: OnDefect
+  /** What runs groups that have a transaction. */
+  readonly unitOfWork: UnitOfWork | undefined
+  /** What is claimed of the batch; undefined for nothing. */
+  readonly claims: Claims | undefined
+  readonly began?: Began | undefined
+}
+
+/**
+ * Gives every operation of a plan its result.
+ *
+ * **Details** Never fails. A defect stays with the operation it happened in. When the deadline is over, running calls
+ * are told by their signal and not waited for. Interrupting the effect does the same.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Executor extends Context.Service<
+  Executor,
+  {
+    readonly execute: <Input>(
+      plan: Plan<Input>,
+      dispatcher: Dispatcher<Input>,
+      options: ExecuteOptions,
+    ) => Effect.Effect<void>
+  }
+>()("@multistatus/core/Executor") {
+  static readonly layer: Layer.Layer<Executor> = Layer.sync(Executor, () => Executor.of({ execute }))
+}
+
+const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
+  Effect.withFiber((fiber) =>
+    Effect.callback<void>((resume) => {
+      const handlers = new Handlers(dispatcher, options, fiber)
+      // A clock may find that no time at all is over before it has answered how to stop waiting.
+      let stopWaiting = () => {}
+      const pool = makePool(plan, handlers, options, () => {
+        stopWaiting()
+        options.gone?.removeEventListener("abort", onGone)
+        options.stop?.removeEventListener("abort", onStop)
+        resume(Effect.void)
+      })
+      const onGone = () => pool.cancel()
+      const onStop = () => pool.stop(String(options.stop?.reason))
+      stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
+      options.gone?.addEventListener("abort", onGone)
+      options.stop?.addEventListener("abort", onStop)
+      if (options.stop?.aborted === true) onStop()
+      else if (options.gone?.aborted === true) pool.cancel()
+      else if (options.deadlineMs <= 0) pool.deadline()
+      else pool.pull()
+      return Effect.sync(() => pool.deadline())
+    }),
+  )
+
+const makePool = <Input>(
+  plan: Plan<Input>,
+  handlers: Handlers<Input>,
+  { deadlineMs, operationTimeoutMs, unitOfWork, claims }: ExecuteOptions,
+  done: () => void,
+): Pool<Input> => {
+  const endsAt = performance.now() + deadlineMs
+  return new Pool<Input>(plan, {
+    call: (call, due, finished) => {
+      const end = handlers.traced(due, call, () => {
+        claims?.ended(due)
+        finished()
+      })
+      if (claims?.mayBegin(due) === false) {
+        for (const operation of due) call.settle(operation, taken())
+        end()
+      } else if (call.group.transaction === "none") handlers.run(call, due, end)
+      else if (unitOfWork !== undefined) {
+        const remainingMs = Math.max(1, Math.ceil(endsAt - performance.now()))
+        const watch =
+          operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
+        void handlers
+          .transact(call, {
+            unitOfWork: claims?.fence(unitOfWork, due, membersOf(call, due)) ?? unitOfWork,
+            remainingMs,
+            watch,
+          })
+          .then(end)
+      } else throw new TypeError("The plan has transactions, but there is no unit of work to run them in")
+    },
+    handle: unitOfWork?.handle,
+    now: () => performance.now(),
+    soon,
+    timeout:
+      operationTimeoutMs === undefined
+        ? undefined
+        : { milliseconds: operationTimeoutMs, timer: handlers.timer, now: handlers.now },
+    done,
+  })
+}
+
+const notAtAll = () => () => {}
+
+// All of a group that happens as a whole, also those that ended before it began.
+const membersOf = <Input>({ atomic, group }: Call<Input>, due: ReadonlyArray<Operation<Input>>) =>
+  atomic ? group.operations : due

@@ -1,0 +1,49 @@
+/** Spans of operations, only where somebody traces: a span costs more than a trivial operation does. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import type { Operation } from "../batch/Operation.ts"
+
+/** Opens spans; what it returns ends them, once every operation has its result. @category models @since 0.1.0 */
+export type Trace = (operations: ReadonlyArray<Operation>) => () => void
+
+/**
+ * Gives every operation a span; undefined where no tracer is installed.
+ *
+ * @category tracing
+ * @since 0.1.0
+ */
+export const ofBatch = (context: Context.Context<never>): Trace | undefined => {
+  const tracer = Context.get(context, Tracer.Tracer)
+  if (tracer === Tracer.nativeTracer) return undefined
+  const clock = Context.get(context, Clock.Clock)
+  const parent = Context.getOption(context, Tracer.ParentSpan)
+  return (operations) => {
+    const spans = operations.map(({ index, action, id }) => {
+      const span = tracer.span({
+        name: "multistatus.operation",
+        parent,
+        annotations: Context.empty(),
+        links: [],
+        startTime: clock.currentTimeNanosUnsafe(),
+        kind: "internal",
+        root: false,
+        sampled: Option.isSome(parent) ? parent.value.sampled : true,
+      })
+      span.attribute("multistatus.index", index)
+      span.attribute("multistatus.action", action)
+      if (id !== undefined) span.attribute("multistatus.id", id)
+      return span
+    })
+    return () => {
+      const now = clock.currentTimeNanosUnsafe()
+      operations.forEach(({ result }, position) => {
+        spans[position]!.attribute("multistatus.outcome", result?.outcome)
+        spans[position]!.attribute("multistatus.status", result?.status)
+        spans[position]!.end(now, Exit.void)
+      })
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/** One action, many items: `{"users":[{…},{…}]}` in, `{"created":2,"users":[…]}` out. */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { type Batch, tally, type Tally } from "../batch/Batch.ts"
+import { type Failure, failure } from "../batch/Failure.ts"
+import * as Json from "../batch/Json.ts"
+import type { Operation } from "../batch/Operation.ts"
+import { OperationResult } from "../batch/OperationResult.ts"
+import * as Strategy from "../batch/Strategy.ts"
+import type { Codec, EncodeOptions, Encoded } from "../batch/Codec.ts"
+import * as MultiStatus from "./multiStatus.ts"
+import * as OperationList from "./operationList.ts"
+
+/** How a bulk endpoint names its list and its count, and what its answers look like. @category models @since 0.1.0 */
+export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
+  readonly action: string
+  /** Member that holds the items, in requests and answers: `users`. */
+  readonly list: string
+  /** Member of the answer that counts what was done: `created`. */
+  readonly count: string
+  /** HTTP status when every item succeeded: 201 for a creation, else 200. */
+  readonly good: number
+  /** The idempotency key of an item, as it was sent; undefined for none. It must not throw. */
+  readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
+  /** Whether an item names an existing resource: an id, or an object with `id`. */
+  readonly identified: boolean
+  /** Items with the same key run in request order among themselves. Default: their `id`. */
+  readonly orderBy?:
+    | ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined)
+    | undefined
+}
+
+/**
+ * The codec of bulk endpoints. `input` of an operation is the item, without its `id` where it is identified.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: BulkOptions): Codec<unknown> => ({
+  kind: "bulk",
+  list: options.list,
+  decode: (envelope, decoding) =>
+    Result.flatMap(
+      OperationList.read(envelope, options.list, decoding),
+      ({ envelope: { atomic, stop_after }, items, isSound }) => {
+        const refusal = OperationList.guard(envelope, { isSound }, decoding)
+        return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
+          strategy,
+          operations: items.map((item, index) => decodeOne(item, index, refusal(item), options)),
+        }))
+      },
+    ),
+  encode: (batch, encoding) => encodeAllGood(batch, options, encoding) ?? encodeMixed(batch, options, encoding),
+  encodeResult: (operation, { index, data = options.data }) => MultiStatus.encodeResult(operation, { index, data }),
+  encodeResults: (results, strategy, encoding) => encodeWritten(results, strategy, options, encoding),
+})
+
+const decodeOne = (item: unknown, index: number, refusal: Failure | undefined, options: BulkOptions): Operation => {
+  const { action, identified, idempotencyKey, orderBy = ({ id }) => id } = options
+  const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
+  const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
+  const key = OperationList.readKey(idempotencyKey?.(item), "idempotency_key")
+  const wrong =
+    refusal ?? (Result.isFailure(read) ? read.failure : undefined) ?? (Result.isFailure(key) ? key.failure : undefined)
+  return {
+    index,
+    id,
+    action,
+    input: data,
+    target: wrong === undefined ? orderBy({ id, data }) : undefined,
+    dependsOn: [],
+    idempotencyKey: Result.isSuccess(key) ? key.success : undefined,
+    result: wrong === undefined ? undefined : OperationResult.refused(wrong),
+  }
+}
+
+interface Item {
+  readonly id: string | undefined
+  readonly data: unknown
+}
+
+const readIdentified = (item: unknown): Result.Result<Item, Failure> => {
+  if (!Predicate.isObject(item)) return Result.map(OperationList.readTargetId(item), (id) => ({ id, data: undefined }))
+  const { id: given, ...data } = item as Readonly<Record<string, unknown>>
+  return given === undefined
+    ? Result.fail(failure("VALIDATION_ERROR", `"id" is missing`, { field: "id" }))
+    : Result.map(OperationList.readTargetId(given), (id) => ({ id, data }))
+}
+
+const encodeMixed = (batch: Batch, options: BulkOptions, encoding: EncodeOptions): Encoded =>
+  MultiStatus.encode(batch, { ...MultiStatus.defaults, ...options }, encoding, ({ succeeded }) => ({
+    [options.count]: succeeded,
+  }))
+
+// Undefined where the short form does not fit: something failed, cannot be encoded, or is too large.
+const encodeAllGood = (
+  batch: Batch,
+  options: BulkOptions,
+  { prefer, responseBytes }: EncodeOptions,
+): Encoded | undefined => {
+  const counted = tally(batch)
+  if (MultiStatus.verdict(counted) !== "success") return undefined
+  const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })
+  const body = stringify({
+    [options.count]: counted.succeeded,
+    ...(prefer !== "minimal" && { [options.list]: values() }),
+  })
+  if (body === undefined || !Json.fitsUtf8(body, responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
+  const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
+  return { status, body, honoured: prefer !== undefined }
+}
+
+// In the short form where every result says what was returned.
+const encodeWritten = (
+  texts: ReadonlyArray<string>,
+  strategy: Strategy.Strategy,
+  options: BulkOptions,
+  encoding: EncodeOptions,
+): Encoded => {
+  const answer = { ...MultiStatus.defaults, ...options }
+  const results = texts.map((text) => JSON.parse(text) as MultiStatus.WrittenResult)
+  if (!results.every(({ status, data }) => status === "success" && data !== undefined)) {
+    const extra = ({ succeeded }: Tally) => ({ [options.count]: succeeded })
+    return MultiStatus.encodeWritten(texts, strategy, answer, encoding, extra)
+  }
+  const { prefer } = encoding
+  const body = {
+    [options.count]: results.length,
+    ...(prefer !== "minimal" && { [options.list]: results.map(({ data }) => data) }),
+  }
+  const status = answer.status === "mixed" ? options.good : Number(answer.status)
+  return { status, body: JSON.stringify(body), honoured: prefer !== undefined }
+}
+
+const stringify = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,41 @@
+/** An operation in HTTP form: what a JSON batch is made of. */
+import type { Headers } from "../../http/HeaderRules.ts"
+import type { Template } from "./Reference.ts"
+
+/** A sub-request, decoded; `url` and `body` may still hold references. @category models @since 0.1.0 */
+export interface SubRequest {
+  /** In upper case. */
+  readonly method: string
+  /** An absolute path with optional query, checked; with references, the text as it was sent. */
+  readonly url: string
+  /** The sub-request's own headers, checked, by lower-case name. */
+  readonly headers: Headers
+  /** A JSON value; undefined where there is no body. */
+  readonly body: unknown
+  /** Whether `body` has a member name that only a host's own parser may judge. */
+  readonly poisoned: boolean
+  /** References in the url; undefined where there are none. */
+  readonly urlTemplate: Template | undefined
+  /** Whether strings of the body hold references or escapes of them. */
+  readonly bodyRefers: boolean
+}
+
+/** The reply to a sub-request, as the application gave it. @category models @since 0.1.0 */
+export interface Reply {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly body: Uint8Array
+  /** `body`, decoded as UTF-8. */
+  readonly text: string
+}
+
+/** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). @category models @since 0.1.0 */
+export const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+/** Methods that change nothing (RFC 9110, section 9.2.1): they need not wait for others on the same path. */
+export const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
+
+/** Whether a media type is JSON: `application/json`, `application/problem+json`, … @category guards @since 0.1.0 */
+export const isJsonType = (contentType: string): boolean =>
+  /^[!#$%&'*+.^_`|~\w-]+\/(?:[!#$%&'*+.^_`|~\w-]+\+)?json\s*(?:;|$)/i.test(contentType.trim())

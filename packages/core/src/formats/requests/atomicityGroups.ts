@@ -1,0 +1,58 @@
+/** Which sub-requests of a JSON batch happen together or not at all: `atomicityGroup`, as in OData 4.01. */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { BatchError } from "../../batch/BatchError.ts"
+import type { StrategyOffer } from "../../batch/Strategy.ts"
+
+/** @category models @since 0.1.0 */
+export interface AtomicityGroups {
+  /** Positions of the members of each group. */
+  readonly members: ReadonlyMap<string, ReadonlySet<number>>
+  readonly groupOf: (position: number) => string | undefined
+}
+
+/**
+ * Reads the groups of a batch; refuses names that are none, groups that are torn apart, and groups where the endpoint
+ * has no transactions: one that is not run as such would be a pretence.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const read = (
+  items: ReadonlyArray<unknown>,
+  { standard, choices }: StrategyOffer,
+): Result.Result<AtomicityGroups, BatchError> => {
+  const members = new Map<string, Set<number>>()
+  const names: Array<string | undefined> = []
+  const offered = standard._tag === "atomic" || choices.includes("atomic")
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]
+    const name = Predicate.isObject(item) && Object.hasOwn(item, "atomicityGroup") ? item["atomicityGroup"] : undefined
+    const pointer = `/requests/${index}/atomicityGroup`
+    if (name === undefined || name === null) {
+      names.push(undefined)
+      continue
+    }
+    if (!offered) return Result.fail(notOffered(pointer))
+    if (typeof name !== "string" || name === "" || name.length > 256) {
+      const detail = `"atomicityGroup" must be a string of 1 to 256 characters`
+      return Result.fail(BatchError.invalid("INVALID_BATCH", detail, pointer))
+    }
+    const group = members.get(name)
+    if (group !== undefined && names.at(-1) !== name) {
+      const detail = `The requests of the atomicity group ${JSON.stringify(name)} must follow one another`
+      return Result.fail(BatchError.invalid("INVALID_BATCH", detail, pointer))
+    }
+    if (group === undefined) members.set(name, new Set([index]))
+    else group.add(index)
+    names.push(name)
+  }
+  return Result.succeed({ members, groupOf: (position) => names[position] })
+}
+
+const notOffered = (pointer: string): BatchError =>
+  BatchError.invalid(
+    "STRATEGY_NOT_OFFERED",
+    `This endpoint does not offer "atomicityGroup": send the requests without it`,
+    pointer,
+  )

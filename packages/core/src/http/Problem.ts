@@ -1,0 +1,51 @@
+/** Problem documents (RFC 9457): what is wrong with a batch as a whole, or with a sub-request that was not run. */
+import type { BatchError } from "../batch/BatchError.ts"
+import type { Failure } from "../batch/Failure.ts"
+
+/** @category constants @since 0.1.0 */
+export const mediaType = "application/problem+json"
+
+/** A problem document. @category models @since 0.1.0 */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: string
+  readonly [extension: string]: unknown
+}
+
+const words = (code: string) => code.toLowerCase().split("_")
+
+/** A problem by its code: the type and the title are made of it. @category constructors @since 0.1.0 */
+export const make = (
+  code: string,
+  status: number,
+  detail: string,
+  extensions: Readonly<Record<string, unknown>> = {},
+): Problem => {
+  const [first = "", ...rest] = words(code)
+  const title = [first.charAt(0).toUpperCase() + first.slice(1), ...rest].join(" ")
+  return { type: `urn:multistatus:problem:${words(code).join("-")}`, title, status, detail, code, ...extensions }
+}
+
+/** Registered with IANA by draft-ietf-httpapi-ratelimit-headers. */
+const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+/** The problem of a refused batch, with what helps to mend it. @category constructors @since 0.1.0 */
+export const ofBatchError = ({ reason }: BatchError): Problem => ({
+  ...make(reason.code, reason.status, reason.message, {
+    pointer: "pointer" in reason ? reason.pointer : undefined,
+    limit: "limit" in reason ? reason.limit : undefined,
+    actual: "actual" in reason ? reason.actual : undefined,
+    retry_after: "retryAfter" in reason ? reason.retryAfter : undefined,
+  }),
+  ...(reason._tag === "QuotaExceeded" && { type: quotaExceeded, "violated-policies": reason.violated }),
+})
+
+/** The problem of one operation. @category constructors @since 0.1.0 */
+export const ofFailure = ({ code, status, message, field, errors, retryable, retryAfter }: Failure): Problem =>
+  make(code, status, message, { field, errors, retryable, retry_after: retryAfter })
+
+/** The problem of a defect: nothing of the exception's own. @category constructors @since 0.1.0 */
+export const internal = (): Problem => make("INTERNAL", 500, "The request failed unexpectedly")

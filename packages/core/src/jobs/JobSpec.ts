@@ -1,0 +1,17 @@
+/** What a job's record says of how it is run, as JSON. */
+import type { Strategy } from "../batch/Strategy.ts"
+
+/** @category models @since 0.1.0 */
+export interface JobSettings {
+  readonly strategy: Strategy
+  /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
+  readonly data: boolean | undefined
+  /** What keeps idempotency keys of this endpoint apart from those of others. */
+  readonly keyScope: string
+}
+
+/** @category encoding @since 0.1.0 */
+export const write = (settings: JobSettings): string => JSON.stringify(settings)
+
+/** Reads what `write` wrote, here or on another server. @category decoding @since 0.1.0 */
+export const read = (text: string): JobSettings => JSON.parse(text) as JobSettings

@@ -1,0 +1,16 @@
+import type { Timer } from "../execution/TimeoutQueue.ts"
+
+/**
+ * Asks something outside of this process, and waits for the answer so many milliseconds and no longer: then it rejects.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inTime = <A>(ask: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const stop = timer(milliseconds, () => reject(new Error(`There was no answer within ${milliseconds} ms`)))
+    const asked = async () => ask()
+    asked()
+      .then(resolve, reject)
+      .finally(() => stop())
+  })

@@ -1,0 +1,94 @@
+/** Quotas in the memory of this process. */
+import * as Gcra from "./Gcra.ts"
+import type { QuotaDecision, QuotaRule } from "./QuotaCharge.ts"
+import type { QuotaStore } from "./QuotaStore.ts"
+
+/** How much is remembered. @category models @since 0.1.0 */
+export interface MemoryQuotaOptions {
+  /**
+   * Subjects that are remembered at once. Default 10,000. Beyond it those are forgotten of whom nothing was heard for
+   * longest, as if they had their whole quota again.
+   */
+  readonly maxSubjects?: number | undefined
+}
+
+interface Subject {
+  readonly arrivals: Map<string, number>
+  /** Charges, and those that were refunded, by id: a few of the last. */
+  readonly charges: Map<string, QuotaDecision>
+  readonly refunds: Set<string>
+}
+
+/** Charges of one subject that are recognised when they are sent again. */
+const remembered = 100
+
+/**
+ * Makes a store of quotas in memory, for tests and servers of one process.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = {}): QuotaStore => {
+  if (!Number.isSafeInteger(maxSubjects) || maxSubjects < 1) {
+    throw new TypeError(`"maxSubjects" is a whole number from 1, unlike ${maxSubjects}`)
+  }
+  const subjects = new Map<string, Subject>()
+
+  const subjectOf = (name: string, now: number): Subject => {
+    const known = subjects.get(name)
+    const subject = known ?? { arrivals: new Map(), charges: new Map(), refunds: new Set() }
+    // What was used last stands last.
+    subjects.delete(name)
+    subjects.set(name, subject)
+    if (known === undefined && subjects.size > maxSubjects) forgetOne(now)
+    return subject
+  }
+
+  const forgetOne = (now: number) => {
+    let looked = 0
+    for (const [name, { arrivals }] of subjects) {
+      if ([...arrivals.values()].every((arrival) => arrival <= now)) return subjects.delete(name)
+      if (++looked >= lookedAt) break
+    }
+    const [oldest] = subjects.keys()
+    return subjects.delete(oldest!)
+  }
+
+  return {
+    charge: async (charge) => {
+      Gcra.checkCharge(charge)
+      const now = charge.now ?? Date.now()
+      const { arrivals, charges } = subjectOf(charge.subject, now)
+      const known = charges.get(charge.id)
+      if (known !== undefined) return known
+      const before = charge.demands.map(({ policy }) => arrivals.get(policy))
+      const decided = Gcra.decide(charge, before, now)
+      if (decided.arrivals !== undefined) {
+        charge.demands.forEach(({ policy }, index) => arrivals.set(policy, decided.arrivals![index]!))
+        charges.set(charge.id, decided.decision)
+        if (charges.size > remembered) charges.delete(charges.keys().next().value!)
+      }
+      return decided.decision
+    },
+    refund: async (refund) => {
+      Gcra.checkRefund(refund)
+      const now = refund.now ?? Date.now()
+      const { arrivals, refunds } = subjectOf(refund.subject, now)
+      if (refunds.has(refund.id)) return
+      refunds.add(refund.id)
+      if (refunds.size > remembered) refunds.delete(refunds.values().next().value!)
+      for (const amount of refund.amounts) {
+        const arrival = arrivals.get(amount.policy)
+        if (arrival !== undefined) arrivals.set(amount.policy, Gcra.refund(amount, arrival, now))
+      }
+    },
+    peek: async (subject, rules: ReadonlyArray<QuotaRule>, now = Date.now()) => {
+      Gcra.checkRules(rules)
+      const arrivals = subjects.get(subject)?.arrivals
+      return rules.map((rule) => Gcra.standing(rule, arrivals?.get(rule.policy), now))
+    },
+  }
+}
+
+/** Subjects that are looked at for one that has its whole quota again. */
+const lookedAt = 10

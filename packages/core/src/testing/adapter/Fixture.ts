@@ -1,0 +1,151 @@
+/**
+ * What the contract's application is made of, neutral of frameworks: the routes of each framework are one line around it.
+ *
+ * @since 0.1.0
+ */
+import { resource, type Resource } from "../../resources/Resource.ts"
+import { failure } from "../../batch/Failure.ts"
+import type { BatchOptions } from "../../api/BatchOptions.ts"
+import type { BulkOptions, OperationsOptions, RequestsOptions } from "../../api/createBatch.ts"
+
+/** One item of the contract's application. @category models @since 0.1.0 */
+export interface Item {
+  readonly id: string
+  readonly name: string
+  readonly notes: ReadonlyArray<string>
+}
+
+/** What a `PATCH` may say: a new name, a note to append, and how many milliseconds to take for it. @category models @since 0.1.0 */
+export interface ItemPatch {
+  readonly name?: string | undefined
+  readonly note?: string | undefined
+  readonly ms?: number | undefined
+}
+
+/** What the routes answer with. @category constants @since 0.1.0 */
+export const payloads = {
+  text: "Plain text, ✓ and all.\n",
+  html: "<!doctype html><title>Grüße</title><p>1 &lt; 2</p>",
+  binary: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+  chunks: ["one, ", "two, ", "three ✓"],
+  large: { list: Array.from({ length: 8_000 }, (_, n) => ({ n, name: `Number ${n}`, note: 'ä\u2028"\\' })) },
+  unicode: { ключ: "значение", emoji: "🎉", escape: '\u0000\u001f"\\/', separators: "\u2028\u2029" },
+} as const
+
+/**
+ * The state of one application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Fixture {
+  private readonly items = new Map<string, Item>()
+  private readonly admitted = new Map<string, number>()
+  /** Which slow requests have begun and ended, by what their `mark` says. */
+  readonly marks = { began: [] as Array<string>, ended: [] as Array<string> }
+
+  get(id: string): Item | undefined {
+    return this.items.get(id)
+  }
+
+  put(id: string, name: string): Item {
+    const item: Item = { id, name, notes: [] }
+    this.items.set(id, item)
+    return item
+  }
+
+  async patch(id: string, { name, note, ms = 0 }: ItemPatch): Promise<Item | undefined> {
+    await sleep(ms)
+    const item = this.items.get(id)
+    if (item === undefined) return undefined
+    const notes = note === undefined ? item.notes : [...item.notes, note]
+    const patched: Item = { id, name: name ?? item.name, notes }
+    this.items.set(id, patched)
+    return patched
+  }
+
+  remove(id: string): boolean {
+    return this.items.delete(id)
+  }
+
+  async slow(ms: number, mark: string | undefined): Promise<void> {
+    if (mark !== undefined) this.marks.began.push(mark)
+    await sleep(ms)
+    if (mark !== undefined) this.marks.ended.push(mark)
+  }
+
+  /** Whether one more request may be answered: three are, for each key. */
+  admit(key: string): boolean {
+    const count = (this.admitted.get(key) ?? 0) + 1
+    this.admitted.set(key, count)
+    return count <= 3
+  }
+
+  /** The items as a resource, for bulk and operations endpoints. */
+  readonly resource: Resource = resource("items", {
+    create: {
+      run: (input) => {
+        const { id, name } = (input ?? {}) as { readonly id?: unknown; readonly name?: unknown }
+        if (typeof id !== "string" || typeof name !== "string")
+          return failure("VALIDATION_ERROR", `"name" must be a string`, { field: "name" })
+        if (this.items.has(id)) return failure("DUPLICATE", `There is an item "${id}"`, { field: "id" })
+        return this.put(id, name)
+      },
+    },
+    update: { run: async (patch, { id }) => (await this.patch(id, patch as ItemPatch)) ?? missing(id) },
+    delete: { run: (_, { id }) => (this.remove(id) ? undefined : missing(id)) },
+    boom: {
+      run: () => {
+        throw new Error("a secret of the application")
+      },
+    },
+  })
+}
+
+const missing = (id: string) => failure("NOT_FOUND", `There is no item "${id}"`)
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+/** Keeps the processor busy for so many milliseconds. @category combinators @since 0.1.0 */
+export const busy = (ms: number): void => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+/** The entity tag of an item. @category getters @since 0.1.0 */
+export const etag = ({ id, notes }: Item): string => `"${id}-${notes.length}"`
+
+/** What `createBatch`, or whatever the adapter has for it, is given. @category constants @since 0.1.0 */
+export const batchOptions: BatchOptions = { limits: { bodyBytes: 1024 * 1024 }, onUnexpected: () => {} }
+
+/** The endpoint at `/batch`: every header of replies is shown, so that every one can be compared. @category constants @since 0.1.0 */
+export const requestsOptions: RequestsOptions = {
+  exposeHeaders: [
+    "content-type content-length content-encoding content-language content-disposition cache-control expires",
+    "last-modified vary allow link accept-ranges content-range www-authenticate x-powered-by",
+    "ratelimit ratelimit-policy x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset",
+    "access-control-allow-origin access-control-allow-headers access-control-allow-credentials",
+    "access-control-allow-methods access-control-expose-headers access-control-max-age content-security-policy",
+    "cross-origin-embedder-policy cross-origin-opener-policy cross-origin-resource-policy origin-agent-cluster",
+    "referrer-policy strict-transport-security x-content-type-options x-dns-prefetch-control x-download-options",
+    "x-frame-options x-permitted-cross-domain-policies x-xss-protection",
+  ].flatMap((names) => names.split(" ")),
+}
+
+/** Operations endpoints over `Fixture.resource`, by path. @category constants @since 0.1.0 */
+export const operationsEndpoints: Readonly<Record<string, OperationsOptions>> = {
+  "/items/batch": { clientStrategies: ["stop-after"] },
+  "/items/batch-failed": { results: "failed" },
+  "/items/batch-failed-ids": { results: "failed+ids" },
+  "/items/batch-200": { status: "200" },
+  "/items/batch-207": { status: "207" },
+}
+
+/** Bulk endpoints over `Fixture.resource`, by path: the action, and the options. @category constants @since 0.1.0 */
+export const bulkEndpoints: Readonly<Record<string, readonly [action: string, options: BulkOptions]>> = {
+  "/items/bulk-create": ["create", {}],
+  "/items/bulk-update": ["update", {}],
+  "/items/bulk-delete": ["delete", {}],
+  "/items/bulk-create-200": ["create", { status: "200" }],
+  "/items/bulk-create-207": ["create", { status: "207", results: "failed" }],
+}

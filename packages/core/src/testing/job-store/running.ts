@@ -1,0 +1,216 @@
+/** Workers: who holds a chunk, what is kept of those that died, and what goes on later. */
+import { describe, expect, it } from "vitest"
+import {
+  accepted,
+  type Backend,
+  chunksOf,
+  keepMs,
+  lines,
+  partOf,
+  refs,
+  silentMs,
+  stage,
+  start,
+  tallyOf,
+} from "./Fixture.ts"
+
+/** Declares the cases. @category testing @since 0.1.0 */
+export const running = (backend: () => Backend): void => {
+  describe("a chunk", () => {
+    it("that is started comes with its operations, and its job runs", async () => {
+      const { store } = backend()
+      const { id, begin, chunks, record } = await accepted(store, { chunks: chunksOf(3, 2) })
+      const started = await begin(1, start + 5)
+      expect(started).toMatchObject({ ...chunks[1]!, hold: { job: id, chunk: 1 }, starts: 1, parts: [] })
+      expect(started.job).toEqual(await record())
+      expect(started.job).toMatchObject({ state: "running", total: 5, chunks: 2 })
+    })
+
+    it("cannot be started where there is none, or when it has ended", async () => {
+      const { store } = backend()
+      const { id, finish } = await accepted(store)
+      expect(await store.start({ job: id, chunk: 3 }, start)).toBeUndefined()
+      await finish(0)
+      expect(await store.start({ job: id, chunk: 0 }, start)).toBeUndefined()
+    })
+
+    it("that is started again is no more the first worker's, who can do nothing to it", async () => {
+      const { store, other = store } = backend()
+      const { begin, record, id } = await accepted(store)
+      const zombie = await begin(0)
+      const [again] = [(await other.start({ job: id, chunk: 0 }, start + 1))!]
+      expect(again.hold.epoch).toBeGreaterThan(zombie.hold.epoch)
+      expect(again.starts).toBe(2)
+      const before = await record()
+      expect(await store.checkpoint(zombie.hold, partOf(0, 1, `"zombie"`), start + 2)).toBe(false)
+      expect(await store.postpone(zombie.hold, 0, start + 2)).toBeUndefined()
+      const late = { results: `"zombie"`, tally: tallyOf(0, 2), halt: "SKIPPED" }
+      expect(await store.commit(zombie.hold, late, keepMs, undefined, start + 2)).toEqual({ _tag: "refused" })
+      expect(await record()).toEqual(before)
+      const outcome = { results: lines(0, 2), tally: tallyOf(2), halt: undefined }
+      expect(await other.commit(again.hold, outcome, keepMs, undefined, start + 3)).toMatchObject({ _tag: "kept" })
+      expect(await store.commit(zombie.hold, late, keepMs, undefined, start + 4)).toEqual({ _tag: "refused" })
+      const { chunks } = await store.results(id, { from: 0, limit: 9, onlyFailed: false }, start + 4)
+      expect(chunks).toEqual([{ index: 0, first: 0, operations: 2, results: lines(0, 2), code: undefined }])
+      expect(await record()).toMatchObject({ succeeded: 2, failed: 0, skipped: 0 })
+    })
+
+    it("that waits is given to whichever of its dispatches comes first, and to none of the others then", async () => {
+      const { store, other = store } = backend()
+      const { id, commit } = await accepted(store)
+      const now = start + silentMs
+      await store.overdue(silentMs, 9, now)
+      const held = (await store.start({ job: id, chunk: 0, dispatch: 0 }, now))!
+      expect(await other.start({ job: id, chunk: 0, dispatch: 1 }, now)).toBeUndefined()
+      const again = (await other.start({ job: id, chunk: 0, dispatch: 0 }, now))!
+      expect(again.hold.epoch).toBeGreaterThan(held.hold.epoch)
+      expect(await commit(again, {}, now)).toMatchObject({ _tag: "kept" })
+    })
+
+    it("that runs and has fallen silent is given to the dispatch by which it was sent anew", async () => {
+      const { store, other = store } = backend()
+      const { id, begin } = await accepted(store)
+      await store.start({ job: id, chunk: 0, dispatch: 0 }, start)
+      const now = start + silentMs
+      await store.overdue(silentMs, 9, now)
+      expect(await other.start({ job: id, chunk: 0, dispatch: 0 }, now)).toBeUndefined()
+      const held = (await other.start({ job: id, chunk: 0, dispatch: 1 }, now))!
+      const ref = await store.postpone(held.hold, 0, now)
+      expect(ref).toEqual({ job: id, chunk: 0, dispatch: 2 })
+      expect(await store.start(ref!, now)).toMatchObject({ hold: { chunk: 0 } })
+      // Whoever does not say by which dispatch is given it.
+      expect((await begin(0, now)).hold.epoch).toBeGreaterThan(held.hold.epoch + 1)
+    })
+
+    it("is given to each of those that start it at once under another epoch", async () => {
+      const { store, other = store } = backend()
+      const { id, record } = await accepted(store)
+      const all = await Promise.all(
+        Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? store : other).start({ job: id, chunk: 0 }, start)),
+      )
+      const epochs = all.map((started) => started!.hold.epoch)
+      expect(new Set(epochs).size).toBe(12)
+      const commits = await Promise.all(
+        all.map((started) =>
+          store.commit(started!.hold, { results: lines(0, 2), tally: tallyOf(2), halt: undefined }, keepMs, {}, start),
+        ),
+      )
+      expect(commits.map(({ _tag }) => _tag === "kept")).toEqual(epochs.map((each) => each === Math.max(...epochs)))
+      expect(await record()).toMatchObject({ succeeded: 2 })
+    })
+
+    it("keeps its parts for whoever starts it next, in order", async () => {
+      const { store } = backend()
+      const { begin } = await accepted(store, { chunks: chunksOf(30) })
+      const parts = Array.from({ length: 12 }, (_, index) => ({
+        at: 2 * index,
+        results: lines(2 * index, 2),
+        tally: tallyOf(1, index % 2, 1 - (index % 2)),
+      }))
+      const first = await begin(0)
+      for (const part of parts.slice(0, 5)) expect(await store.checkpoint(first.hold, part, start)).toBe(true)
+      const second = await begin(0)
+      expect(second.parts).toEqual(parts.slice(0, 5))
+      for (const part of parts.slice(5)) expect(await store.checkpoint(second.hold, part, start)).toBe(true)
+      expect((await begin(0)).parts).toEqual(parts)
+    })
+
+    it("keeps a part once that is sent again", async () => {
+      const { store } = backend()
+      const { begin } = await accepted(store, { chunks: chunksOf(9) })
+      const { hold } = await begin(0)
+      const parts = [partOf(0, 2), partOf(2, 3)]
+      for (const part of [parts[0]!, parts[0]!, parts[1]!, parts[1]!]) {
+        expect(await store.checkpoint(hold, part, start)).toBe(true)
+      }
+      expect((await begin(0)).parts).toEqual(parts)
+    })
+
+    it("counts for its job when it has ended, not before", async () => {
+      const { store } = backend()
+      const { begin, commit, record } = await accepted(store, { chunks: chunksOf(4) })
+      const held = await begin(0)
+      await store.checkpoint(held.hold, partOf(0, 2), start)
+      expect(await record()).toMatchObject({ succeeded: 0, failed: 0, skipped: 0 })
+      await commit(held, { tally: tallyOf(3, 1) })
+      expect(await record()).toMatchObject({ succeeded: 3, failed: 1, skipped: 0 })
+    })
+
+    it("counts the starts since something of it was kept", async () => {
+      const { store } = backend()
+      const { begin } = await accepted(store, { chunks: chunksOf(4) })
+      for (const starts of [1, 2, 3]) expect((await begin(0)).starts).toBe(starts)
+      const { hold } = await begin(0)
+      await store.checkpoint(hold, partOf(0, 1), start)
+      expect((await begin(0)).starts).toBe(2)
+    })
+  })
+
+  describe("a chunk that is postponed", () => {
+    it("keeps its parts, and is sent as another message", async () => {
+      const { store } = backend()
+      const { begin, id } = await accepted(store, { chunks: chunksOf(4) })
+      const { hold } = await begin(0)
+      await store.checkpoint(hold, partOf(0, 2), start)
+      expect(await store.postpone(hold, 5_000, start)).toEqual({ job: id, chunk: 0, dispatch: 1 })
+      expect(await store.checkpoint(hold, partOf(2, 1), start)).toBe(false)
+      expect(await store.postpone(hold, 5_000, start)).toBeUndefined()
+      const outcome = { results: "", tally: tallyOf(4), halt: undefined }
+      expect(await store.commit(hold, outcome, keepMs, undefined, start)).toEqual({ _tag: "refused" })
+      const again = await begin(0, start + 5_000)
+      expect(again.parts).toEqual([partOf(0, 2)])
+      expect(again.hold.epoch).toBeGreaterThan(hold.epoch)
+      expect(await store.postpone(again.hold, 0, start)).toEqual({ job: id, chunk: 0, dispatch: 2 })
+    })
+
+    it("does not count as one whose worker died, however often", async () => {
+      const { store } = backend()
+      const { begin } = await accepted(store)
+      for (let round = 0; round < 8; round++) {
+        const { hold, starts } = await begin(0)
+        expect(starts).toBe(1)
+        await store.postpone(hold, 0, start)
+      }
+    })
+
+    it("is not overdue before its time", async () => {
+      const { store } = backend()
+      const { begin, id } = await accepted(store, { chunks: chunksOf(2) })
+      const { hold } = await begin(0)
+      await store.postpone(hold, 600_000, start)
+      const later = start + 600_000
+      expect(await store.overdue(silentMs, 9, later + 2 * silentMs - 1)).toEqual([])
+      expect(await store.overdue(silentMs, 9, later + 2 * silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 2 }])
+    })
+
+    it("leaves others where they are, and holds back what comes after it no more than one that runs", async () => {
+      const { store } = backend()
+      const { begin, finish, id } = await accepted(store, { chunks: chunksOf(1, 1, 1, 1) })
+      const { hold } = await begin(0)
+      await store.postpone(hold, 5_000, start)
+      expect(await finish(1)).toEqual({ _tag: "kept", due: refs(id, 2), hasEnded: false })
+    })
+  })
+
+  describe("a job that runs", () => {
+    it("has as many chunks due as its window is wide, in order, whatever ends first", async () => {
+      const { store } = backend()
+      const { id, finish, submit } = stage(store, { chunks: chunksOf(1, 1, 1, 1, 1), extent: { window: 2 } })
+      expect(await submit()).toMatchObject({ due: refs(id, 0, 1) })
+      expect(await finish(1)).toEqual({ _tag: "kept", due: refs(id, 2), hasEnded: false })
+      expect(await finish(2)).toEqual({ _tag: "kept", due: refs(id, 3), hasEnded: false })
+      expect(await finish(0)).toEqual({ _tag: "kept", due: refs(id, 4), hasEnded: false })
+      expect(await finish(4)).toEqual({ _tag: "kept", due: [], hasEnded: false })
+      expect(await finish(3)).toEqual({ _tag: "kept", due: [], hasEnded: true })
+    })
+
+    it("with a window of one has one chunk after the other", async () => {
+      const { store } = backend()
+      const { id, finish, submit } = stage(store, { extent: { window: 1 } })
+      expect(await submit()).toMatchObject({ due: refs(id, 0) })
+      expect(await finish(0)).toMatchObject({ due: refs(id, 1) })
+      expect(await finish(1)).toMatchObject({ due: refs(id, 2) })
+      expect(await finish(2)).toEqual({ _tag: "kept", due: [], hasEnded: true })
+    })
+  })
+}

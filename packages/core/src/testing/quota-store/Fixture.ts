@@ -1,0 +1,47 @@
+/** What the cases of `QuotaStoreContract` have in common. */
+import { randomId } from "../../platform/randomId.ts"
+import type { CostRun, QuotaDemand } from "../../quota/QuotaCharge.ts"
+import type { QuotaStore } from "../../quota/QuotaStore.ts"
+
+/** A store, and another one on the same backend: a second process. @category models @since 0.1.0 */
+export interface Backend {
+  readonly store: QuotaStore
+  /** Default: the store itself. */
+  readonly other?: QuotaStore | undefined
+  readonly close?: (() => Promise<unknown>) | undefined
+}
+
+/** A time in 2030, in milliseconds since 1970. @category constants @since 0.1.0 */
+export const start = 1_900_000_000_000
+
+/** A subject that no other case has. @category constructors @since 0.1.0 */
+export const newSubject = (): string => `${randomId()}${randomId()}`.slice(0, 43)
+
+/** So many operations of one unit each, under a policy of 10 units in 10 seconds. @category constructors @since 0.1.0 */
+export const demand = (count: number, given: Partial<QuotaDemand> = {}): QuotaDemand => ({
+  policy: "ops",
+  limit: 10_000,
+  windowMs: 10_000,
+  base: 0,
+  runs: count === 0 ? [] : [{ count, cost: 1000 }],
+  ...given,
+})
+
+/** Operations of such costs. @category constructors @since 0.1.0 */
+export const runs = (...costs: ReadonlyArray<number>): ReadonlyArray<CostRun> =>
+  costs.map((cost) => ({ count: 1, cost }))
+
+/** Charges of one subject. @category constructors @since 0.1.0 */
+export const account = (store: QuotaStore, subject = newSubject()) => ({
+  subject,
+  charge: (demands: QuotaDemand | ReadonlyArray<QuotaDemand>, minimum: number, now?: number, id = randomId()) =>
+    store.charge({ subject, id, minimum, now, demands: Array.isArray(demands) ? demands : [demands as QuotaDemand] }),
+  refund: (id: string, amount: number, now?: number, rule = demand(0)) =>
+    store.refund({
+      subject,
+      id,
+      now,
+      amounts: [{ policy: rule.policy, limit: rule.limit, windowMs: rule.windowMs, amount }],
+    }),
+  left: async (now?: number, rule = demand(0)) => (await store.peek(subject, [rule], now))[0]!.remaining,
+})

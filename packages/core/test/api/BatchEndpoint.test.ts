@@ -1,0 +1,207 @@
+import * as Effect from "effect/Effect"
+import { describe, expect, it, vi } from "vitest"
+import * as OperationsCodec from "../../src/formats/operations.ts"
+import * as ActionDispatcher from "../../src/resources/ActionDispatcher.ts"
+import { resource } from "../../src/resources/Resource.ts"
+import { BatchError, PolicyRefusal } from "../../src/batch/BatchError.ts"
+import { failure } from "../../src/batch/Failure.ts"
+import { OperationResult } from "../../src/batch/OperationResult.ts"
+import * as Admission from "../../src/api/ConcurrencyLimit.ts"
+import * as BatchEndpoint from "../../src/api/BatchEndpoint.ts"
+import { type BatchOptions, settle } from "../../src/api/BatchOptions.ts"
+import { BatchEngine } from "../../src/engine/BatchEngine.ts"
+import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
+import type { BatchPolicy } from "../../src/execution/BatchPolicy.ts"
+import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
+import { alone, make, send, things, users } from "../support/endpoints.ts"
+import { jsonRequest, request, stream } from "../support/request.ts"
+
+describe("an endpoint", () => {
+  it("refuses a batch within a batch", async () => {
+    const { status, json } = await send(make().operations(users), { operations: [{}] }, { isSubRequest: true })
+    expect([status, json.code]).toEqual([400, "NESTED_BATCH"])
+  })
+
+  it("answers refusals as problem documents, and closes where the body was not read", async () => {
+    const endpoint = make({ limits: { bodyBytes: 100 } }).operations(users)
+    const large = await endpoint.handle(request(stream("x".repeat(200))))
+    expect(large).toMatchObject({ status: 413, close: true, headers: { "content-type": "application/problem+json" } })
+    const malformed = await endpoint.handle(request(stream("{")))
+    expect(malformed).toMatchObject({ status: 400, close: false })
+    expect(JSON.parse(malformed.body)).toMatchObject({
+      type: "urn:multistatus:problem:malformed-json",
+      code: "MALFORMED_JSON",
+    })
+  })
+
+  it("applies the preference of the client, and says so", async () => {
+    const endpoint = make().operations(users)
+    const prefer = (prefer: string) =>
+      send(endpoint, { operations: [{ action: "create", data: {} }] }, { headers: { prefer } })
+    const minimal = await prefer("return=minimal")
+    expect(minimal.headers["preference-applied"]).toBe("return=minimal")
+    expect(minimal.json).toEqual({ status: "success", succeeded: 1, failed: 0, results: [] })
+    const full = await prefer("return=representation")
+    expect(full.headers["preference-applied"]).toBe("return=representation")
+    expect(full.json.results[0].data).toEqual({ id: "u_001" })
+    expect((await prefer("handling=lenient")).headers).not.toHaveProperty("preference-applied")
+  })
+
+  it("refuses more batches at once than are allowed, over all endpoints", async () => {
+    const waiting = Promise.withResolvers<void>()
+    const batch = make({ limits: { concurrentBatches: 1 } })
+    const slow = batch.operations(resource("things", { do: { identified: false, run: () => waiting.promise } }))
+    const first = send(slow, things(1))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    const second = await send(batch.bulk(users, "create"), { users: [{}] })
+    expect(second).toMatchObject({
+      status: 503,
+      headers: { "retry-after": "1" },
+      json: { code: "OVERLOADED", limit: 1 },
+    })
+    waiting.resolve()
+    expect((await first).status).toBe(200)
+    expect((await send(slow, things(1))).status).toBe(200)
+  })
+
+  it("describes itself", () => {
+    const batch = make({
+      limits: { operations: 5, responseBytes: 1_000 },
+      concurrency: "parallel",
+      clientStrategies: ["stop-after"],
+    })
+    const { status, body } = batch.bulk(users, "create", { limits: { operations: 7 } }).describe()
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toMatchObject({
+      kind: "bulk",
+      list: "users",
+      limits: { operations: 7, body_bytes: 10_485_760, depth: 64, deadline_ms: 30_000, response_bytes: 1_000 },
+      strategy: "partial",
+      strategies: ["partial", "stop-after"],
+      concurrency: "unbounded",
+    })
+  })
+
+  it("refuses at the start an action that the resource does not have", () => {
+    expect(() => make().bulk(users, "archive")).toThrow(`no action "archive"; it has: create, update, delete`)
+    expect(() => make().bulk(users, "toString")).toThrow(TypeError)
+  })
+
+  it("names what was done in the past, unless it is told a name", async () => {
+    const archive = resource("users", { archive: { run: () => {} }, reset: { run: () => {} } })
+    const { bulk } = make()
+    expect((await send(bulk(archive, "archive"), { users: ["a"] })).json).toHaveProperty("archived", 1)
+    expect(await send(bulk(archive, "reset", { count: "n", list: "ids", good: 202 }), { ids: ["a"] })).toMatchObject({
+      status: 202,
+      json: { n: 1, ids: [{ id: "a" }] },
+    })
+  })
+
+  it("refuses at the start what is configured wrongly for it alone", () => {
+    expect(() => make().operations(users, { concurrency: 0 })).toThrow("concurrency")
+    expect(() => make().operations(users, { sequential: true } as never)).toThrow("sequential")
+  })
+})
+
+describe("a policy", () => {
+  const policy = (admit: BatchPolicy["admit"]): BatchOptions => ({ policies: [{ name: "test", admit }] })
+
+  it("may refuse the batch, of which nothing then runs", async () => {
+    const run = vi.fn<() => void>()
+    const reason = new PolicyRefusal({ code: "CLOSED", status: 503, detail: "Closed for today", retryAfter: 60 })
+    const options = policy(() => Effect.fail(new BatchError({ reason })))
+    const { status, headers, json } = await send(alone(run, options), things(1))
+    expect([status, headers["retry-after"], json.code, json.detail]).toEqual([503, "60", "CLOSED", "Closed for today"])
+    expect(run).not.toHaveBeenCalled()
+  })
+
+  it("may answer for single operations, and gives back what it took when all have ended", async () => {
+    const log: Array<string> = []
+    const options = policy(({ batch, tenant, endpoint }) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          log.push(`take ${endpoint} ${tenant}`)
+          batch.operations[0]!.result = OperationResult.error(failure("RATE_LIMITED", "m"))
+        }),
+        () =>
+          Effect.sync(() => log.push(`give back ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
+      ),
+    )
+    const run = (data: unknown) => void log.push(`run ${data}`)
+    const { json } = await send(alone(run, { ...options, tenant: () => "acme" }), things(1, 2))
+    expect(log).toEqual(["take things acme", "run 2", "give back error success"])
+    expect(json).toMatchObject({ succeeded: 1, failed: 1 })
+  })
+})
+
+describe("time", () => {
+  it("of the batch ends what has not ended, and the answer comes", async () => {
+    const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
+    const endpoint = alone(run, { limits: { deadlineMs: 30 }, concurrency: "sequential" })
+    const { status, json } = await send(endpoint, things("a", "slow", "c"))
+    expect(status).toBe(207)
+    expect(json).toMatchObject({ status: "partial", succeeded: 1, failed: 1, skipped: 1 })
+    expect(json.results.map((result: { readonly status: string }) => result.status)).toEqual([
+      "success",
+      "error",
+      "skipped",
+    ])
+  })
+
+  it("of one operation ends it alone", async () => {
+    const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
+    const { json } = await send(alone(run, { limits: { operationTimeoutMs: 20 } }), things("a", "slow", "c"))
+    expect(json.results[1].error).toMatchObject({ code: "TIMEOUT", retryable: true })
+    expect(json).toMatchObject({ succeeded: 2, failed: 1 })
+  })
+
+  it("of a client that went away is not wasted on what has not begun", async () => {
+    const gone = new AbortController()
+    let ran = 0
+    const run = () => {
+      ran++
+      gone.abort()
+      return new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { gone: gone.signal })
+    expect(ran).toBeLessThanOrEqual(2)
+    expect(json.skipped).toBe(4 - ran)
+  })
+})
+
+/** Takes its time to settle, as a store elsewhere does. */
+const slowStore = () => {
+  const store = memoryIdempotencyStore()
+  const settle: typeof store.settle = async (...given) => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return store.settle(...given)
+  }
+  return { ...store, settle }
+}
+
+it("whose codec fails answers 500, with keys as without, and harms nobody else", async () => {
+  const answers: Array<number> = []
+  for (const idempotency of [undefined, { store: slowStore() }]) {
+    const codec = {
+      ...OperationsCodec.make({ keyed: true }),
+      encode: () => {
+        throw new Error("This codec is broken")
+      },
+    }
+    const answer = Effect.gen(function* () {
+      const endpoint = yield* BatchEndpoint.make({
+        ...settle({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
+        endpoint: "broken",
+        metrics: BatchMetrics.recorder("broken"),
+        codec,
+        dispatcher: (batch) => ActionDispatcher.make(users, batch),
+        tenant: () => "a",
+        admission: Admission.make(),
+      })
+      const value = { operations: [{ action: "create", data: {}, idempotency_key: idempotency && "k" }] }
+      return yield* endpoint.handle(jsonRequest(value))
+    })
+    answers.push((await Effect.runPromise(Effect.provide(answer, BatchEngine.layer))).status)
+  }
+  expect(answers).toEqual([500, 500])
+})

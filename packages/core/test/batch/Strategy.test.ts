@@ -1,0 +1,73 @@
+import * as Result from "effect/Result"
+import { describe, expect, it } from "vitest"
+import { choose, type Strategy, type StrategyOffer, type StrategyRequest } from "../../src/batch/Strategy.ts"
+
+const partial: Strategy = { _tag: "partial" }
+const atomic: Strategy = { _tag: "atomic" }
+const stopAfter = (failures: number): Strategy => ({ _tag: "stop-after", failures })
+
+const offer = (standard: Strategy, ...choices: StrategyOffer["choices"]): StrategyOffer => ({ standard, choices })
+const everything = offer(partial, "partial", "atomic", "stop-after")
+
+const ask = (asked: Partial<StrategyRequest>): StrategyRequest => ({
+  atomic: undefined,
+  stopAfter: undefined,
+  ...asked,
+})
+
+describe("choose", () => {
+  it.each<[StrategyOffer, Partial<StrategyRequest>, Strategy]>([
+    [offer(partial), {}, partial],
+    [offer(atomic), {}, atomic],
+    [offer(stopAfter(3)), {}, stopAfter(3)],
+    [everything, {}, partial],
+    [everything, { atomic: true }, atomic],
+    [everything, { atomic: false }, partial],
+    [everything, { stopAfter: 1 }, stopAfter(1)],
+    [everything, { stopAfter: 500 }, stopAfter(500)],
+    [everything, { stopAfter: 2, atomic: false }, stopAfter(2)],
+    [offer(partial), { atomic: false }, partial],
+    [offer(atomic), { atomic: true }, atomic],
+    [offer(atomic, "partial"), { atomic: false }, partial],
+    [offer(stopAfter(3)), { atomic: false }, stopAfter(3)],
+    [offer(stopAfter(3), "stop-after"), { stopAfter: 5 }, stopAfter(5)],
+  ])("%j, asked %j, takes %j", (offered, asked, expected) => {
+    expect(Result.getOrThrow(choose(offered, ask(asked)))).toEqual(expected)
+  })
+
+  it.each<[StrategyOffer, Partial<StrategyRequest>]>([
+    [offer(partial), { atomic: true }],
+    [offer(partial), { stopAfter: 1 }],
+    [offer(partial, "atomic"), { stopAfter: 1 }],
+    [offer(partial, "stop-after"), { atomic: true }],
+    [offer(atomic), { atomic: false }],
+    [offer(stopAfter(3)), { stopAfter: 3 }],
+  ])("%j does not offer %j", (offered, asked) => {
+    const error = Result.getOrThrow(Result.flip(choose(offered, ask(asked))))
+    expect(error).toMatchObject({ status: 400, reason: { code: "STRATEGY_NOT_OFFERED" } })
+    expect(error.message).toContain(offered.standard._tag)
+  })
+
+  it.each<Partial<StrategyRequest>>([
+    { atomic: null },
+    { atomic: 1 },
+    { atomic: "true" },
+    { atomic: [] },
+    { stopAfter: 0 },
+    { stopAfter: -1 },
+    { stopAfter: 1.5 },
+    { stopAfter: Number.NaN },
+    { stopAfter: Number.POSITIVE_INFINITY },
+    { stopAfter: 2 ** 53 },
+    { stopAfter: "1" },
+    { stopAfter: null },
+    { stopAfter: true },
+    { stopAfter: [1] },
+    { atomic: true, stopAfter: 1 },
+    { atomic: true, stopAfter: 0 },
+  ])("refuses %j, whatever is offered", (asked) => {
+    const error = Result.getOrThrow(Result.flip(choose(everything, ask(asked))))
+    expect(error).toMatchObject({ status: 400, reason: { code: "INVALID_BATCH" } })
+    expect(error.message).toMatch(/"atomic"|"stop_after"/)
+  })
+})

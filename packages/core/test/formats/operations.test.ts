@@ -1,0 +1,86 @@
+import * as Result from "effect/Result"
+import { describe, expect, it } from "vitest"
+import * as Operations from "../../src/formats/operations.ts"
+import * as Limits from "../../src/batch/Limits.ts"
+import { partial } from "../../src/batch/Strategy.ts"
+
+const decode = (value: Readonly<Record<string, unknown>>, codec = Operations.make()) =>
+  codec.decode(
+    { value, text: undefined, bytes: undefined },
+    { limits: Limits.make(), strategy: { standard: partial, choices: ["stop-after"] } },
+  )
+
+const operations = (...operations: ReadonlyArray<unknown>) => Result.getOrThrow(decode({ operations })).operations
+
+describe("an operation", () => {
+  it("is decoded as the article writes it", () => {
+    const decoded = operations(
+      { action: "create", data: { name: "Alice", email: "alice@example.com" } },
+      { action: "update", id: "u_042", data: { name: "Alice Smith" } },
+      { action: "delete", id: "u_099" },
+    )
+    expect(decoded.map(({ action, id, input, target }) => [action, id, input, target])).toEqual([
+      ["create", undefined, { name: "Alice", email: "alice@example.com" }, undefined],
+      ["update", "u_042", { name: "Alice Smith" }, "u_042"],
+      ["delete", "u_099", undefined, "u_099"],
+    ])
+  })
+
+  it.each([null, 7, "create", [], true])("that is %j is refused alone", (operation) => {
+    const [first, second] = operations(operation, { action: "create" })
+    expect(first!.result?.failure?.code).toBe("VALIDATION_ERROR")
+    expect(second!.result).toBeUndefined()
+  })
+
+  it.each([undefined, null, "", 7, {}, ["create"]])("with the action %j is refused alone", (action) => {
+    const [first, second] = operations({ action }, { action: "create" })
+    expect(first!.result?.failure).toMatchObject({ code: "VALIDATION_ERROR", field: "action" })
+    expect(second!.result).toBeUndefined()
+  })
+
+  it.each([null, "", {}, [], 1.5, true, "x".repeat(257), "a\nb"])("with the id %j is refused alone", (id) => {
+    const [first] = operations({ action: "update", id })
+    expect(first!.result?.failure).toMatchObject({ code: "VALIDATION_ERROR", field: "id" })
+  })
+
+  it("takes a whole number for an id, and 256 characters", () => {
+    const [first, second] = operations({ action: "update", id: 42 }, { action: "update", id: "x".repeat(256) })
+    expect([first!.id, second!.id]).toEqual(["42", "x".repeat(256)])
+  })
+
+  it("whose names could reach a prototype is refused alone", () => {
+    const [first] = operations({ action: "create", data: JSON.parse(`{"constructor":{"prototype":{}}}`) })
+    expect(first!.result?.failure?.code).toBe("VALIDATION_ERROR")
+  })
+
+  it("may be ordered by another key than its id", () => {
+    const codec = Operations.make({ orderBy: ({ action }) => action })
+    const decoded = Result.getOrThrow(
+      decode(
+        {
+          operations: [
+            { action: "a", id: 1 },
+            { action: "b", id: 1 },
+          ],
+        },
+        codec,
+      ),
+    )
+    expect(decoded.operations.map(({ target }) => target)).toEqual(["a", "b"])
+  })
+})
+
+describe("the envelope", () => {
+  it("may choose a strategy that is offered", () => {
+    const strategy = (value: object) =>
+      Result.getOrThrow(decode({ operations: [{ action: "create" }], ...value })).strategy
+    expect(strategy({})).toEqual({ _tag: "partial" })
+    expect(strategy({ stop_after: 3 })).toEqual({ _tag: "stop-after", failures: 3 })
+    expect(strategy({ atomic: false })).toEqual({ _tag: "partial" })
+  })
+
+  it("is refused with a strategy that is not offered", () => {
+    const { reason } = Result.getOrThrow(Result.flip(decode({ operations: [{}], atomic: true })))
+    expect(reason).toMatchObject({ code: "STRATEGY_NOT_OFFERED", status: 400 })
+  })
+})

@@ -1,0 +1,24 @@
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import * as Base64 from "../../../src/formats/requests/Base64.ts"
+
+describe("base64", () => {
+  it("is that of Node, and read back", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const text = Base64.encode(bytes)
+        expect(text).toBe(Buffer.from(bytes).toString("base64"))
+        expect(Base64.decode(text)).toEqual(new Uint8Array(bytes))
+      }),
+    )
+  })
+
+  it("takes more bytes than a call takes arguments", () => {
+    const bytes = new Uint8Array(300_000).map((_, index) => index % 251)
+    expect(Base64.encode(bytes)).toBe(Buffer.from(bytes).toString("base64"))
+  })
+
+  it("is not read from what is none", () => {
+    expect(() => Base64.decode("a")).toThrow()
+  })
+})

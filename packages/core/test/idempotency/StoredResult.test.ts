@@ -1,0 +1,239 @@
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { storedReplies } from "../../src/formats/requests/storedReplies.ts"
+import { failure } from "../../src/batch/Failure.ts"
+import { OperationResult } from "../../src/batch/OperationResult.ts"
+import type { Reply } from "../../src/formats/requests/SubRequest.ts"
+import * as StoredResult from "../../src/idempotency/StoredResult.ts"
+import { values } from "../../src/idempotency/jsonValues.ts"
+
+const replies = storedReplies(["X-Shown"])
+const cap = 65_536
+
+const reply = (given: Partial<Reply> & { readonly text?: string } = {}): Reply => {
+  const text = given.text ?? "{}"
+  return { status: 200, headers: {}, body: new TextEncoder().encode(text), ...given, text }
+}
+
+const kept = (result: OperationResult, format = values, maxBytes = cap) =>
+  StoredResult.read(StoredResult.write(result, format, maxBytes), format)
+
+describe("a result", () => {
+  it("is read as it was written, as a replay", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
+        const json = JSON.parse(JSON.stringify(value)) as unknown
+        expect(kept(OperationResult.success(value, 201))).toEqual({
+          ...OperationResult.success(json, 201),
+          replayed: true,
+        })
+      }),
+    )
+  })
+
+  it("that is a failure keeps its code, message, status and details", () => {
+    const why = failure("DUPLICATE", "Taken", {
+      field: "email",
+      errors: [{ message: "m" }],
+      retryable: true,
+      retryAfter: 3,
+    })
+    const read = kept(OperationResult.error(why))
+    expect(read).toEqual({ ...OperationResult.error(why), replayed: true })
+  })
+
+  const sizes = [0, 1, 65_536 - 31, 65_536 - 30, 65_536 - 29, 65_537, 5e7]
+
+  it.each(sizes)("of %i characters is kept as a whole up to the cap, and else without its value", (size) => {
+    const text = StoredResult.write(OperationResult.success({ id: "u_1", x: "y".repeat(size) }), values, cap)
+    const isWhole = JSON.stringify({ o: "success", s: 200, v: { id: "u_1", x: "y".repeat(size) } }).length <= cap
+    expect(StoredResult.read(text, values).value).toEqual(isWhole ? { id: "u_1", x: "y".repeat(size) } : { id: "u_1" })
+    expect(text.length).toBeLessThanOrEqual(cap + 1)
+  })
+
+  it("is measured in bytes, not in characters", () => {
+    const result = OperationResult.success("€".repeat(30_000))
+    expect(kept(result).value).toBeUndefined()
+    expect(kept(result, values, 100_000).value).toBe("€".repeat(30_000))
+  })
+})
+
+describe("what cannot be read", () => {
+  const whole = StoredResult.write(OperationResult.success({ id: "u_1" }), values, cap)
+
+  it("is an outcome that is not known: never nothing", () => {
+    const texts = [
+      "",
+      "1",
+      "null",
+      "1null",
+      "1[]",
+      "1{}",
+      "0" + whole.slice(1),
+      "2" + whole.slice(1),
+      whole.slice(1),
+      `1{"o":"skipped","s":424}`,
+      `1{"o":"success","s":"200"}`,
+      `1{"o":"success"}`,
+      `1{"o":"error","s":404}`,
+      `1{"o":"error","s":404,"v":{"id":1}}`,
+      `1{"o":"error","s":404,"f":{}}`,
+      `1{"o":"error","s":404,"f":{"code":1,"message":"m"}}`,
+      `1{"o":"success","s":200,"f":{"code":"X","message":"m"}}`,
+      ...Array.from({ length: whole.length }, (_, end) => whole.slice(0, end)),
+    ]
+    for (const text of texts) {
+      for (const format of [values, replies]) {
+        const { outcome, failure: why, answered, replayed } = StoredResult.read(text, format)
+        expect([text, outcome, why?.code, answered, replayed]).toEqual([text, "error", "OUTCOME_UNKNOWN", false, false])
+      }
+    }
+  })
+
+  it("is so of replies that are none", () => {
+    for (const v of [
+      undefined,
+      null,
+      1,
+      "x",
+      [],
+      {},
+      { s: 200 },
+      { s: "200", h: {} },
+      { s: 200, h: {}, t: 1 },
+      { s: 200, h: {}, b: "%" },
+    ]) {
+      const text = `1${JSON.stringify({ o: "success", s: 200, v })}`
+      expect(StoredResult.read(text, replies).failure?.code).toBe("OUTCOME_UNKNOWN")
+    }
+  })
+
+  it("never throws", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map((json) => `1${json}`),
+        ),
+        (text) => {
+          for (const format of [values, replies])
+            expect(StoredResult.read(text, format)).toBeInstanceOf(OperationResult)
+        },
+      ),
+    )
+  })
+})
+
+describe("the reply of a sub-request", () => {
+  it("keeps the headers that a client needs and those that are shown, and none that were the first request's own", () => {
+    const headers = {
+      "content-type": "application/json",
+      location: "/users/1",
+      etag: `"1"`,
+      "content-language": "de",
+      "x-shown": ["a", "b"],
+      "set-cookie": ["session=1"],
+      date: "Mon, 01 Jan 2029 00:00:00 GMT",
+      "retry-after": "5",
+      ratelimit: `"a";r=1;t=1`,
+      "ratelimit-policy": `"a";q=1;w=1`,
+      "x-ratelimit-remaining": "1",
+      "www-authenticate": "Basic",
+      authorization: "Bearer x",
+      "x-request-id": "1",
+      traceparent: "00-1",
+      connection: "keep-alive",
+      "transfer-encoding": "chunked",
+      "content-length": "2",
+      "x-other": "1",
+    }
+    const read = kept(OperationResult.replied(201, reply({ status: 201, headers })), replies).value as Reply
+    expect(read).toEqual({
+      status: 201,
+      headers: {
+        "content-type": "application/json",
+        location: "/users/1",
+        etag: `"1"`,
+        "content-language": "de",
+        "x-shown": ["a", "b"],
+      },
+      body: new TextEncoder().encode("{}"),
+      text: "{}",
+    })
+  })
+
+  it("keeps bytes that are no text", () => {
+    const body = Uint8Array.from({ length: 70_000 }, (_, index) => index % 256)
+    const read = kept(OperationResult.replied(200, reply({ body, text: new TextDecoder().decode(body) })), replies, 1e6)
+    expect((read.value as Reply).body).toEqual(body)
+  })
+
+  it("that is too large keeps its status and where it is", () => {
+    const headers = { location: "/users/1", "content-type": "text/plain" }
+    const large = OperationResult.replied(201, reply({ status: 201, headers, text: "x".repeat(100_000) }))
+    expect(kept(large, replies)).toMatchObject({
+      outcome: "success",
+      status: 201,
+      value: { status: 201, headers: { location: "/users/1" }, text: "" },
+    })
+  })
+
+  it("that is an error is a reply again, not a failure", () => {
+    const read = kept(OperationResult.replied(404, reply({ status: 404 })), replies)
+    expect(read).toMatchObject({
+      outcome: "error",
+      status: 404,
+      failure: undefined,
+      value: { status: 404, text: "{}" },
+    })
+  })
+})
+
+describe("results that are alike", () => {
+  const success = (value: unknown, status = 201) => OperationResult.success(value, status)
+  const writeAll = (results: ReadonlyArray<OperationResult>, format = values, maxBytes = 1e6) =>
+    StoredResult.writeAll(results, format, maxBytes)
+
+  it("are read as they were written, as replays, just as one by one", () => {
+    const names = fc.string().filter((name) => name !== "toJSON")
+    const objects = fc.array(fc.dictionary(names, fc.jsonValue({ maxDepth: 2 })), { minLength: 2 })
+    fc.assert(
+      fc.property(objects, (given) => {
+        const results = given.map((value) => success(value))
+        const { text, count } = writeAll(results)!
+        expect(count).toBe(results.length)
+        expect(StoredResult.readAll(text, values)).toEqual(results.map((result) => kept(result)))
+      }),
+    )
+  })
+
+  it.each([
+    ["of another status", [success({}), success({}, 200)]],
+    ["a failure", [success({}), OperationResult.error(failure("DUPLICATE", "Taken"))]],
+    ["without a value", [success({}), success(undefined)]],
+    ["that is no object", [success({}), success("text")]],
+    ["that is no JSON", [success({}), success({ big: 1n })]],
+    ["that writes itself", [success({}), success({ toJSON: () => undefined })]],
+    ["whose status is none", [success({}, 200.5), success({}, 200.5)]],
+  ])("are not written together with one %s", (_, results) => {
+    expect(writeAll(results)).toBeUndefined()
+  })
+
+  it("are written together as far as they are alike and surely fit, and not where they have a form of their own", () => {
+    const alike = Array.from({ length: 9 }, (_, n) => success({ n }))
+    const few = `1${JSON.stringify({ s: 201, all: [{ n: 0 }, { n: 1 }, { n: 2 }] })}`
+    expect(writeAll([...alike.slice(0, 3), success("text"), ...alike])).toEqual({ text: few, count: 3 })
+    expect(writeAll(alike, values, 3 * few.length + 3)).toEqual({ text: few, count: 3 })
+    expect(writeAll(alike, values, 80)).toBeUndefined()
+    const answers = [OperationResult.replied(200, reply()), OperationResult.replied(200, reply())]
+    expect(writeAll(answers, replies)).toBeUndefined()
+  })
+
+  it.each(["", "1", "1{}", `1{"s":201}`, `1{"s":"201","all":[]}`, `0{"s":201,"all":[{}]}`, `1{"s":201,"all":{}}`])(
+    "cannot be read from %j",
+    (text) => {
+      expect(StoredResult.readAll(text, values)).toBeUndefined()
+    },
+  )
+})

@@ -1,0 +1,140 @@
+import * as Result from "effect/Result"
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { failure } from "../../src/batch/Failure.ts"
+import type { Operation } from "../../src/batch/Operation.ts"
+import { OperationResult } from "../../src/batch/OperationResult.ts"
+import * as Plan from "../../src/planning/Plan.ts"
+import { partial, type Strategy } from "../../src/batch/Strategy.ts"
+import { operation } from "../support/operation.ts"
+import { randomOperations } from "../support/randomOperations.ts"
+
+const options: Plan.PlanOptions = { concurrency: 10, coalesces: () => true }
+
+const plan = (
+  operations: ReadonlyArray<Operation>,
+  given: Partial<Plan.PlanOptions> = {},
+  strategy: Strategy = partial,
+): Plan.Plan => Result.getOrThrow(Plan.make({ operations, strategy }, { ...options, ...given }))
+
+const indexes = ({ groups }: Plan.Plan) => groups.map(({ operations }) => operations.map(({ index }) => index))
+
+const operationsOf = (...actions: ReadonlyArray<string>) =>
+  actions.map((text, index) => {
+    const [action = "", target] = text.split(" ")
+    return operation({ index, id: `op-${index}`, action, target })
+  })
+
+const anyOptions: fc.Arbitrary<Plan.PlanOptions> = fc.record({
+  concurrency: fc.constantFrom(1, 2, 10, Number.POSITIVE_INFINITY),
+  coalesces: fc.constantFrom(
+    () => true,
+    () => false,
+    ({ action }: Operation) => action !== "update",
+  ),
+})
+
+const strategies = fc.constantFrom<Strategy>(partial, { _tag: "stop-after", failures: 2 })
+
+describe("make", () => {
+  it("puts every operation into exactly one group", () => {
+    fc.assert(
+      fc.property(randomOperations(), anyOptions, strategies, (make, options, strategy) => {
+        const operations = make()
+        const planned = plan(operations, options, strategy).groups.flatMap(({ operations }) => operations)
+        expect(planned).toHaveLength(operations.length)
+        expect(new Set(planned)).toEqual(new Set(operations))
+      }),
+    )
+  })
+
+  it("makes groups wait for groups before them alone, as often as they are released", () => {
+    fc.assert(
+      fc.property(randomOperations(), anyOptions, strategies, (make, options, strategy) => {
+        const { groups } = plan(make(), options, strategy)
+        const released = groups.map(() => 0)
+        groups.forEach(({ releases }, position) => {
+          expect(new Set(releases).size).toBe(releases.length)
+          for (const later of releases) {
+            expect(later).toBeGreaterThan(position)
+            released[later]!++
+          }
+        })
+        expect(groups.map(({ waitsFor }) => waitsFor)).toEqual(released)
+      }),
+    )
+  })
+
+  it("coalesces operations of one action on distinct targets alone, none of which depends on anything", () => {
+    fc.assert(
+      fc.property(randomOperations(), anyOptions, (make, options) => {
+        for (const { operations, calls } of plan(make(), options).groups) {
+          expect(calls.flat()).toEqual(operations)
+          for (const call of calls) {
+            if (call.length === 1) continue
+            const targets = call.flatMap(({ target }) => (target === undefined ? [] : [target]))
+            expect(new Set(call.map(({ action }) => action)).size).toBe(1)
+            expect(new Set(targets).size).toBe(targets.length)
+            expect(call.every((each) => each.dependsOn.length === 0 && options.coalesces(each))).toBe(true)
+          }
+        }
+      }),
+    )
+  })
+
+  it("makes one call of what can be one call", () => {
+    expect(indexes(plan(operationsOf("create", "create", "create")))).toEqual([[0, 1, 2]])
+    expect(indexes(plan(operationsOf("create", "delete a", "create", "delete b", "update c")))).toEqual([
+      [0, 2],
+      [1, 3],
+      [4],
+    ])
+  })
+
+  it("coalesces neighbours alone where operations run one after another", () => {
+    const operations = operationsOf("create", "create", "delete a", "create", "delete b", "delete c")
+    expect(indexes(plan(operations, { concurrency: 1 }))).toEqual([[0, 1], [2], [3], [4, 5]])
+  })
+
+  it("never moves an operation before an earlier one on its target", () => {
+    expect(indexes(plan(operationsOf("update a", "delete a", "update b", "update a")))).toEqual([[0, 2], [1], [3]])
+    expect(indexes(plan(operationsOf("update a", "update a")))).toEqual([[0], [1]])
+  })
+
+  it("leaves an operation alone that has its result already", () => {
+    const operations = operationsOf("create", "create", "create")
+    operations[1]!.result = OperationResult.error(failure("VALIDATION_ERROR", "m"))
+    expect(indexes(plan(operations))).toEqual([[0, 2], [1]])
+  })
+
+  it("neither coalesces nor reorders what may be stopped", () => {
+    const planned = plan(operationsOf("create", "create", "create"), {}, { _tag: "stop-after", failures: 2 })
+    expect(indexes(planned)).toEqual([[0], [1], [2]])
+    expect(planned).toMatchObject({ ordered: true, stopAfter: 2 })
+  })
+
+  it("is ordered where operations run one after another", () => {
+    expect(plan(operationsOf("create"), { concurrency: 1 })).toMatchObject({ ordered: true, concurrency: 1 })
+    expect(plan(operationsOf("create"))).toMatchObject({ ordered: false, concurrency: 10, stopAfter: undefined })
+  })
+
+  it("refuses dependencies that form a cycle", () => {
+    const [first, second] = operationsOf("create", "create")
+    Object.assign(first!, { dependsOn: [{ operation: second, accept: [] }] })
+    Object.assign(second!, { dependsOn: [{ operation: first, accept: [] }] })
+    const error = Result.getOrThrow(
+      Result.flip(Plan.make({ operations: [first!, second!], strategy: partial }, options)),
+    )
+    expect(error.reason.code).toBe("INVALID_DEPENDENCY")
+    expect(error.message).toContain(`"op-0" depends on "op-1" depends on "op-0"`)
+  })
+
+  it("plans 100,000 operations without delay", () => {
+    const operations = Array.from({ length: 100_000 }, (_, index) =>
+      operation({ index, target: String(index % 50_000) }),
+    )
+    const startedAt = performance.now()
+    expect(plan(operations).groups).toHaveLength(2)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+  })
+})

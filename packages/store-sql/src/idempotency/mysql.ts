@@ -1,0 +1,126 @@
+/**
+ * The idempotency store on MariaDB and MySQL.
+ */
+import type { Session } from "../database/Session.ts"
+import { stepwiseIdempotency, type StepwiseTexts } from "./stepwise.ts"
+
+// `utc_timestamp` knows no time zone, and so no hour that comes twice.
+/** @internal */
+export const mysqlNow = "coalesce(:now, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) div 1000)"
+
+const claimItems = `json_table(:items, '$[*]' columns (
+  k varchar(64) path '$[0]', f varchar(64) path '$[1]', s varchar(8) path '$[2]')) as i`
+const settleItems = `json_table(:items, '$[*]' columns (k varchar(64) path '$[0]', f varchar(64) path '$[1]',
+  a varchar(8) path '$[2]', p longtext path '$[3]', b int path '$[4]', z int path '$[5]')) as i`
+
+// In this order, and by the primary key even while the table is small: an update locks every row that it reads.
+const withRows = `straight_join multistatus_idempotency r force index (primary)
+  on r.key_hash = convert(i.k using ascii) collate ascii_bin`
+
+const columns = "key_hash, fingerprint, owner, state, fence, lease_until, expires_at, size, payload, claim"
+
+const takeable = `(expires_at <= ${mysqlNow} or state = 'released' or (fingerprint = values(fingerprint) and state <> 'done'
+  and (owner = :owner or (state = 'pending' and lease_until <= ${mysqlNow}))))`
+
+// Assignments are made from left to right, so the mark comes first and tells the others what the row was.
+const claim = `insert into multistatus_idempotency (${columns})
+select i.k, i.f, :owner, i.s, 1, ${mysqlNow} + :lease, ${mysqlNow} + :ttl, 0, '', :fresh from ${claimItems} where true
+on duplicate key update
+  claim = if(${takeable}, case when expires_at <= ${mysqlNow} then :absent when state = 'released' then :released
+    when owner = :owner then :mine else :taken end, claim),
+  fingerprint = if(claim in (:absent, :released), values(fingerprint), fingerprint),
+  owner = if(claim in (:absent, :released, :taken), values(owner), owner),
+  state = if(claim in (:absent, :released, :taken), values(state), state),
+  fence = case claim when :absent then 1 when :released then fence + 1 when :taken then fence + 1 else fence end,
+  size = if(claim in (:absent, :released), 0, size),
+  payload = if(claim in (:absent, :released), '', payload),
+  lease_until = if(claim in (:absent, :released, :taken, :mine), values(lease_until), lease_until),
+  expires_at = if(claim in (:absent, :released, :taken, :mine), values(expires_at), expires_at)`
+
+// A journal is of interest to those alone who have just claimed it.
+const known = (on: string) => `${on}key_hash, ${on}fingerprint, ${on}owner, ${on}state, ${on}fence,
+  ${on}lease_until - ${mysqlNow} as left_ms, ${on}expires_at <= ${mysqlNow} as expired, ${on}claim,
+  case when ${on}state = 'done' or left(${on}claim, 16) = :mark then ${on}payload end as payload`
+
+const look = `select ${known("r.")} from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}`
+
+const again = "i.a = 'append' and r.size = i.z and binary right(r.payload, char_length(i.p)) = binary i.p"
+
+const change = `update ${settleItems} ${withRows} set
+  r.lease_until = if(i.a in ('append', 'extend'), ${mysqlNow} + :lease, r.lease_until),
+  r.expires_at = ${mysqlNow} + if(i.a = 'complete', :result, :ttl),
+  r.size = case i.a when 'append' then i.z when 'extend' then r.size else 0 end,
+  r.payload = case i.a when 'append' then concat(r.payload, i.p) when 'extend' then r.payload else i.p end,
+  r.state = case i.a when 'complete' then 'done' when 'release' then 'released' else r.state end,
+  r.claim = :claim
+where r.expires_at > ${mysqlNow} and r.owner = :owner and r.state in ('pending', 'held')
+  and (i.a <> 'append' or (r.size = i.b and i.z > i.b))`
+
+// What was committed since the transaction began counts too.
+const explain = `select r.key_hash, r.owner, r.state, r.claim, r.expires_at <= ${mysqlNow} as expired, ${again} as again
+from ${settleItems} ${withRows} lock in share mode`
+
+const recreate = `insert into multistatus_idempotency (${columns})
+select i.k, i.f, :owner, 'done', 1, ${mysqlNow}, ${mysqlNow} + :result, 0, i.p, :claim from ${settleItems} where true
+on duplicate key update
+  claim = if(expires_at <= ${mysqlNow}, values(claim), claim),
+  fingerprint = if(claim = :claim, values(fingerprint), fingerprint), owner = if(claim = :claim, values(owner), owner),
+  state = if(claim = :claim, values(state), state), fence = if(claim = :claim, 1, fence),
+  size = if(claim = :claim, 0, size), payload = if(claim = :claim, values(payload), payload),
+  lease_until = if(claim = :claim, values(lease_until), lease_until),
+  expires_at = if(claim = :claim, values(expires_at), expires_at)`
+
+// It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
+const resolve = `update multistatus_idempotency
+set expires_at = coalesce(${mysqlNow} + :ttl, expires_at), owner = '', size = 0, payload = :payload, state = :state
+where key_hash = :key and state = 'held' and lease_until <= ${mysqlNow} and expires_at > ${mysqlNow}`
+
+/** @internal */
+export const mysqlIdempotencyTexts: StepwiseTexts = {
+  claim,
+  look,
+  change,
+  explain,
+  recreate,
+  resolve,
+  peek: `select state, fence, lease_until - ${mysqlNow} as left_ms from multistatus_idempotency
+    where key_hash = :key and expires_at > ${mysqlNow}`,
+  expired: `select key_hash from multistatus_idempotency where expires_at <= ${mysqlNow} order by expires_at limit :limit`,
+  purge: `delete r from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}
+    where r.expires_at <= ${mysqlNow}`,
+}
+
+/**
+ * What MariaDB can do besides: answer with rows, wait for locks for less than the default of 50 seconds, and keep to an order
+ * of assignments that a mode of its own would change.
+ *
+ * @internal
+ */
+export const toMariadb = (texts: StepwiseTexts): StepwiseTexts => ({
+  ...texts,
+  claim: `set statement sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = 1 for ${texts.claim} returning ${known("")}`,
+  recreate: `set statement sql_mode = 'STRICT_ALL_TABLES' for ${texts.recreate}`,
+})
+
+/** By what is known of a pool's tables, which all of its sessions share. */
+const kinds = new WeakMap<object, boolean>()
+
+const isMariadb = async ({ facts, look: ask }: Session): Promise<boolean> => {
+  const known = kinds.get(facts)
+  if (known !== undefined) return known
+  const [row] = await ask("select version() as version", [])
+  const found = String(row?.["version"]).includes("MariaDB")
+  kinds.set(facts, found)
+  return found
+}
+
+const mariadbTexts = toMariadb(mysqlIdempotencyTexts)
+
+const lockWaitTimeout = 1205
+
+/** @internal */
+export const mysqlIdempotency = stepwiseIdempotency({
+  texts: async (session) => ((await isMariadb(session)) ? mariadbTexts : mysqlIdempotencyTexts),
+  returning: isMariadb,
+  isLocked: (error) => error instanceof Error && "errno" in error && error.errno === lockWaitTimeout,
+})

@@ -1,0 +1,163 @@
+/**
+ * Refs of chunks in a queue of pg-boss, in the database that the jobs are in.
+ */
+import type { ChunkQueue } from "@multistatus/core"
+import type * as Boss from "pg-boss"
+import type { PgBoss } from "pg-boss"
+
+import * as ChunkJob from "./ChunkJob.ts"
+import { emitWarning } from "../../database/emitWarning.ts"
+import { loadDriver } from "../../database/loadDriver.ts"
+import { pgBossConsumer } from "./pgBossConsumer.ts"
+import { pgBossTransaction } from "./pgBossTransaction.ts"
+
+/**
+ * How a queue of pg-boss is kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PgBossOptions {
+  /** The schema that pg-boss keeps its tables in; it makes it when it starts. Default `multistatus_jobs`. */
+  readonly schema?: string | undefined
+  /** Name of the queue. Default `chunks`. */
+  readonly name?: string | undefined
+  /**
+   * Seconds after which a worker that was not heard of is thought dead. Default 10, the least that pg-boss takes. Whoever
+   * opens the queue last decides.
+   */
+  readonly heartbeatSeconds?: number | undefined
+  /** Connections of pg-boss's own pool. Default 4. */
+  readonly maxConnections?: number | undefined
+  /** Told of broken connections and the like. Default: a warning of the process. */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+/**
+ * What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PgliteLike {
+  readonly query: (text: string, parameters?: Array<unknown>) => Promise<{ rows: Array<unknown> }>
+  readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
+}
+
+/** Seconds that a chunk may take: jobs have no deadline, and a worker that lives is heard of. */
+const longestSeconds = 23 * 3600
+
+/**
+ * Makes a queue on pg-boss 12, which is an optional peer: `npm install pg-boss`. On PostgreSQL, or on an instance of PGlite
+ * that the jobs are in too, for tests: it stays the caller's, to be closed after the queue.
+ *
+ * **Details** pg-boss connects when the first ref is sent or the first worker starts, and creates its tables then: the role
+ * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
+ * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
+ * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
+ * `heartbeatSeconds`, at once and three times at most; one that rejects after a growing pause, three times as well. A worker
+ * fetches one ref more than it runs at once, and gives it back when it closes.
+ *
+ * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeatSeconds` is thought dead, and its chunk
+ * delivered to another worker as well.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
+  const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options
+  const { onError = emitWarning } = options
+  checkOptions({ heartbeatSeconds, maxConnections })
+  const dead = `${name}_dead`
+  let loading: Promise<typeof Boss> | undefined
+  const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
+
+  const open = async (): Promise<PgBoss> => {
+    const { PgBoss, fromPglite } = await load()
+    const settings = { schema, monitorIntervalSeconds: 1, superviseIntervalSeconds: 1 }
+    const boss =
+      typeof connection === "string"
+        ? new PgBoss({
+            ...settings,
+            connectionString: connection,
+            max: maxConnections,
+            application_name: "multistatus jobs",
+            useListenNotify: true,
+          })
+        : new PgBoss({ ...settings, db: fromPglite(connection as Parameters<typeof fromPglite>[0]), backend: "pglite" })
+    boss.on("error", onError)
+    try {
+      await boss.start()
+      await boss.createQueue(dead)
+      const kept = { deleteAfterSeconds: 3600, retentionSeconds: 8 * 86_400, heartbeatSeconds }
+      await boss.createQueue(name, {
+        ...kept,
+        notify: true,
+        expireInSeconds: longestSeconds,
+        // Of workers that died, or closed: those that rejected make a pause of their own.
+        retryLimit: 3,
+        deadLetter: dead,
+      })
+      await boss.updateQueue(name, { heartbeatSeconds })
+      return boss
+    } catch (error) {
+      // It would go on by itself, with its connections.
+      await boss.stop({ graceful: false }).catch(() => undefined)
+      throw error
+    }
+  }
+
+  let opening: Promise<PgBoss> | undefined
+  let isClosed = false
+  const opened = async (): Promise<PgBoss> => {
+    if (isClosed) throw new Error("The queue was closed")
+    opening ??= open()
+    try {
+      return await opening
+    } catch (error) {
+      opening = undefined
+      throw error
+    }
+  }
+
+  return {
+    isVolatile: false,
+    isTransactional: true,
+    enqueue: async (refs, { delayMs = 0, transaction } = {}) => {
+      if (refs.length === 0) return
+      const boss = await opened()
+      const jobs = refs.map((ref) => ChunkJob.make(ref, { delayMs }))
+      // pg-boss passes over ids that it has, but not over those that come twice in one call.
+      const once = new Map(jobs.map((job) => [job.id, job]))
+      await boss.insert(
+        name,
+        [...once.values()],
+        transaction === undefined ? {} : { db: pgBossTransaction(transaction) },
+      )
+    },
+    consume: async (handlers, concurrency) => {
+      const boss = await opened()
+      return pgBossConsumer({ boss, name, dead, handlers, concurrency, onError })
+    },
+    forget: async (refs) => {
+      if (refs.length > 0) await (await opened()).deleteJob(name, refs.flatMap(ChunkJob.ids))
+    },
+    close: async () => {
+      isClosed = true
+      const boss = await opening?.catch(() => undefined)
+      opening = undefined
+      await boss?.stop({ graceful: false })
+    },
+  }
+}
+
+const checkOptions = (options: { readonly heartbeatSeconds: number; readonly maxConnections: number }): void => {
+  for (const [option, least] of [
+    ["heartbeatSeconds", 10],
+    ["maxConnections", 1],
+  ] as const) {
+    const value = options[option]
+    if (!Number.isInteger(value) || value < least)
+      throw new TypeError(`"${option}" is a whole number from ${least} on, not ${value}`)
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Brings a database up to what the store needs.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+
+import { type Kysely, sql } from "kysely"
+import { type Migration, Migrator } from "kysely/migration"
+
+import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
+import { storeMigrations } from "./migrations.ts"
+
+const attempts = 5
+
+/**
+ * Creates and updates what the store keeps in the database: routines that isolate failing rows, and its tables.
+ *
+ * **Details** Migrations that were run are recorded in `multistatus_migration`, apart from the application's own. Running
+ * it again changes nothing, and several processes may run it at once. PostgreSQL and MySQL need the right to create
+ * functions or procedures in the current schema for it, afterwards only that to execute them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const migrate = async <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    const { error } = await migratorOf(db, dialect).migrateToLatest()
+    if (error === undefined) return
+    // A rival process may have done in the meantime what failed here: then the next attempt finds it done.
+    if (attempt === attempts) throw error
+    await delay(attempt * 20 + Math.random() * 50)
+  }
+}
+
+const migratorOf = <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Migrator => {
+  const migrations = storeMigrations[dialect].map(({ name, statements }): [string, Migration] => [
+    name,
+    {
+      up: async (on) => {
+        for (const statement of statements) await sql.raw(statement).execute(on)
+      },
+    },
+  ])
+  return new Migrator({
+    db: db.withoutPlugins(),
+    provider: { getMigrations: async () => Object.fromEntries(migrations) },
+    migrationTableName: "multistatus_migration",
+    migrationLockTableName: "multistatus_migration_lock",
+  })
+}

@@ -1,0 +1,43 @@
+/**
+ * The table of the quota store, one row a subject, and in PostgreSQL the routines that charge.
+ *
+ * `state` is JSON: under `a` the arrival of each policy, under `r` the charges that were refunded, and until when that is
+ * remembered. Times are milliseconds since 1970.
+ */
+import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
+import { postgresQuotaRoutines } from "./postgresRoutines.ts"
+
+const postgres = [
+  `create table if not exists multistatus_quota (
+    subject text collate "C" primary key,
+    state jsonb not null,
+    expires_at int8 not null
+  ) with (fillfactor = 50)`,
+  // Not on the state, so that changing it alone needs no new entry; and it changes rarely by much.
+  `create index if not exists multistatus_quota_expires_at on multistatus_quota (expires_at)`,
+  ...postgresQuotaRoutines,
+]
+
+/**
+ * The statements that create them, by dialect; each can be run again.
+ *
+ * @internal
+ */
+export const quotaMigration: Readonly<Record<DatabaseDialect, ReadonlyArray<string>>> = {
+  postgres,
+  pglite: postgres,
+  mysql: [
+    `create table if not exists multistatus_quota (
+      subject varchar(64) character set ascii collate ascii_bin primary key,
+      state longtext character set utf8mb4 collate utf8mb4_bin not null,
+      expires_at bigint not null,
+      index (expires_at)
+    ) engine = innodb`,
+  ],
+  sqlite: [
+    `create table if not exists multistatus_quota (
+      subject text primary key not null, state text not null, expires_at integer not null
+    ) strict`,
+    `create index if not exists multistatus_quota_expires_at on multistatus_quota (expires_at)`,
+  ],
+}

@@ -1,0 +1,57 @@
+import { rowRoutine } from "../rowRoutine.ts"
+
+// Some errors come as warnings (an unknown value of an enumeration), and warnings that are none as well; the count of rows,
+// which is -1 after an error, tells them apart. An error may stand behind what led to it, and before an unknown one.
+/** Creates the routine of MySQL and MariaDB that isolates rows. @internal */
+export const mysqlRowRoutine = [
+  `drop procedure if exists ${rowRoutine}`,
+  `create procedure ${rowRoutine}(in statements longtext, in refusals text, in alone boolean)
+  modifies sql data sql security invoker
+begin
+  declare place int default 0;
+  declare size int default json_length(statements);
+  declare statement longtext;
+  declare todo cursor for
+    select t.s from json_table(statements, '$[*]' columns (n for ordinality, s longtext path '$')) as t order by t.n;
+  if alone then start transaction; end if;
+  open todo;
+  while place < size do
+    fetch todo into statement;
+    begin
+      declare affected int;
+      declare conditions int;
+      declare r_state varchar(5);
+      declare r_number int;
+      declare r_message text;
+      declare exit handler for sqlexception, sqlwarning
+      begin
+        declare known boolean default false;
+        get diagnostics affected = row_count, conditions = number;
+        while affected < 0 and conditions > 0 and not known do
+          get diagnostics condition conditions
+            r_state = returned_sqlstate, r_number = mysql_errno, r_message = message_text;
+          set known = r_state like '22%' or r_state = '45000' or find_in_set(r_number, refusals);
+          set conditions = conditions - 1;
+        end while;
+        if affected = 0 then
+          select place as \`~n\`, 0 as \`~number\`;
+        elseif known then
+          select place as \`~n\`, r_number as \`~number\`, r_state as \`~state\`, r_message as \`~message\`;
+        elseif affected < 0 then
+          if alone then rollback; end if;
+          resignal;
+        end if;
+      end;
+      set @multistatus_row = statement;
+      prepare multistatus_row from @multistatus_row;
+      execute multistatus_row;
+      if row_count() = 0 then select place as \`~n\`, 0 as \`~number\`; end if;
+    end;
+    set place = place + 1;
+  end while;
+  close todo;
+  deallocate prepare multistatus_row;
+  set @multistatus_row = null;
+  if alone then commit; end if;
+end`,
+]

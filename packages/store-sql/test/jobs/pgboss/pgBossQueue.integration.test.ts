@@ -1,0 +1,117 @@
+import { createBatch, type Job, resource } from "@multistatus/core"
+import { freshDatabase } from "@multistatus/test-services"
+import { sql } from "kysely"
+import { afterEach, describe, expect, inject, it } from "vitest"
+
+import { migrate } from "../../../src/migrations/migrate.ts"
+import { openDatabase } from "../../../src/database/openDatabase.ts"
+import { pgBossQueue } from "../../../src/jobs/pgboss/pgBossQueue.ts"
+import { sqlJobs } from "../../../src/jobs/sqlJobs.ts"
+import { sqlUnitOfWork } from "../../../src/transactions/sqlUnitOfWork.ts"
+
+const closing: Array<() => Promise<unknown>> = []
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+const open = async () => {
+  const url = await freshDatabase(inject("postgresUrl"))
+  const database = await openDatabase<unknown>(url)
+  closing.push(database.close)
+  await migrate(database.db, database.dialect)
+  return { url, ...database }
+}
+
+describe("jobs on PostgreSQL", () => {
+  const serve = async (exactlyOnce: boolean, quota?: { readonly operations: number; readonly per: string }) => {
+    const { url, db, dialect } = await open()
+    await sql`create table effects (n integer not null)`.execute(db)
+    const unitOfWork = sqlUnitOfWork(db)
+    const batch = createBatch<string>({
+      tenant: () => "a",
+      unitOfWork,
+      ...(quota !== undefined && { quota }),
+      jobs: { engine: sqlJobs({ db, dialect }, url), chunkOperations: 50, exactlyOnce },
+    })
+    closing.push(() => batch.close())
+    const effects = resource("effects", {
+      add: {
+        identified: false,
+        run: async ({ n }: { readonly n: number }, { tx }) => {
+          await sql`insert into effects (n) values (${n})`.execute(tx as typeof db)
+          return { id: String(n) }
+        },
+      },
+    })
+    const endpoint = batch.operations(effects)
+    const submit = async (count: number) => {
+      const operations = Array.from({ length: count }, (_, n) => ({ action: "add", data: { n } }))
+      const { body, status } = await endpoint.handle({
+        method: "POST",
+        url: "/effects",
+        headers: { "content-type": "application/json", prefer: "respond-async" },
+        body: { _tag: "Parsed", value: { operations } },
+        isSubRequest: false,
+        gone: new AbortController().signal,
+        native: "",
+      })
+      expect(status).toBe(202)
+      return (JSON.parse(body) as { readonly id: string }).id
+    }
+    const state = async (id: string) => {
+      const { body } = await batch.jobs!.handle({
+        method: "GET",
+        url: `/jobs/${id}`,
+        headers: {},
+        body: { _tag: "Parsed", value: undefined },
+        isSubRequest: false,
+        gone: new AbortController().signal,
+        native: "",
+      })
+      return JSON.parse(body) as { readonly status: Job.JobState; readonly succeeded: number }
+    }
+    const count = async () =>
+      Number((await sql<{ n: number }>`select count(*) as n from effects`.execute(db)).rows[0]!.n)
+    return { submit, state, count }
+  }
+
+  it.each([false, true])("run to their end, each operation once (in transactions: %s)", async (exactlyOnce) => {
+    const { submit, state, count } = await serve(exactlyOnce)
+    const id = await submit(600)
+    await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("succeeded")
+    expect([(await state(id)).succeeded, await count()]).toEqual([600, 600])
+  })
+
+  it("fail where a chunk that commits as one costs more than the quota ever has", async () => {
+    const { submit, state, count } = await serve(true, { operations: 20, per: "1 minute" })
+    const id = await submit(100)
+    await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("failed")
+    expect([(await state(id)).succeeded, await count()]).toEqual([0, 0])
+  })
+
+  it("are told which options are wrong before anything is opened", () => {
+    expect(() => pgBossQueue("postgres://127.0.0.1/x", { heartbeatSeconds: 5 })).toThrow(
+      `"heartbeatSeconds" is a whole number from 10 on, not 5`,
+    )
+  })
+
+  it("send nothing any more, and open nothing, once the queue is closed", async () => {
+    const { queue } = sqlJobs(await open(), await freshDatabase(inject("postgresUrl")))
+    await queue.close()
+    await expect(queue.enqueue([{ job: "a", chunk: 0, dispatch: 0 }])).rejects.toThrow("The queue was closed")
+  })
+
+  it("say so where the chunks that run at once could hold every connection", async () => {
+    const url = await freshDatabase(inject("postgresUrl"))
+    const database = await openDatabase<unknown>(url, { maxConnections: 4 })
+    closing.push(database.close)
+    const told: Array<string> = []
+    const { queue } = sqlJobs(database, url, { onError: (error) => told.push(String(error)) })
+    closing.push(() => queue.close())
+    for (const concurrency of [3, 4]) {
+      const consumer = await queue.consume({ run: async () => {}, dead: async () => {} }, concurrency)
+      await consumer.close(0)
+    }
+    expect(told).toEqual([expect.stringContaining(`"maxConnections" above 4, or set "jobs.workers" lower`)])
+  })
+})
