@@ -4,14 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError, OutcomeUnknown } from "../batch/BatchError.ts"
 import * as Problem from "../http/Problem.ts"
-import type { StrategyOffer } from "../batch/Strategy.ts"
 import * as Target from "../http/RequestTarget.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
-import type { QuotaSettings } from "../quota/QuotaSettings.ts"
-import type { BatchContext } from "../batch/BatchContext.ts"
-import type { Codec, Encoded } from "../batch/Codec.ts"
-import type { Dispatcher } from "../batch/Dispatcher.ts"
+import type { Encoded } from "../batch/Codec.ts"
+import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { Admission } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
@@ -26,14 +23,8 @@ import { readEnvelope } from "../http/readBody.ts"
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
 /** What an endpoint is made of: a wire format, what runs its operations, and how. @category models @since 0.1.0 */
-export interface BatchEndpointOptions<Input> extends EngineOptions {
-  readonly codec: Codec<Input>
-  /** Makes the dispatcher of one batch. */
-  readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
-  readonly strategy: StrategyOffer
+export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
   readonly admission: Admission
-  /** How callers are held to a quota; undefined where they are not. */
-  readonly quota?: QuotaSettings | undefined
   readonly tenant: TenantOf | undefined
   /** What runs batches that outlive their requests; undefined where nothing does. */
   readonly jobs?: BatchJobs | undefined

@@ -1,5 +1,5 @@
 /** What is true of a whole batch: captured once, before any of its operations, and bound to each of them. */
-import type { HeadersInit } from "../http/HeaderRules.ts"
+import type { HeadersInit } from "./Headers.ts"
 
 /** What every operation of a batch has in common. @category models @since 0.1.0 */
 export interface BatchContext {

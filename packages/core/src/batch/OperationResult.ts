@@ -68,3 +68,16 @@ export class OperationResult {
     return new OperationResult(outcome, status, value, failure, true, true)
   }
 }
+
+// 408, 425 and 429 ask the client to send the same request again.
+const asksForRetry: ReadonlySet<number> = new Set([408, 425, 429])
+
+/**
+ * Tells whether a result is final, so that a retry should get it again: a handler's own answer that succeeded, or that
+ * failed with a status from 400 to 499 other than 408, 425 and 429.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isFinal = ({ answered, outcome, status }: OperationResult): boolean =>
+  answered && (outcome === "success" || (status >= 400 && status < 500 && !asksForRetry.has(status)))

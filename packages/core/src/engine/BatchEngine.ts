@@ -146,7 +146,7 @@ export class BatchEngine extends Context.Service<
             const deadlineMs = yield* timeLeft
             const { operationTimeoutMs } = limits
             const began = quota?.began
-            const executing = { deadlineMs, operationTimeoutMs, gone, stop, onDefect, unitOfWork, claims, began }
+            const executing = { deadlineMs, operationTimeoutMs, gone, stop, onDefect, unitOfWork, hooks: claims, began }
             yield* executor.execute(plan, dispatcher, executing)
           })
           yield* Effect.scoped(admitting)

@@ -7,7 +7,7 @@ import type { Operation } from "../batch/Operation.ts"
 import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import type { UnitOfWork } from "./UnitOfWork.ts"
 import type { Call } from "./RunningGroup.ts"
-import { type Claims, taken } from "../idempotency/Claims.ts"
+import type { ExecutionHooks } from "./ExecutionHooks.ts"
 import { type Began, Handlers } from "./Invoker.ts"
 import { Pool } from "./GroupScheduler.ts"
 import { soon } from "../platform/yieldToEventLoop.ts"
@@ -26,8 +26,8 @@ export interface ExecuteOptions {
   readonly onDefect: OnDefect
   /** What runs groups that have a transaction. */
   readonly unitOfWork: UnitOfWork | undefined
-  /** What is claimed of the batch; undefined for nothing. */
-  readonly claims: Claims | undefined
+  /** Hooks around commit groups; undefined for none. */
+  readonly hooks: ExecutionHooks | undefined
   readonly began?: Began | undefined
 }
 
@@ -81,18 +81,19 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
 const makePool = <Input>(
   plan: Plan<Input>,
   handlers: Handlers<Input>,
-  { deadlineMs, operationTimeoutMs, unitOfWork, claims }: ExecuteOptions,
+  { deadlineMs, operationTimeoutMs, unitOfWork, hooks }: ExecuteOptions,
   done: () => void,
 ): Pool<Input> => {
   const endsAt = performance.now() + deadlineMs
   return new Pool<Input>(plan, {
     call: (call, due, finished) => {
       const end = handlers.traced(due, call, () => {
-        claims?.ended(due)
+        hooks?.ended(due)
         finished()
       })
-      if (claims?.mayBegin(due) === false) {
-        for (const operation of due) call.settle(operation, taken())
+      const refusal = hooks?.refuse(due)
+      if (refusal !== undefined) {
+        for (const operation of due) call.settle(operation, refusal)
         end()
       } else if (call.group.transaction === "none") handlers.run(call, due, end)
       else if (unitOfWork !== undefined) {
@@ -101,7 +102,7 @@ const makePool = <Input>(
           operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
         void handlers
           .transact(call, {
-            unitOfWork: claims?.fence(unitOfWork, due, membersOf(call, due)) ?? unitOfWork,
+            unitOfWork: hooks?.fence(unitOfWork, due, membersOf(call, due)) ?? unitOfWork,
             remainingMs,
             watch,
           })

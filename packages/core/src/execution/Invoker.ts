@@ -14,7 +14,7 @@ import * as Coalescer from "./Coalescer.ts"
 import * as FiberClock from "../platform/FiberClock.ts"
 import { soon } from "../platform/yieldToEventLoop.ts"
 import * as Telemetry from "./OperationSpans.ts"
-import type { Timer } from "./TimeoutQueue.ts"
+import type { Timer } from "../platform/FiberClock.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
 
 /** Told of operations whose handler is about to be called. @category models @since 0.1.0 */

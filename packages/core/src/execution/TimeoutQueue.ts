@@ -1,7 +1,5 @@
 /** Timeouts of calls that all may take equally long: they end in the order they began in, so one timer serves all. */
-
-/** Calls `fire` after some milliseconds; the returned function calls that off. @category models @since 0.1.0 */
-export type Timer = (milliseconds: number, fire: () => void) => () => void
+import type { Timer } from "../platform/FiberClock.ts"
 
 /** @category models @since 0.1.0 */
 export interface TimeoutOptions<A> {

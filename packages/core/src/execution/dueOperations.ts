@@ -1,8 +1,7 @@
 /** Which operations may be handed to a handler now. */
 import { type Failure, failure } from "../batch/Failure.ts"
 import { isFulfilled, type Operation } from "../batch/Operation.ts"
-import { OperationResult } from "../batch/OperationResult.ts"
-import { isFinal } from "../idempotency/StoredResult.ts"
+import { isFinal, OperationResult } from "../batch/OperationResult.ts"
 
 /**
  * The operations that have no result yet. One whose dependencies did not succeed gets the result that says so.

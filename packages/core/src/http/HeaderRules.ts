@@ -3,12 +3,7 @@
  * Names are compared in lower case, always.
  */
 import * as Result from "effect/Result"
-
-/** Lower-case names to values. @category models @since 0.1.0 */
-export type Headers = Readonly<Record<string, string>>
-
-/** Headers as frameworks have them: lower-case names, several values possible. @category models @since 0.1.0 */
-export type HeadersInit = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+import type { Headers, HeadersInit } from "../batch/Headers.ts"
 
 /**
  * Which headers of the outer request reach sub-requests, and which say who is calling.

@@ -1,5 +1,5 @@
 /** HTTP as the edge sees it: what every adapter converts its framework's requests to, and responses from. */
-import type { HeadersInit } from "./HeaderRules.ts"
+import type { HeadersInit } from "../batch/Headers.ts"
 
 /** A body that is still to be read, or one that the host has parsed already. @category models @since 0.1.0 */
 export type HttpBody =

@@ -1,5 +1,5 @@
 /** What the client prefers: the `Prefer` header (RFC 7240). Preferences that are not known are passed over. */
-import type { HeadersInit } from "./HeaderRules.ts"
+import type { HeadersInit } from "../batch/Headers.ts"
 import type { ReturnPreference } from "../batch/Codec.ts"
 
 /**

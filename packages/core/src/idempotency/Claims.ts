@@ -7,11 +7,12 @@ import { OperationResult } from "../batch/OperationResult.ts"
 import type { IdempotencyTimes, SettleItem } from "./IdempotencyStore.ts"
 import type { TransactionOutcome, UnitOfWork } from "../execution/UnitOfWork.ts"
 import { Endings } from "./OutcomeLedger.ts"
+import type { ExecutionHooks } from "../execution/ExecutionHooks.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { answerMs } from "./IdempotencySettings.ts"
 import { inTime } from "../platform/withTimeout.ts"
 import { Settlement, type SettlementOptions } from "./Settlement.ts"
-import type { Timer } from "../execution/TimeoutQueue.ts"
+import type { Timer } from "../platform/FiberClock.ts"
 import { WriteOrder } from "./WriteOrder.ts"
 
 /** @category models @since 0.1.0 */
@@ -36,7 +37,7 @@ const afterLullMs = 3
 const retryMs = 1000
 
 /** @category models @since 0.1.0 */
-export class Claims {
+export class Claims implements ExecutionHooks {
   private readonly options: ClaimsOptions
   private readonly endings: Endings
   private readonly settlement: Settlement
@@ -73,10 +74,10 @@ export class Claims {
     return this.isUntold || this.endings.unencodable.size > 0
   }
 
-  /** Whether operations may still begin: those that are claimed only while the lease is surely not over. */
-  mayBegin(operations: ReadonlyArray<Operation>): boolean {
-    if (!this.settlement.lost && this.heartbeat.isAlive) return true
-    return !operations.some((operation) => this.settlement.holds(operation))
+  /** Refuses operations whose claims may be over: claimed operations begin only while the lease surely holds. */
+  refuse(operations: ReadonlyArray<Operation>): OperationResult | undefined {
+    if (!this.settlement.lost && this.heartbeat.isAlive) return undefined
+    return operations.some((operation) => this.settlement.holds(operation)) ? taken() : undefined
   }
 
   /**

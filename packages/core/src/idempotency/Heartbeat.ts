@@ -1,5 +1,5 @@
 /** Keeps claims alive while their operations run, and knows until when they surely are. */
-import type { Timer } from "../execution/TimeoutQueue.ts"
+import type { Timer } from "../platform/FiberClock.ts"
 
 /** @category models @since 0.1.0 */
 export interface HeartbeatOptions {

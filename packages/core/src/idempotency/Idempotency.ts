@@ -12,7 +12,7 @@ import { answerMs, type IdempotencySettings } from "./IdempotencySettings.ts"
 import { inTime } from "../platform/withTimeout.ts"
 import * as StoredResult from "./StoredResult.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
-import type { Timer } from "../execution/TimeoutQueue.ts"
+import type { Timer } from "../platform/FiberClock.ts"
 
 /** @category models @since 0.1.0 */
 export interface ClaimRequest {

@@ -1,8 +1,8 @@
 /** What is known of how the operations of one batch ended: what may be stored of it, and what nobody knows. */
 import type { Failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
+import { isFinal } from "../batch/OperationResult.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
-import { isFinal } from "./StoredResult.ts"
 
 /** The operations of a transaction that is about to commit. @category models @since 0.1.0 */
 export type Inside = ReadonlySet<Operation>

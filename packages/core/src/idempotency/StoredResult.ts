@@ -25,18 +25,6 @@ const version = "1"
 /** Bytes that are left to what says that an operation ran, where its result is not kept whole. */
 const stubBytes = 1024
 
-const neverStored = new Set([408, 425, 429])
-
-/**
- * Whether a result is final, so that a retry should get it again: what a handler answered, below 500, except 408, 425
- * and 429, which ask for a retry.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isFinal = ({ answered, outcome, status }: OperationResult): boolean =>
-  answered && (outcome === "success" || (status >= 400 && status < 500 && !neverStored.has(status)))
-
 interface Stored {
   readonly o: Outcome
   readonly s: number

@@ -6,7 +6,7 @@
  * write that waits for its connection.
  */
 import { inTime } from "../platform/withTimeout.ts"
-import type { Timer } from "../execution/TimeoutQueue.ts"
+import type { Timer } from "../platform/FiberClock.ts"
 
 /** @category models @since 0.1.0 */
 export class WriteOrder {

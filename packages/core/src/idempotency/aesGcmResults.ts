@@ -1,5 +1,5 @@
 /** Encrypts stored results: AES-256-GCM by Web Crypto, on any runtime. */
-import * as Base64 from "../formats/requests/Base64.ts"
+import * as Base64 from "../platform/Base64.ts"
 import type { ResultCodec } from "./StoredResult.ts"
 
 /** Every text begins with it; another way to encrypt will count it up. */

@@ -1,10 +1,24 @@
 /** What running the operations of a job takes: how they are read and written, and what runs them. */
 import type { Batch } from "../batch/Batch.ts"
+import type { BatchContext } from "../batch/BatchContext.ts"
+import type { Dispatcher } from "../batch/Dispatcher.ts"
+import type { EngineOptions } from "../engine/BatchEngine.ts"
+import type { QuotaSettings } from "../quota/QuotaSettings.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { StrategyOffer } from "../batch/Strategy.ts"
 import type { Codec, EncodeResultOptions } from "../batch/Codec.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+
+/** What of an endpoint's options its jobs need. @category models @since 0.1.0 */
+export interface JobEndpointOptions<Input> extends EngineOptions {
+  readonly codec: Codec<Input>
+  /** Makes the dispatcher of one batch. */
+  readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
+  readonly strategy: StrategyOffer
+  /** How callers are held to a quota; undefined where they are not. */
+  readonly quota?: QuotaSettings | undefined
+}
 
 /** Operations of a job that are to run now. @category models @since 0.1.0 */
 export interface JobRun {

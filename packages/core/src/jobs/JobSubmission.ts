@@ -5,12 +5,11 @@ import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
 import type { JobRecord } from "./Job.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Strategy } from "../batch/Strategy.ts"
-import type { JobEndpoint } from "./JobEndpoint.ts"
+import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
 import type { JobRequest } from "./JobIntake.ts"
 import * as JobPage from "./JobPage.ts"
 import { sliceOperations } from "./sliceOperations.ts"
 import type { Envelope } from "../batch/Codec.ts"
-import type { BatchEndpointOptions } from "../api/BatchEndpoint.ts"
 import type { BatchJobs } from "./BatchJobs.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
@@ -53,11 +52,7 @@ const mostResults = 10_000
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Input>(
-  options: BatchEndpointOptions<Input>,
-  endpoint: JobEndpoint,
-  jobs: BatchJobs,
-): JobAnswer => {
+export const make = <Input>(options: JobEndpointOptions<Input>, endpoint: JobEndpoint, jobs: BatchJobs): JobAnswer => {
   const { limits, strategy, idempotency, concurrency, codec } = options
   const { rules } = jobs
 

@@ -5,9 +5,8 @@ import * as Scope from "effect/Scope"
 import type { Batch } from "../batch/Batch.ts"
 import { partial } from "../batch/Strategy.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
-import type { JobEndpoint } from "./JobEndpoint.ts"
+import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
 import * as Quota from "../quota/Quota.ts"
-import type { BatchEndpointOptions } from "../api/BatchEndpoint.ts"
 
 /**
  * An endpoint as jobs need it: the same engine, limits, quota and idempotency, without a request and without a deadline.
@@ -17,7 +16,7 @@ import type { BatchEndpointOptions } from "../api/BatchEndpoint.ts"
  * @since 0.1.0
  */
 export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
-  options: BatchEndpointOptions<Input>,
+  options: JobEndpointOptions<Input>,
   memory: Quota.QuotaMemory,
 ) {
   const { codec, limits, strategy, endpoint, unitOfWork } = options

@@ -3,7 +3,9 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Timer } from "../execution/TimeoutQueue.ts"
+
+/** Calls `fire` after some milliseconds; the returned function cancels it. @category models @since 0.1.0 */
+export type Timer = (milliseconds: number, fire: () => void) => () => void
 
 /** @category models @since 0.1.0 */
 export interface FiberClock {

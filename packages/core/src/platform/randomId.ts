@@ -1,4 +1,4 @@
-import * as Base64 from "../formats/requests/Base64.ts"
+import * as Base64 from "./Base64.ts"
 
 /**
  * An id that nobody can guess, and that no other will be the same as: 128 random bits, 22 characters of base64url.

@@ -1,4 +1,4 @@
-import type { Timer } from "../execution/TimeoutQueue.ts"
+import type { Timer } from "./FiberClock.ts"
 
 /**
  * Asks something outside of this process, and waits for the answer so many milliseconds and no longer: then it rejects.

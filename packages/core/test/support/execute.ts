@@ -32,7 +32,7 @@ export const execute = <Input>(
       gone: undefined,
       onDefect: () => OperationResult.error(internalFailure()),
       unitOfWork: undefined,
-      claims: undefined,
+      hooks: undefined,
       ...options,
     }),
   )

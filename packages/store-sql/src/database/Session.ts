@@ -14,7 +14,6 @@ import {
 } from "kysely"
 
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
-import type { TableFacts } from "../rows/TableSchema.ts"
 
 /** @internal */
 export type Row = Readonly<Record<string, unknown>>
@@ -30,8 +29,8 @@ export interface Reply {
 export interface Session {
   readonly dialect: DatabaseDialect
   readonly inTransaction: boolean
-  /** What is known of the tables of this pool, by their quoted names. */
-  readonly facts: Map<string, TableFacts>
+  /** The same object for every session on one pool, transactions included. */
+  readonly pool: object
   readonly run: (text: string, parameters: ReadonlyArray<unknown>) => Promise<Reply>
   /** Runs a look-up: its rows reach no plugin. */
   readonly look: (text: string, parameters: ReadonlyArray<unknown>) => Promise<ReadonlyArray<Row>>
@@ -43,20 +42,16 @@ export interface Session {
   readonly columnName: (name: string) => string
 }
 
-const known = new WeakMap<object, Map<string, TableFacts>>()
-
 /** @internal */
 export const openSession = <DB>(db: Kysely<DB>): Session => {
   const { adapter, plugins } = db.getExecutor()
-  const facts = known.get(adapter) ?? new Map<string, TableFacts>()
-  known.set(adapter, facts)
   const dialect = dialectOf(adapter)
   const plain = db.withoutPlugins()
   const named = db as unknown as Kysely<Record<string, Record<string, unknown>>>
   return {
     dialect,
     inTransaction: db.isTransaction,
-    facts,
+    pool: adapter,
     run: async (text, parameters) => {
       const reply = await db.executeQuery<Row>(CompiledQuery.raw(text, [...parameters]))
       return { rows: reply.rows, affected: Number(reply.numAffectedRows ?? 0), insertId: reply.insertId }

@@ -102,15 +102,15 @@ export const toMariadb = (texts: StepwiseTexts): StepwiseTexts => ({
   recreate: `set statement sql_mode = 'STRICT_ALL_TABLES' for ${texts.recreate}`,
 })
 
-/** By what is known of a pool's tables, which all of its sessions share. */
+/** Whether each pool is MariaDB. */
 const kinds = new WeakMap<object, boolean>()
 
-const isMariadb = async ({ facts, look: ask }: Session): Promise<boolean> => {
-  const known = kinds.get(facts)
+const isMariadb = async ({ pool, look: ask }: Session): Promise<boolean> => {
+  const known = kinds.get(pool)
   if (known !== undefined) return known
   const [row] = await ask("select version() as version", [])
   const found = String(row?.["version"]).includes("MariaDB")
-  kinds.set(facts, found)
+  kinds.set(pool, found)
   return found
 }
 

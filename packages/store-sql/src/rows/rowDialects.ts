@@ -6,6 +6,7 @@ import { postgresDelete, postgresUpdate } from "./postgres/changeRows.ts"
 import { postgresInsert } from "./postgres/insertRows.ts"
 import type { Session } from "../database/Session.ts"
 import { sqliteEngine } from "./sqlite/changeRows.ts"
+import { forgetTable } from "./tableSchemaOf.ts"
 import { withoutZeros } from "./postgres/withoutZeros.ts"
 
 // What is known of a table may have been the reason of an error: the next call looks it up again.
@@ -15,7 +16,7 @@ const forgetful =
     try {
       return await run(task)
     } catch (error) {
-      task.session.facts.delete(task.facts.text)
+      forgetTable(task.session, task.facts.text)
       throw error
     }
   }

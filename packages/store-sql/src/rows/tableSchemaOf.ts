@@ -4,22 +4,35 @@ import type { Session } from "../database/Session.ts"
 import { sqliteFacts } from "./sqlite/tableSchema.ts"
 import type { TableFacts } from "./TableSchema.ts"
 
+/** What is known of the tables of each pool, by their quoted names. */
+const known = new WeakMap<object, Map<string, TableFacts>>()
+
+const knownOf = ({ pool }: Session): Map<string, TableFacts> => {
+  const facts = known.get(pool) ?? new Map<string, TableFacts>()
+  known.set(pool, facts)
+  return facts
+}
+
+/** Makes the next call look the table up again. @internal */
+export const forgetTable = (session: Session, text: string): void => void knownOf(session).delete(text)
+
 /**
  * What is known of a table; `fresh` asks the database again.
  *
  * @internal
  */
 export const factsOf = async (session: Session, text: string, fresh = false): Promise<TableFacts> => {
-  const known = session.facts.get(text)
-  if (known !== undefined && !fresh) return known
-  const facts = await look[session.dialect](session, text)
-  if (facts === undefined) {
+  const facts = knownOf(session)
+  const earlier = facts.get(text)
+  if (earlier !== undefined && !fresh) return earlier
+  const found = await look[session.dialect](session, text)
+  if (found === undefined) {
     // The database's own error says best that a table is missing.
     await session.look(`select 1 from ${text} where 1 = 0`, [])
     throw new Error(`The table ${text} cannot be looked up`)
   }
-  session.facts.set(text, facts)
-  return facts
+  facts.set(text, found)
+  return found
 }
 
 const look = { postgres: postgresFacts, pglite: postgresFacts, mysql: mysqlFacts, sqlite: sqliteFacts }

@@ -1,5 +1,5 @@
 /** An operation in HTTP form: what a JSON batch is made of. */
-import type { Headers } from "../../http/HeaderRules.ts"
+import type { Headers } from "../../batch/Headers.ts"
 import type { Template } from "./Reference.ts"
 
 /** A sub-request, decoded; `url` and `body` may still hold references. @category models @since 0.1.0 */
@@ -35,7 +35,3 @@ export const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT
 
 /** Methods that change nothing (RFC 9110, section 9.2.1): they need not wait for others on the same path. */
 export const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
-
-/** Whether a media type is JSON: `application/json`, `application/problem+json`, … @category guards @since 0.1.0 */
-export const isJsonType = (contentType: string): boolean =>
-  /^[!#$%&'*+.^_`|~\w-]+\/(?:[!#$%&'*+.^_`|~\w-]+\+)?json\s*(?:;|$)/i.test(contentType.trim())

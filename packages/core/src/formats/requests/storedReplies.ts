@@ -3,7 +3,7 @@
  * makes a sub-request the same as an earlier one.
  */
 import * as Predicate from "effect/Predicate"
-import * as Base64 from "./Base64.ts"
+import * as Base64 from "../../platform/Base64.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import type { ValueFormat } from "../../batch/Codec.ts"
 

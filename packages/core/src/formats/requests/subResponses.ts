@@ -1,11 +1,12 @@
 /** Encodes the replies of a JSON batch. The text of a JSON reply goes into the answer as the application wrote it. */
-import * as Base64 from "./Base64.ts"
+import * as Base64 from "../../platform/Base64.ts"
 import type { Batch } from "../../batch/Batch.ts"
 import type { Failure } from "../../batch/Failure.ts"
 import * as Json from "../../batch/Json.ts"
 import type { Operation } from "../../batch/Operation.ts"
 import * as Problem from "../../http/Problem.ts"
-import { isJsonType, type Reply, type SubRequest } from "./SubRequest.ts"
+import { isJsonType } from "../../http/MediaType.ts"
+import type { Reply, SubRequest } from "./SubRequest.ts"
 import type { JsonBatchOptions } from "./jsonBatch.ts"
 import { tooLarge } from "../multiStatus.ts"
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isJsonType } from "../../formats/requests/SubRequest.ts"
+import { isJsonType } from "../../http/MediaType.ts"
 import type { ContractRequest } from "./requests.ts"
 import { type Connection, latin1, type Message, open, type Received, type Wire } from "./Wire.ts"
 

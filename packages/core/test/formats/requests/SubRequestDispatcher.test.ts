@@ -4,6 +4,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as JsonBatch from "../../../src/formats/requests/jsonBatch.ts"
 import * as SubRequests from "../../../src/formats/requests/SubRequestDispatcher.ts"
+import type { HeadersInit } from "../../../src/batch/Headers.ts"
 import * as HeaderRules from "../../../src/http/HeaderRules.ts"
 import * as Limits from "../../../src/batch/Limits.ts"
 import { partial } from "../../../src/batch/Strategy.ts"
@@ -13,7 +14,7 @@ import { execute } from "../../support/execute.ts"
 type Host = (request: SubRequests.HostRequest) => Partial<Reply> & { readonly json?: unknown }
 
 interface Given {
-  readonly outer?: HeaderRules.HeadersInit
+  readonly outer?: HeadersInit
   readonly rules?: HeaderRules.HeaderRulesOptions
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { isJsonType } from "../../../src/formats/requests/SubRequest.ts"
+import { isJsonType } from "../../src/http/MediaType.ts"
 
 describe("isJsonType", () => {
   it.each([

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import * as Base64 from "../../../src/formats/requests/Base64.ts"
+import * as Base64 from "../../src/platform/Base64.ts"
 
 describe("base64", () => {
   it("is that of Node, and read back", () => {
