@@ -1,19 +1,13 @@
 import { execFile } from "node:child_process"
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
+import { packages } from "../rooms.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
-
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "import-rules-"))
-  copyFileSync(join(root, ".oxlintrc.json"), join(directory, ".oxlintrc.json"))
-})
-afterEach(() => rmSync(directory, { recursive: true }))
 
 interface Diagnostic {
   readonly code: string
@@ -21,57 +15,228 @@ interface Diagnostic {
   readonly labels: ReadonlyArray<{ readonly span: { readonly line: number } }>
 }
 
-const write = (path: string, text: string): void => {
-  mkdirSync(dirname(join(directory, path)), { recursive: true })
-  writeFileSync(join(directory, path), text)
+/** Lints modules in a folder of their own, under the rules of this repository. */
+const lint = async (modules: Readonly<Record<string, string>>): Promise<ReadonlyArray<Diagnostic>> => {
+  const directory = mkdtempSync(join(tmpdir(), "import-rules-"))
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(directory, path)), { recursive: true })
+    writeFileSync(join(directory, path), text)
+  }
+  try {
+    for (const path of ["oxlint.config.ts", "scripts/rooms.ts"]) write(path, readFileSync(join(root, path), "utf8"))
+    symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
+    for (const [path, text] of Object.entries(modules)) write(path, text)
+    const output = await new Promise<string>((resolve) =>
+      execFile(process.execPath, [oxlint, "--format=json", "--deny-warnings"], { cwd: directory }, (_, stdout) =>
+        resolve(stdout),
+      ),
+    )
+    return JSON.parse(output).diagnostics
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 }
 
-const lint = () =>
-  new Promise<{ readonly failed: boolean; readonly diagnostics: ReadonlyArray<Diagnostic> }>((resolve) =>
-    execFile(process.execPath, [oxlint, "--format=json", "--deny-warnings"], { cwd: directory }, (error, stdout) =>
-      resolve({ failed: error !== null, diagnostics: JSON.parse(stdout).diagnostics }),
-    ),
+/** What a module may and may not import. */
+interface Rule {
+  readonly allowed: ReadonlyArray<string>
+  readonly forbidden: ReadonlyArray<string>
+}
+
+/** Lints one module for each path, and answers with the imports of each that were refused. */
+const refused = async (rules: Readonly<Record<string, Rule>>): Promise<Readonly<Record<string, unknown>>> => {
+  const specifiers = Object.entries(rules).map(([path, rule]) => [path, [...rule.allowed, ...rule.forbidden]] as const)
+  const exporting = (all: ReadonlyArray<string>) =>
+    all.map((from) => `export * from ${JSON.stringify(from)}\n`).join("")
+  const diagnostics = await lint(Object.fromEntries(specifiers.map(([path, all]) => [path, exporting(all)])))
+  return Object.fromEntries(
+    specifiers.map(([path, all]) => [
+      path,
+      diagnostics
+        .filter(({ code, filename }) => code.includes("no-restricted-imports") && filename === path)
+        .map(({ labels }) => labels[0]?.span.line ?? 0)
+        .sort((left, right) => left - right)
+        .map((line) => all[line - 1]),
+    ]),
+  )
+}
+
+const expectRules = async (rules: Readonly<Record<string, Rule>>): Promise<void> =>
+  expect(await refused(rules)).toEqual(
+    Object.fromEntries(Object.entries(rules).map(([path, { forbidden }]) => [path, forbidden])),
   )
 
-describe("import rules", () => {
-  test("modules that import each other are refused", async () => {
-    write(
-      "packages/core/src/batch/First.ts",
-      'import { second } from "./Second.ts"\nexport const first = () => second\n',
-    )
-    write(
-      "packages/core/src/batch/Second.ts",
-      'import { first } from "./First.ts"\nexport const second = () => first\n',
-    )
-    const { diagnostics, failed } = await lint()
-    expect(failed).toBe(true)
-    expect(diagnostics.map(({ code }) => code)).toContain("import(no-cycle)")
+describe("rooms", () => {
+  const rulesOf = (name: string, room: string): Readonly<Record<string, Rule>> => {
+    const { rooms, isFlat = false } = packages[name]!
+    const place = rooms.indexOf(room)
+    const rule = (up: string, own: ReadonlyArray<string>): Rule => ({
+      allowed: [
+        "./Other.ts",
+        ...own,
+        ...rooms.slice(0, place).flatMap((other) => [`${up}${other}/Other.ts`, `${up}${other}/inner/Other.ts`]),
+        ...(isFlat ? [`${up}Other.ts`] : []),
+      ],
+      forbidden: [
+        ...rooms.slice(place + 1).map((other) => `${up}${other}/Other.ts`),
+        ...(isFlat ? [] : [`${up}index.ts`]),
+        `${up}../test/Other.ts`,
+        `${up}../../elsewhere/src/index.ts`,
+        `${up}${rooms[0]}/../${rooms.at(-1)}/Other.ts`,
+        "effect",
+        "left-pad",
+      ],
+    })
+    return {
+      [`packages/${name}/src/${room}/Noun.ts`]: rule("../", []),
+      [`packages/${name}/src/${room}/inner/Noun.ts`]: rule("../../", ["../Other.ts", "../neighbour/Other.ts"]),
+    }
+  }
+  const cases = Object.entries(packages).flatMap(([name, { rooms }]) => rooms.map((room) => ({ name, room })))
+  let found: Readonly<Record<string, unknown>>
+  beforeAll(async () => {
+    found = await refused(Object.assign({}, ...cases.map(({ name, room }) => rulesOf(name, room))))
   })
 
-  test.each(["process.exit()", "Buffer.from('')", "console.log('')", "setImmediate(() => undefined)"])(
-    "core does not use what other runtimes lack: %s",
-    async (statement) => {
-      write("packages/core/src/api/Noun.ts", `export const run = () => ${statement}\n`)
-      expect((await lint()).failed).toBe(true)
-    },
-  )
+  test.each(cases)("$name/$room imports itself and the rooms before it", ({ name, room }) => {
+    for (const [path, { forbidden }] of Object.entries(rulesOf(name, room))) expect(found[path]).toEqual(forbidden)
+  })
+})
 
-  test.each([
+describe("packages", () => {
+  const unstable = ["effect/http", "effect/persistence", "effect/sql", "effect/workflow", "effect/crypto"]
+
+  test("core imports stable modules of Effect, and neither a framework, a driver nor node", async () => {
+    const forbidden = [
+      "effect",
+      "effect/index",
+      "effect/internal/core",
+      "node:fs",
+      "fs",
+      "express",
+      "kysely",
+      "ioredis",
+    ]
+    const self = ["@multistatus/core", "@multistatus/node-exchange"]
+    const rooms = packages["core"]!.rooms.filter((room) => room !== "testing")
+    await expectRules(
+      Object.fromEntries(
+        rooms.map((room) => [
+          `packages/core/src/${room}/Noun.ts`,
+          { allowed: ["effect/Effect"], forbidden: [...forbidden, ...self, ...unstable, "vitest", "fast-check"] },
+        ]),
+      ),
+    )
+  })
+
+  test("entry points import every room but the contract suites, which may use test runners", async () => {
+    await expectRules({
+      "packages/core/src/index.ts": {
+        allowed: ["./api/createBatch.ts", "./batch/Codec.ts", "./adapter.ts"],
+        forbidden: ["./testing/index.ts", "node:fs", "effect", "express"],
+      },
+      "packages/core/src/testing/index.ts": {
+        allowed: ["vitest", "@effect/vitest", "fast-check", "effect/testing", "../batch/Codec.ts"],
+        forbidden: ["node:fs", "effect", "@multistatus/core"],
+      },
+    })
+  })
+
+  test("a folder that the table does not name imports nothing", async () => {
+    await expectRules({
+      "packages/core/src/newcomers/Noun.ts": { allowed: [], forbidden: ["./Other.ts", "../batch/Batch.ts", "effect"] },
+    })
+  })
+
+  test("adapters import core, node-exchange and their framework", async () => {
+    const common = ["@multistatus/core", "@multistatus/node-exchange", "effect/Effect", "node:http", "./Other.ts"]
+    const never = [
+      "@multistatus/core/testing",
+      "@multistatus/core/src/index.ts",
+      "@multistatus/store-sql",
+      "effect/http",
+    ]
+    await expectRules({
+      "packages/node-exchange/src/Noun.ts": {
+        allowed: ["node:http", "node:fs/promises", "./Other.ts"],
+        forbidden: ["effect", "effect/Effect", "@multistatus/core", "express", "http", "../../core/src/index.ts"],
+      },
+      "packages/adapter-express/src/Noun.ts": {
+        allowed: [...common, "express"],
+        forbidden: [...never, "fastify", "@multistatus/adapter-fastify", "../../core/src/engine/BatchEngine.ts"],
+      },
+      "packages/adapter-fastify/src/Noun.ts": {
+        allowed: [...common, "fastify"],
+        forbidden: [...never, "express", "@multistatus/adapter-express", "light-my-request", "kysely"],
+      },
+      "packages/adapter-koa/src/Noun.ts": {
+        allowed: common,
+        forbidden: [...never, "express", "@multistatus/adapter-express"],
+      },
+    })
+  })
+
+  test("stores import core and their driver", async () => {
+    await expectRules({
+      "packages/store-sql/src/rows/Noun.ts": {
+        allowed: ["kysely", "pg", "mysql2/promise", "@multistatus/core", "effect/Effect", "effect/sql", "node:sqlite"],
+        forbidden: ["@multistatus/store-redis", "@multistatus/adapter-express", "@multistatus/core/testing", "ioredis"],
+      },
+      "packages/store-redis/src/quota/Noun.ts": {
+        allowed: ["ioredis", "bullmq", "@multistatus/core", "effect/Effect", "node:crypto"],
+        forbidden: ["@multistatus/store-sql", "@multistatus/adapter-fastify", "kysely", "pg", "effect"],
+      },
+    })
+  })
+
+  test("tests import what they test by its path, and other packages by their names", async () => {
+    await expectRules({
+      "packages/core/test/engine/Noun.test.ts": {
+        allowed: ["../../src/engine/BatchEngine.ts", "effect/Effect", "node:http", "vitest"],
+        forbidden: ["effect", "../../../node-exchange/src/index.ts"],
+      },
+    })
+  })
+})
+
+describe("house rules", () => {
+  const refusedModules: ReadonlyArray<readonly [what: string, text: string]> = [
     ["any", "export const f = (x: any) => x\n"],
     ["a suppressed type error", "// @ts-ignore\nexport const f = 1\n"],
     ["a loose comparison", "export const f = (x: number | string) => x == 1\n"],
     ["a skipped test", 'import { test } from "vitest"\ntest.skip("waits", () => undefined)\n'],
     ["a focused test", 'import { test } from "vitest"\ntest.only("hides the others", () => undefined)\n'],
-  ])("%s is refused", async (_, text) => {
-    write("packages/core/test/Noun.test.ts", text)
-    expect((await lint()).failed).toBe(true)
+    ["the process", "export const run = () => process.exit()\n"],
+    ["a buffer", "export const run = () => Buffer.from('')\n"],
+    ["the console", "export const run = () => console.log('')\n"],
+    ["a timer of Node's", "export const run = () => setImmediate(() => undefined)\n"],
+  ]
+  const pathOf = (index: number) => `packages/core/src/api/Noun${index}.ts`
+  const inOrder = "packages/core/src/batch/Noun.ts"
+  let diagnostics: ReadonlyArray<Diagnostic>
+  beforeAll(async () => {
+    diagnostics = await lint({
+      ...Object.fromEntries(refusedModules.map(([, text], index) => [pathOf(index), text])),
+      [inOrder]: 'import * as Result from "effect/Result"\nexport const one = Result.succeed(1)\n',
+    })
   })
 
-  test("a module in order passes", async () => {
-    write(
-      "packages/core/src/batch/Noun.ts",
-      'import * as Result from "effect/Result"\nexport const one = Result.succeed(1)\n',
-    )
-    expect(await lint()).toEqual({ failed: false, diagnostics: [] })
+  test.each(refusedModules.map(([what], index) => ({ what, index })))("$what is refused in core", ({ index }) => {
+    expect(diagnostics.map(({ filename }) => filename)).toContain(pathOf(index))
+  })
+
+  test("a module that keeps all rules passes", () => {
+    expect(diagnostics.map(({ filename }) => filename)).not.toContain(inOrder)
+  })
+
+  test.each([
+    ["", "export const second = () => first\n", "export const first = () => second\n"],
+    ["type ", "export type second = typeof first\n", "export type first = { readonly second: second }\n"],
+  ])("modules that import each other are refused: import %s", async (type, second, first) => {
+    const found = await lint({
+      "packages/core/src/batch/First.ts": `import ${type}{ second } from "./Second.ts"\n${first}`,
+      "packages/core/src/batch/Second.ts": `import ${type}{ first } from "./First.ts"\n${second}`,
+    })
+    expect(found.map(({ code }) => code)).toContain("import(no-cycle)")
   })
 })

@@ -9,7 +9,6 @@
  */
 import { type IncomingMessage, ServerResponse } from "node:http"
 import { forbidden, token } from "./headerSyntax.ts"
-import type { Ongoing } from "./Ongoing.ts"
 
 /**
  * Where a response keeps the exchange it belongs to.
@@ -19,12 +18,27 @@ import type { Ongoing } from "./Ongoing.ts"
 export const ongoing = Symbol("ongoing")
 
 /**
+ * What a response reports to: the exchange it belongs to.
+ *
+ * @internal
+ */
+export interface ResponseOwner {
+  readonly socket: { readonly destroyed: boolean }
+  /** The head is decided. */
+  readonly head: (response: ExchangeResponse, headers: Record<string, string | ReadonlyArray<string>>) => void
+  /** Keeps a chunk of the body. Returns whether the writer may continue at once. */
+  readonly chunk: (data: string | Uint8Array, encoding: BufferEncoding | null | undefined) => boolean
+  /** The response was ended. */
+  readonly end: () => void
+}
+
+/**
  * The parts of Node's responses that have no types.
  *
  * @internal
  */
 export interface ExchangeResponse extends Omit<ServerResponse, "socket"> {
-  [ongoing]: Ongoing
+  [ongoing]: ResponseOwner
   socket: object | null
   destroyed: boolean
   _closed: boolean
@@ -153,7 +167,7 @@ const steps = {
  */
 export const responseConstructor = (
   prototype: object | undefined,
-): ((request: IncomingMessage, exchange: Ongoing, options: object | undefined) => ExchangeResponse) => {
+): ((request: IncomingMessage, exchange: ResponseOwner, options: object | undefined) => ExchangeResponse) => {
   const Response = function () {} as unknown as new () => ExchangeResponse
   Response.prototype = prototype ?? Object.assign(Object.create(ServerResponse.prototype), steps)
   const own = prototype !== undefined

@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { type ExchangeFailure, makeFailure } from "./ExchangeFailure.ts"
 import { CapturedReply, type ExchangeReply } from "./ExchangeReply.ts"
-import type { ExchangeResponse } from "./ExchangeResponse.ts"
+import type { ExchangeResponse, ResponseOwner } from "./ExchangeResponse.ts"
 import { ExchangeSocket, type SocketOwner } from "./ExchangeSocket.ts"
 import { answered, leaveUnread } from "./requestBody.ts"
 
@@ -35,7 +35,7 @@ const keepsWhatIsEntered = ((): boolean => {
 /**
  * @internal
  */
-export class Ongoing extends AsyncResource implements SocketOwner {
+export class Ongoing extends AsyncResource implements SocketOwner, ResponseOwner {
   readonly socket: ExchangeSocket
   request: IncomingMessage | undefined = undefined
   response: ExchangeResponse | undefined = undefined

@@ -2,7 +2,7 @@
 import type { Failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
-import type { CommitGroup } from "../planning/Plan.ts"
+import type { CommitGroup } from "../planning/CommitGroup.ts"
 import type { CallContext } from "../batch/Dispatcher.ts"
 
 /**

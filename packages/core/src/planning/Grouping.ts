@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
 import type { Operation } from "../batch/Operation.ts"
-import type { CommitGroup } from "./Plan.ts"
+import type { CommitGroup } from "./CommitGroup.ts"
 import * as Schedule from "./DependencyOrder.ts"
 
 /** @category models @since 0.1.0 */

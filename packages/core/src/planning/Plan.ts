@@ -6,32 +6,10 @@
 import * as Result from "effect/Result"
 import type { Batch } from "../batch/Batch.ts"
 import type { BatchError } from "../batch/BatchError.ts"
+import type { CommitGroup } from "./CommitGroup.ts"
 import * as Grouping from "./Grouping.ts"
 import type { Operation } from "../batch/Operation.ts"
 import * as Schedule from "./DependencyOrder.ts"
-
-/**
- * Operations that settle together. Each of its `calls` is one call of a handler; a call of several operations is
- * coalesced: one action, distinct targets.
- *
- * @category models
- * @since 0.1.0
- */
-export interface CommitGroup<Input = unknown> {
-  readonly operations: ReadonlyArray<Operation<Input>>
-  /** The operations, as they are handed to handlers, one call after the other. */
-  readonly calls: ReadonlyArray<ReadonlyArray<Operation<Input>>>
-  /**
-   * - `none`: one call, outside of any transaction.
-   * - `shared`: the calls share a transaction, each undone alone if it fails.
-   * - `atomic`: all of the calls or none.
-   */
-  readonly transaction: "none" | "shared" | "atomic"
-  /** How many groups must end before this one begins. */
-  readonly waitsFor: number
-  /** Positions, in `Plan.groups`, of the groups that wait for this one. */
-  readonly releases: ReadonlyArray<number>
-}
 
 /**
  * Every operation stands in exactly one group; a group only waits for groups before it.

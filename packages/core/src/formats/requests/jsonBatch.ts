@@ -14,14 +14,10 @@ import * as SubRequests from "./subRequests.ts"
 import * as SubResponses from "./subResponses.ts"
 
 /** Which headers a JSON batch lets in, and which it shows. @category models @since 0.1.0 */
-export interface JsonBatchOptions {
+export interface JsonBatchOptions extends SubResponses.SubResponseOptions {
   readonly headers: HeaderRules
   /** Whether the header `Idempotency-Key` of sub-requests is read. Default false. */
   readonly keyed?: boolean | undefined
-  /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
-  readonly exposeHeaders?: ReadonlyArray<string> | undefined
-  /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
-  readonly contentType?: boolean | undefined
 }
 
 /**

@@ -7,13 +7,20 @@ import type { Operation } from "../../batch/Operation.ts"
 import * as Problem from "../../http/Problem.ts"
 import { isJsonType } from "../../http/MediaType.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
-import type { JsonBatchOptions } from "./jsonBatch.ts"
 import { tooLarge } from "../multiStatus.ts"
+
+/** What sub-responses show. @category models @since 0.1.0 */
+export interface SubResponseOptions {
+  /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
+  readonly exposeHeaders?: ReadonlyArray<string> | undefined
+  /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
+  readonly contentType?: boolean | undefined
+}
 
 type Encoder = (batch: Batch<SubRequest>, responseBytes: number | undefined) => string
 
 /** @category encoding @since 0.1.0 */
-export const encoder = ({ exposeHeaders = [], contentType = false }: JsonBatchOptions): Encoder => {
+export const encoder = ({ exposeHeaders = [], contentType = false }: SubResponseOptions): Encoder => {
   const exposed = [...new Set(["location", "etag", "retry-after", ...exposeHeaders.map((name) => name.toLowerCase())])]
   return (batch, responseBytes) => {
     let room = responseBytes ?? Number.POSITIVE_INFINITY

@@ -1,0 +1,164 @@
+/**
+ * Which folder may import which: the table that the linter's import rules are made from (`oxlint.config.ts`).
+ *
+ * The folders of a package, its rooms, stand in order. A room may import from itself and from the rooms before it. Modules
+ * directly under `src` are the package's entry points; they may import from every room but `testing`, and no room imports
+ * them.
+ */
+export interface PackageRules {
+  readonly rooms: ReadonlyArray<string>
+  /** What every module may import from outside of the package, as patterns of `.gitignore`. */
+  readonly imports: ReadonlyArray<string>
+  /** What single rooms may import from outside of the package beside that. */
+  readonly alsoImports?: Readonly<Record<string, ReadonlyArray<string>>>
+  /** Whether modules directly under `src` are the package itself, which its rooms may import. Default false. */
+  readonly isFlat?: boolean
+}
+
+const node = ["node:*", "node:*/*"]
+/** Modules of Effect that are stable; those in lower case, such as `effect/http`, may still change. */
+const effect = ["effect/[A-Z]*"]
+const anyEffect = ["effect/*", "effect/*/*"]
+
+export const packages: Readonly<Record<string, PackageRules>> = {
+  core: {
+    rooms: [
+      "platform",
+      "options",
+      "batch",
+      "http",
+      "planning",
+      "execution",
+      "idempotency",
+      "quota",
+      "resources",
+      "formats",
+      "engine",
+      "jobs",
+      "api",
+      "testing",
+    ],
+    imports: effect,
+    alsoImports: {
+      resources: ["@standard-schema/spec"],
+      testing: [...anyEffect, "@standard-schema/spec", "vitest", "@effect/vitest", "fast-check"],
+    },
+  },
+  "node-exchange": { rooms: ["testing"], imports: node, isFlat: true },
+  "adapter-*": {
+    rooms: [],
+    imports: ["@multistatus/core", "@multistatus/node-exchange", ...effect, ...node],
+    isFlat: true,
+  },
+  "adapter-express": {
+    rooms: [],
+    imports: ["@multistatus/core", "@multistatus/node-exchange", "express", ...effect, ...node],
+    isFlat: true,
+  },
+  "adapter-fastify": {
+    rooms: [],
+    imports: ["@multistatus/core", "@multistatus/node-exchange", "fastify", "fastify-plugin", ...effect, ...node],
+    isFlat: true,
+  },
+  "store-sql": {
+    rooms: ["transactions", "database", "rows", "idempotency", "quota", "jobs", "migrations"],
+    imports: [
+      "@multistatus/core",
+      ...anyEffect,
+      "kysely",
+      "kysely/*",
+      "pg",
+      "pg-boss",
+      "mysql2",
+      "mysql2/*",
+      "@electric-sql/pglite",
+      "@electric-sql/pglite/*",
+      ...node,
+    ],
+  },
+  "store-redis": {
+    rooms: ["scripts", "connection", "idempotency", "quota", "jobs"],
+    imports: ["@multistatus/core", ...anyEffect, "ioredis", "bullmq", ...node],
+  },
+}
+
+interface Override {
+  readonly files: ReadonlyArray<string>
+  readonly rules: { readonly "no-restricted-imports": ["error", { readonly patterns: ReadonlyArray<Pattern> }] }
+}
+
+interface Pattern {
+  readonly group: ReadonlyArray<string>
+  readonly caseSensitive: true
+  readonly message: string
+}
+
+/** Folders below a room that have imports of their own: `formats/requests` is one level deep. */
+const deepest = 2
+
+/** The overrides of the linter that hold every package to the table. */
+export const importRules = (): ReadonlyArray<Override> =>
+  Object.entries(packages).flatMap(([name, rules]) => {
+    const { rooms, isFlat = false } = rules
+    const src = `packages/${name}/src`
+    const enterable = rooms.filter((room) => room !== "testing").map((room) => `./${room}/**`)
+    const rest = `Add a folder to scripts/rooms.ts before it holds modules.`
+    return [
+      override([`${src}/*/**`], [], rest),
+      override(
+        [`${src}/*.ts`],
+        ["./*.ts", ...enterable, ...rules.imports],
+        `Modules under ${src} may import every room but "testing", and: ${rules.imports.join(", ")}.`,
+      ),
+      ...rooms.flatMap((room, place) => {
+        const imports = [...rules.imports, ...(rules.alsoImports?.[room] ?? [])]
+        const earlier = rooms.slice(0, place)
+        const message = `${name}/${room} may import itself, ${[...earlier, ...imports].join(", ")}.`
+        return Array.from({ length: deepest }, (_, depth) => {
+          const up = "../".repeat(depth + 1)
+          const own = Array.from({ length: depth }, (_, level) => `${"../".repeat(level + 1)}**`)
+          const others = earlier.map((other) => `${up}${other}/**`)
+          const flat = isFlat ? [`${up}*.ts`] : []
+          const entries = isFlat ? [] : [`${up}*.ts`]
+          const files = [`${src}/${room}/${"*/".repeat(depth)}*.ts`]
+          return override(files, ["./**", ...own, ...others, ...flat, ...imports], message, [
+            // Patterns that leave the room again.
+            ...(depth === 0 ? [] : [`${up}**`, ...others.map((other) => `!${other}`), ...flat.map((one) => `!${one}`)]),
+            ...entries,
+          ])
+        })
+      }),
+    ]
+  })
+
+const override = (
+  files: ReadonlyArray<string>,
+  allowed: ReadonlyArray<string>,
+  message: string,
+  except: ReadonlyArray<string> = [],
+): Override => ({
+  files,
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          {
+            group: [
+              "*",
+              ...allowed.map((pattern) => `!${pattern}`),
+              ...except,
+              "effect/index",
+              "effect/**/internal/*",
+              // Detours, such as "../batch/../api/createBatch.ts".
+              "**/[a-z@]*/../**",
+              "./../**",
+            ],
+            caseSensitive: true,
+            message,
+          },
+        ],
+      },
+    ],
+  },
+})
