@@ -25,7 +25,7 @@ const operations = (count: number): Array<Operation> =>
     id: undefined,
     action: "create",
     input: body,
-    target: undefined,
+    orderKey: undefined,
     dependsOn: [],
     result: undefined,
   }))
@@ -126,7 +126,7 @@ const ours = (run: Dispatcher<unknown>["run"]) => {
   const execute = Effect.fnUntraced(function* (count: number) {
     const engine = yield* BatchEngine
     const batch = { operations: operations(count), strategy: { _tag: "partial" as const } }
-    yield* engine.run({ batch, dispatcher, tenant: undefined, gone: undefined }, options)
+    yield* engine.run({ batch, dispatcher, tenant: undefined, signal: undefined }, options)
   })
   return (count: number) => runtime.runPromise(execute(count))
 }

@@ -39,7 +39,7 @@ const open = (engine: JobEngine, workers: number, chunkOperations: number) => {
     jobs: { engine, workers, chunkOperations, sliceOperations: chunkOperations, window: 2 * lanes },
   })
   const endpoint = batch.operations(things)
-  const request = { isSubRequest: false, gone: new AbortController().signal, native: undefined }
+  const request = { isSubRequest: false, signal: new AbortController().signal, raw: undefined }
   const run: Run = async (action, count) => {
     const operations = Array.from({ length: count }, () => ({ action }))
     const { body, status } = await endpoint.handle({
@@ -66,7 +66,7 @@ const inline = (keep: (results: string) => Promise<unknown>) => {
     _tag: "Parsed",
     value: { operations: Array.from({ length: size }, () => ({ action: "wait" })) },
   } as const
-  const request = { isSubRequest: false, gone: new AbortController().signal, native: undefined }
+  const request = { isSubRequest: false, signal: new AbortController().signal, raw: undefined }
   return async (): Promise<void> => {
     let next = 0
     const lane = async () => {

@@ -53,7 +53,7 @@ export const notesBatch = Effect.gen(function* () {
     metrics: BatchMetrics.recorder("notes"),
     codec: OperationsCodec.make(),
     dispatcher: (batch) => ActionDispatcher.make(actions, batch),
-    admission: Admission.make(),
+    concurrencyLimit: Admission.make(),
   })
 })
 
@@ -70,8 +70,8 @@ export const listen = Effect.fnUntraced(function* (port: number) {
       headers: request.headers,
       body: { _tag: "Stream", bytes: bytesOf(request) },
       isSubRequest: isSubRequest(request),
-      gone: goneSignal(response),
-      native: request,
+      signal: goneSignal(response),
+      raw: request,
     })
     void run(answer).then((answer) => writeAnswer(request, response, answer))
   })

@@ -30,8 +30,8 @@ const answer = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
     headers: ctx.headers,
     body: { _tag: "Stream", bytes: bytesOf(ctx.req) },
     isSubRequest: isSubRequest(ctx.req),
-    gone: goneSignal(ctx.res),
-    native: ctx,
+    signal: goneSignal(ctx.res),
+    raw: ctx,
   })
   writeAnswer(ctx.req, ctx.res, response)
 }

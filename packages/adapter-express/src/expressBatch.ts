@@ -125,8 +125,8 @@ const toHttpRequest = (request: IncomingMessage, response: ServerResponse): Http
   headers: request.headers,
   body: bodyOf(request),
   isSubRequest: isSubRequest(request),
-  gone: goneSignal(response),
-  native: request,
+  signal: goneSignal(response),
+  raw: request,
 })
 
 // Express takes the path that a router is mounted at off `url`.

@@ -138,8 +138,8 @@ const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpReques
   headers: request.headers,
   body: { _tag: "Stream", bytes: bytesOf(request.raw) },
   isSubRequest: isSubRequest(request.raw),
-  gone: goneSignal(reply.raw),
-  native: request,
+  signal: goneSignal(reply.raw),
+  raw: request,
 })
 
 const answer = (

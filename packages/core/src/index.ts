@@ -11,7 +11,7 @@ export type {
   RequestsOptions,
 } from "./api/createBatch.ts"
 export * as Admission from "./api/ConcurrencyLimit.ts"
-export { settle as settleOptions } from "./api/BatchOptions.ts"
+export { resolveOptions as settleOptions } from "./api/BatchOptions.ts"
 export type { BatchOptions, Concurrency, Settings } from "./api/BatchOptions.ts"
 export type { IdempotencyOptions } from "./idempotency/IdempotencyOptions.ts"
 export type { QuotaOptions, QuotaPolicyOptions, RateOptions } from "./quota/QuotaOptions.ts"
@@ -19,9 +19,9 @@ export { aesGcmResults } from "./idempotency/aesGcmResults.ts"
 export type { ResultCodec } from "./idempotency/StoredResult.ts"
 export type { HttpBody, HttpRequest, HttpResponse } from "./http/HttpMessage.ts"
 export * as BatchEndpoint from "./api/BatchEndpoint.ts"
-export * as BulkCodec from "./formats/bulk.ts"
-export * as JsonBatchCodec from "./formats/requests/jsonBatch.ts"
-export * as OperationsCodec from "./formats/operations.ts"
+export * as BulkCodec from "./formats/BulkCodec.ts"
+export * as JsonBatchCodec from "./formats/requests/JsonBatchCodec.ts"
+export * as OperationsCodec from "./formats/OperationsCodec.ts"
 export * as ActionDispatcher from "./resources/ActionDispatcher.ts"
 export * as SubRequestDispatcher from "./formats/requests/SubRequestDispatcher.ts"
 export { resource } from "./resources/Resource.ts"
@@ -62,8 +62,8 @@ export type {
   Settled,
   SettleItem,
 } from "./idempotency/IdempotencyStore.ts"
-export type { OrderBy } from "./formats/operations.ts"
-export type { StatusMode } from "./formats/multiStatus.ts"
+export type { OrderBy } from "./formats/OperationsCodec.ts"
+export type { StatusMode } from "./formats/MultiStatus.ts"
 export type { OnUnexpected, UnexpectedOrigin } from "./engine/BatchEngine.ts"
 export type { IdempotencySettings } from "./idempotency/IdempotencySettings.ts"
 export type { ReturnPreference } from "./batch/Codec.ts"
@@ -89,7 +89,7 @@ export type {
   ChunkPart,
   ChunkRef,
   EndedChunk,
-  JobAdmission,
+  JobAcceptance as JobAdmission,
   JobExtent,
   JobLimits,
   JobRecord,

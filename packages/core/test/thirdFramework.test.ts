@@ -17,8 +17,8 @@ const answerBatch = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
     headers: req.headers,
     body,
     isSubRequest: isSubRequest(req),
-    gone: goneSignal(res),
-    native: ctx,
+    signal: goneSignal(res),
+    raw: ctx,
   }
   writeAnswer(req, res, await endpoint.handle(request))
 }

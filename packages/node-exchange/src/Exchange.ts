@@ -9,7 +9,7 @@ import type { ExchangeReply } from "./ExchangeReply.ts"
 import { type ExchangeRequest, requestHead } from "./ExchangeRequest.ts"
 import { responseConstructor } from "./ExchangeResponse.ts"
 import { markSubRequest } from "./isSubRequest.ts"
-import { type Done, Ongoing } from "./Ongoing.ts"
+import { type Done, PendingExchange } from "./PendingExchange.ts"
 import { closeBody, deliverBody } from "./requestBody.ts"
 
 /**
@@ -86,7 +86,7 @@ export const makeExchange = (options: ExchangeOptions): Exchange => {
   const preParsed = options.preParsed === true
 
   const dispatch = (request: ExchangeRequest, outer: IncomingMessage, done: Done): (() => void) => {
-    const exchange = new Ongoing(outer.socket, limit, done)
+    const exchange = new PendingExchange(outer.socket, limit, done)
     try {
       const parsed = preParsed && request.parsed !== undefined && isJson(request.headers["content-type"])
       const body = typeof request.body === "function" && !parsed ? request.body() : request.body
@@ -139,6 +139,6 @@ const responseOptions = (server: unknown): object | undefined =>
     ? strictBodies
     : undefined
 
-const refuse = (exchange: Ongoing, message: string): void => exchange.refused(message)
+const refuse = (exchange: PendingExchange, message: string): void => exchange.refused(message)
 
-const fail = (exchange: Ongoing, error: unknown): void => exchange.threw(error)
+const fail = (exchange: PendingExchange, error: unknown): void => exchange.threw(error)

@@ -4,17 +4,17 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError, OutcomeUnknown } from "../batch/BatchError.ts"
 import * as Problem from "../http/Problem.ts"
-import * as Target from "../http/RequestTarget.ts"
+import * as RequestTarget from "../http/RequestTarget.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
 import type { Encoded } from "../batch/Codec.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
-import type { Admission } from "./ConcurrencyLimit.ts"
+import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
 import * as Preference from "../http/Preference.ts"
 import type { BatchJobs } from "../jobs/BatchJobs.ts"
-import * as JobAnswer from "../jobs/JobSubmission.ts"
+import * as JobSubmission from "../jobs/JobSubmission.ts"
 import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
 import * as RateLimitFields from "../quota/RateLimitFields.ts"
 import { readEnvelope } from "../http/readBody.ts"
@@ -24,7 +24,7 @@ export type TenantOf = (request: never) => string | undefined | PromiseLike<stri
 
 /** What an endpoint is made of: a wire format, what runs its operations, and how. @category models @since 0.1.0 */
 export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
-  readonly admission: Admission
+  readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
   /** What runs batches that outlive their requests; undefined where nothing does. */
   readonly jobs?: BatchJobs | undefined
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
   const jobEndpoint = options.jobs && (yield* jobEndpointOf(options, quotaMemory))
   if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
-  const jobs = jobEndpoint && options.jobs && JobAnswer.make(options, jobEndpoint, options.jobs)
+  const jobs = jobEndpoint && options.jobs && JobSubmission.make(options, jobEndpoint, options.jobs)
 
   const onDied = (error: unknown) =>
     options.onUnexpected === undefined
@@ -62,23 +62,23 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     tenant: string | undefined,
     quota: Quota.Quota | undefined,
   ) {
-    const keyScope = request.url === undefined ? undefined : `${endpoint} ${Target.normalise(request.url)}`
+    const keyScope = request.url === undefined ? undefined : `${endpoint} ${RequestTarget.normalise(request.url)}`
     if (jobs?.isUpload(request) === true) {
       if (quota !== undefined) yield* quota.countEnvelope
-      return yield* options.admission.within(tenant, jobs.upload(request, { tenant, keyScope }))
+      return yield* options.concurrencyLimit.within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
     const reading = jobs === undefined ? limits : jobs.limitsFor(request)
     const envelope = yield* readEnvelope(request, reading)
     const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: reading, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isTaken(request, batch) === true) {
-      return yield* options.admission.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
+      return yield* options.concurrencyLimit.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
     }
     const beyond = jobs?.beyond(batch, envelope)
     if (beyond !== undefined) return yield* Effect.fail(beyond)
-    const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.native })
+    const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.raw })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
-    const { gone } = request
+    const { signal } = request
     const prefer = Preference.returnPreference(request.headers)
     const encode = () => codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     let encoded: Encoded | undefined
@@ -87,14 +87,14 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const ended = () => {
       if (!isRecorded) encoded = Result.getOrUndefined(Result.try(encode))
     }
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, gone }, options)
-    const { completed, unrecorded, isCommitUnknown } = yield* options.admission.within(tenant, running)
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, signal }, options)
+    const { completed, unrecorded, isCommitUnknown } = yield* options.concurrencyLimit.within(tenant, running)
     isRecorded = true
     // An atomic batch answers for all of its operations at once, so it must not guess.
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
       return yield* Effect.fail(outcomeUnknown)
     }
-    const { status, body, honoured } = encoded ?? encode()
+    const { status, body, preferenceApplied: honoured } = encoded ?? encode()
     const headers = {
       ...(honoured && { "preference-applied": `return=${prefer}` }),
       ...(completed && { "idempotency-replayed": "true" }),
@@ -129,8 +129,8 @@ const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 const readKey = (request: HttpRequest, { idempotency }: Pick<EngineOptions, "idempotency">) =>
   idempotency === undefined ? Result.succeed(undefined) : idempotencyKeyOf(request)
 
-const tenantOf = (tenant: TenantOf | undefined, { native }: HttpRequest): Effect.Effect<string | undefined> =>
-  tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(native as never))
+const tenantOf = (tenant: TenantOf | undefined, { raw }: HttpRequest): Effect.Effect<string | undefined> =>
+  tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(raw as never))
 
 const jsonType = "application/json; charset=utf-8"
 
@@ -169,8 +169,8 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchE
     concurrent_batches: limits.concurrentBatches,
     concurrent_batches_per_tenant: limits.concurrentBatchesPerTenant,
   },
-  strategy: strategy.standard._tag,
-  strategies: [...new Set([strategy.standard._tag, ...strategy.choices])],
+  strategy: strategy.default._tag,
+  strategies: [...new Set([strategy.default._tag, ...strategy.choices])],
   concurrency: Number.isFinite(concurrency) ? concurrency : "unbounded",
   quota: quota && {
     mode: quota.mode,

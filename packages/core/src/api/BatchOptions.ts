@@ -8,7 +8,7 @@ import * as Idempotency from "../idempotency/IdempotencyOptions.ts"
 import type { IdempotencyOptions } from "../idempotency/IdempotencyOptions.ts"
 import { AnyFunction, checker, withMethods } from "../options/OptionSchemas.ts"
 import type { JobOptions } from "../jobs/JobOptions.ts"
-import * as Quota from "../quota/QuotaOptions.ts"
+import * as QuotaOptions from "../quota/QuotaOptions.ts"
 import type { QuotaSettings } from "../quota/QuotaSettings.ts"
 import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
@@ -38,7 +38,7 @@ export interface BatchOptions<Request = unknown> {
   /** How retries are recognised. Default: they are not. Needs `tenant`, so that no caller sees what was stored for another. */
   readonly idempotency?: IdempotencyOptions | undefined
   /** How much callers may do in which time. Default: as much as they like. Without `tenant` all of them share one quota. */
-  readonly quota?: Quota.QuotaOptions | undefined
+  readonly quota?: QuotaOptions.QuotaOptions | undefined
   /** How batches run that outlive their requests; for all endpoints that are made together. Default: none do. */
   readonly jobs?: JobOptions | undefined
   /** Who is calling: captured before the batch, given to every operation and policy. */
@@ -86,7 +86,7 @@ const Options = Schema.Struct({
   unitOfWork: Schema.optional(withMethods("isTransient", "run")),
   transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
   idempotency: Schema.optional(Idempotency.Options),
-  quota: Schema.optional(Quota.Options),
+  quota: Schema.optional(QuotaOptions.Options),
   // Checked where jobs are made.
   jobs: Schema.optional(Schema.Unknown),
   tenant: Schema.optional(AnyFunction),
@@ -104,7 +104,10 @@ const check = checker("batch", Options)
  * @category constructors
  * @since 0.1.0
  */
-export const settle = <Request>(options: BatchOptions<Request>, local = Quota.localStores()): Settings => {
+export const resolveOptions = <Request>(
+  options: BatchOptions<Request>,
+  local = QuotaOptions.localStores(),
+): Settings => {
   check(options)
   const standard = toStrategy(options.strategy ?? "partial")
   const choices = options.clientStrategies ?? []
@@ -119,14 +122,14 @@ export const settle = <Request>(options: BatchOptions<Request>, local = Quota.lo
   return {
     limits: Limits.make(options.limits),
     concurrency: toNumber(options.concurrency ?? 10),
-    strategy: { standard, choices },
+    strategy: { default: standard, choices },
     unitOfWork,
     transactionSize,
-    idempotency: Idempotency.settle(options.idempotency, {
+    idempotency: Idempotency.resolveOptions(options.idempotency, {
       hasTenant: options.tenant !== undefined,
       hasUnitOfWork: unitOfWork !== undefined,
     }),
-    quota: Quota.settle(options.quota, local),
+    quota: QuotaOptions.resolveOptions(options.quota, local),
     tenant: options.tenant,
     mapError: options.mapError,
     onUnexpected: options.onUnexpected,

@@ -4,7 +4,7 @@ import { BatchError, Overloaded } from "../batch/BatchError.ts"
 import type { Limits } from "../batch/Limits.ts"
 
 /** Room for so many batches at once. @category models @since 0.1.0 */
-export interface Admission {
+export interface ConcurrencyLimit {
   /** Runs an effect if there is room for it; refuses the batch at once if there is not. Nobody waits in line. */
   readonly within: <A, E>(tenant: string | undefined, run: Effect.Effect<A, E>) => Effect.Effect<A, E | BatchError>
 }
@@ -13,7 +13,7 @@ export interface Admission {
 export const make = ({
   concurrentBatches,
   concurrentBatchesPerTenant,
-}: Partial<Pick<Limits, "concurrentBatches" | "concurrentBatchesPerTenant">> = {}): Admission => {
+}: Partial<Pick<Limits, "concurrentBatches" | "concurrentBatchesPerTenant">> = {}): ConcurrencyLimit => {
   if (concurrentBatches === undefined && concurrentBatchesPerTenant === undefined) return { within: (_, run) => run }
   const limit = concurrentBatches ?? Number.POSITIVE_INFINITY
   const limitEach = concurrentBatchesPerTenant ?? Number.POSITIVE_INFINITY

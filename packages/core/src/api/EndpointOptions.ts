@@ -23,7 +23,7 @@ export const checkBulk = checker(
     list: Schema.optional(name),
     count: Schema.optional(name),
     idempotencyKey: Schema.optional(AnyFunction),
-    good: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 299 }))),
+    successStatus: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 299 }))),
     orderBy: Schema.optional(AnyFunction),
     ...answer,
   }),

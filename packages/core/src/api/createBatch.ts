@@ -4,25 +4,25 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Bulk from "../formats/bulk.ts"
-import * as JsonBatch from "../formats/requests/jsonBatch.ts"
+import * as Bulk from "../formats/BulkCodec.ts"
+import * as JsonBatch from "../formats/requests/JsonBatchCodec.ts"
 import type { Listing } from "../batch/Codec.ts"
-import type { StatusMode } from "../formats/multiStatus.ts"
-import * as Operations from "../formats/operations.ts"
-import * as Actions from "../resources/ActionDispatcher.ts"
+import type { StatusMode } from "../formats/MultiStatus.ts"
+import * as Operations from "../formats/OperationsCodec.ts"
+import * as ActionDispatcher from "../resources/ActionDispatcher.ts"
 import { isIdentified, type Resource } from "../resources/Resource.ts"
-import * as SubRequests from "../formats/requests/SubRequestDispatcher.ts"
+import * as SubRequestDispatcher from "../formats/requests/SubRequestDispatcher.ts"
 import * as HeaderRules from "../http/HeaderRules.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
 import * as BatchMetrics from "../engine/BatchMetrics.ts"
 import { AsyncContext, type RunInContext } from "../platform/AsyncContext.ts"
 import type { Codec } from "../batch/Codec.ts"
 import { CurrentDigest, type Digest } from "../platform/Digest.ts"
-import * as Admission from "./ConcurrencyLimit.ts"
+import * as ConcurrencyLimit from "./ConcurrencyLimit.ts"
 import * as BatchEndpoint from "./BatchEndpoint.ts"
 import * as BatchJobs from "../jobs/BatchJobs.ts"
 import * as JobOptions from "../jobs/JobOptions.ts"
-import { type BatchOptions, settle } from "./BatchOptions.ts"
+import { type BatchOptions, resolveOptions } from "./BatchOptions.ts"
 import { checkBulk, checkOperations, checkRequests, checkResource } from "./EndpointOptions.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import { localStores } from "../quota/QuotaOptions.ts"
@@ -56,7 +56,7 @@ export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, A
   /** The idempotency key of an item as it was sent; undefined for none. It must not throw. Default: items have none. */
   readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** HTTP status when every item succeeded. Default: 201 for `create`, else 200. */
-  readonly good?: number | undefined
+  readonly successStatus?: number | undefined
   /** Items with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?:
     | ((item: { readonly id: string | undefined; readonly data: unknown }) => string | undefined)
@@ -81,7 +81,7 @@ export interface RequestsOptions<Request = unknown> extends BatchOptions<Request
    * Tells of a route whether it writes through the transaction it is run in. Those that do not cannot be rolled back,
    * and are refused within atomic batches and groups. Default: all routes are trusted to.
    */
-  readonly requireTransaction?: SubRequests.SubRequestsOptions["requireTransaction"]
+  readonly requireTransaction?: SubRequestDispatcher.SubRequestsOptions["requireTransaction"]
   /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
   readonly contentType?: boolean | undefined
 }
@@ -101,7 +101,7 @@ export interface BatchEndpoints<Request = unknown> {
   /** Mixed actions on one resource. */
   readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => Endpoint
   /** Sub-requests to the host application, which `send` reaches. */
-  readonly requests: (send: SubRequests.Send, options?: RequestsOptions<Request>) => Endpoint
+  readonly requests: (send: SubRequestDispatcher.Send, options?: RequestsOptions<Request>) => Endpoint
   /** Answers `GET /{id}`, `/{id}/results`, `/{id}/events` and `DELETE /{id}` under the url of jobs; undefined without jobs. */
   readonly jobs: JobsEndpoint | undefined
   /** Lets the chunks of jobs end that run here, and stops what still runs. Endpoints must not be used afterwards. */
@@ -130,8 +130,8 @@ export const createBatch = <Request = unknown>(
   { captureContext, digest }: Platform = {},
 ): BatchEndpoints<Request> => {
   const quotaStores = localStores()
-  const shared = settle(options, quotaStores)
-  const admission = Admission.make(shared.limits)
+  const shared = resolveOptions(options, quotaStores)
+  const admission = ConcurrencyLimit.make(shared.limits)
   const context = captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext)
   const hashing = digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest)
   const runtime = ManagedRuntime.make(Layer.mergeAll(BatchEngine.layer, context, hashing, logToStandardError))
@@ -143,7 +143,7 @@ export const createBatch = <Request = unknown>(
   const jobs =
     options.jobs &&
     BatchJobs.make(
-      JobOptions.settle(options.jobs, {
+      JobOptions.resolveOptions(options.jobs, {
         hasUnitOfWork: options.unitOfWork !== undefined,
         operations: shared.limits.operations,
       }),
@@ -158,7 +158,7 @@ export const createBatch = <Request = unknown>(
     own: BatchOptions<Request>,
   ): Endpoint => {
     if (own.jobs !== undefined) throw new TypeError(`"jobs" are configured for all endpoints that are made together`)
-    const settings = settle({ ...options, ...own, limits: { ...options.limits, ...own.limits } }, quotaStores)
+    const settings = resolveOptions({ ...options, ...own, limits: { ...options.limits, ...own.limits } }, quotaStores)
     const codec = makeCodec(settings.idempotency !== undefined)
     const made = runtime.runSync(
       BatchEndpoint.make({
@@ -168,7 +168,7 @@ export const createBatch = <Request = unknown>(
         codec,
         format: codec.format,
         dispatcher,
-        admission,
+        concurrencyLimit: admission,
         jobs: "jobs" in own ? undefined : jobs,
       }),
     )
@@ -181,9 +181,9 @@ export const createBatch = <Request = unknown>(
     bulk: (
       resource,
       action,
-      { name, list, count, good, idempotencyKey, orderBy, results, data, status, ...own } = {},
+      { name, list, count, successStatus, idempotencyKey, orderBy, results, data, status, ...own } = {},
     ) => {
-      checkBulk({ name, list, count, good, idempotencyKey, orderBy, results, data, status })
+      checkBulk({ name, list, count, successStatus, idempotencyKey, orderBy, results, data, status })
       checkResource(resource)
       const definition = resource.actions.get(action)
       if (definition === undefined) {
@@ -196,18 +196,23 @@ export const createBatch = <Request = unknown>(
           idempotencyKey: keyed ? idempotencyKey : undefined,
           list: list ?? resource.name,
           count: count ?? past(action),
-          good: good ?? (action === "create" ? 201 : 200),
+          successStatus: successStatus ?? (action === "create" ? 201 : 200),
           identified: isIdentified(action, definition),
           orderBy,
           ...answer({ results, data, status }),
         })
-      return endpoint(name ?? `${resource.name}.${action}`, makeCodec, (batch) => Actions.make(resource, batch), own)
+      return endpoint(
+        name ?? `${resource.name}.${action}`,
+        makeCodec,
+        (batch) => ActionDispatcher.make(resource, batch),
+        own,
+      )
     },
     operations: (resource, { name, orderBy, results, data, status, ...own } = {}) => {
       checkOperations({ name, orderBy, results, data, status })
       checkResource(resource)
       const makeCodec = (keyed: boolean) => Operations.make({ orderBy, keyed, ...answer({ results, data, status }) })
-      return endpoint(name ?? resource.name, makeCodec, (batch) => Actions.make(resource, batch), own)
+      return endpoint(name ?? resource.name, makeCodec, (batch) => ActionDispatcher.make(resource, batch), own)
     },
     requests: (send, { headers, exposeHeaders, contentType, requireTransaction, ...own } = {}) => {
       checkRequests({ headers, exposeHeaders, contentType, requireTransaction })
@@ -218,7 +223,7 @@ export const createBatch = <Request = unknown>(
       return endpoint(
         "requests",
         makeCodec,
-        (batch) => SubRequests.make({ send, rules, requireTransaction, operationBytes }, batch),
+        (batch) => SubRequestDispatcher.make({ send, rules, requireTransaction, operationBytes }, batch),
         own,
       )
     },
@@ -226,7 +231,7 @@ export const createBatch = <Request = unknown>(
       url: jobs.rules.url,
       handle: async (request) => {
         try {
-          return await jobs.monitor(request, await options.tenant?.(request.native as Request))
+          return await jobs.monitor(request, await options.tenant?.(request.raw as Request))
         } catch (error) {
           onJobError(error)
           return BatchEndpoint.died

@@ -68,7 +68,7 @@ export interface Encoded {
   /** JSON. */
   readonly body: string
   /** Whether the preference of the client made a difference to the answer. */
-  readonly honoured: boolean
+  readonly preferenceApplied: boolean
 }
 
 /**

@@ -4,4 +4,4 @@
 export type Headers = Readonly<Record<string, string>>
 
 /** Headers as frameworks have them: lower-case names, several values possible. @category models @since 0.1.0 */
-export type HeadersInit = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+export type HeadersInput = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

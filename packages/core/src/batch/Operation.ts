@@ -24,7 +24,7 @@ export interface Operation<Input = unknown> {
   readonly action: string
   input: Input
   /** Operations that share a target run in request order among themselves. */
-  readonly target: string | undefined
+  readonly orderKey: string | undefined
   readonly dependsOn: ReadonlyArray<Dependency>
   /** The atomicity group: operations of one group happen all together or not at all. */
   readonly group?: string | undefined

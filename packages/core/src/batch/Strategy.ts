@@ -24,7 +24,7 @@ export interface StrategyRequest {
 /** Which strategies an endpoint has. @category models @since 0.1.0 */
 export interface StrategyOffer {
   /** Taken when the client asks for none. */
-  readonly standard: Strategy
+  readonly default: Strategy
   /** What a client may ask for instead. */
   readonly choices: ReadonlyArray<Strategy["_tag"]>
 }
@@ -63,11 +63,11 @@ export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Res
   }
   if (atomic === true) return offered(offer, { _tag: "atomic" })
   if (stopAfter !== undefined) return offered(offer, { _tag: "stop-after", failures: stopAfter as number })
-  if (atomic === false && offer.standard._tag === "atomic") return offered(offer, partial)
-  return Result.succeed(offer.standard)
+  if (atomic === false && offer.default._tag === "atomic") return offered(offer, partial)
+  return Result.succeed(offer.default)
 }
 
 const offered = (offer: StrategyOffer, wanted: Strategy): Result.Result<Strategy, BatchError> =>
-  offer.choices.includes(wanted._tag) || (offer.standard._tag === wanted._tag && wanted._tag !== "stop-after")
+  offer.choices.includes(wanted._tag) || (offer.default._tag === wanted._tag && wanted._tag !== "stop-after")
     ? Result.succeed(wanted)
-    : Result.fail(BatchError.strategyNotOffered(wanted._tag, [...new Set([offer.standard._tag, ...offer.choices])]))
+    : Result.fail(BatchError.strategyNotOffered(wanted._tag, [...new Set([offer.default._tag, ...offer.choices])]))

@@ -20,7 +20,7 @@ import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import * as Retries from "../idempotency/withIdempotency.ts"
 import { Executor } from "../execution/Executor.ts"
-import { soon } from "../platform/yieldToEventLoop.ts"
+import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
 
 /** How the batches of one endpoint are run. @category models @since 0.1.0 */
@@ -72,7 +72,7 @@ export interface EngineRequest<Input> {
   /** Called soon after every operation has its result, where these are being recorded still. It must not throw. */
   readonly ended?: (() => void) | undefined
   /** Fires when the client has gone away: what has not begun by then does not begin. */
-  readonly gone: AbortSignal | undefined
+  readonly signal: AbortSignal | undefined
   /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
   readonly stop?: AbortSignal | undefined
 }
@@ -105,7 +105,7 @@ export class BatchEngine extends Context.Service<
       const executor = yield* Executor
 
       const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, gone, stop }: EngineRequest<Input>,
+        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, signal, stop }: EngineRequest<Input>,
         options: EngineOptions,
       ) {
         const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
@@ -146,12 +146,21 @@ export class BatchEngine extends Context.Service<
             const deadlineMs = yield* timeLeft
             const { operationTimeoutMs } = limits
             const began = quota?.began
-            const executing = { deadlineMs, operationTimeoutMs, gone, stop, onDefect, unitOfWork, hooks: claims, began }
+            const executing = {
+              deadlineMs,
+              operationTimeoutMs,
+              signal,
+              stop,
+              onDefect,
+              unitOfWork,
+              hooks: claims,
+              began,
+            }
             yield* executor.execute(plan, dispatcher, executing)
           })
           yield* Effect.scoped(admitting)
           const isCommitUnknown = !undecided && batch.operations.some(isOutcomeUnknown)
-          if (ended !== undefined && claims !== undefined) soon(ended)
+          if (ended !== undefined && claims !== undefined) yieldToEventLoop(ended)
           return { completed, claims, unprotected, isCommitUnknown }
         })
         const { claims, unprotected, ...ran } = yield* retries.around(yield* timeLeft, admitAndExecute)

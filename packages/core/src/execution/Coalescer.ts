@@ -6,10 +6,10 @@ import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 
 /** Calls a handler; `hear` is told what it answered or threw, once. @category models @since 0.1.0 */
-export type Ask<Request, A> = (request: Request, hear: (outcome: Outcome<A>) => void) => void
+export type Ask<Request, A> = (request: Request, hear: (outcome: CallOutcome<A>) => void) => void
 
 /** @category models @since 0.1.0 */
-export type Outcome<A> =
+export type CallOutcome<A> =
   | { readonly _tag: "answer"; readonly value: A }
   | { readonly _tag: "defect"; readonly defect: unknown }
 

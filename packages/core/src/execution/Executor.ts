@@ -6,11 +6,11 @@ import type { Plan } from "../planning/Plan.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import type { UnitOfWork } from "./UnitOfWork.ts"
-import type { Call } from "./RunningGroup.ts"
+import type { RunningGroup } from "./RunningGroup.ts"
 import type { ExecutionHooks } from "./ExecutionHooks.ts"
-import { type Began, Handlers } from "./Invoker.ts"
-import { Pool } from "./GroupScheduler.ts"
-import { soon } from "../platform/yieldToEventLoop.ts"
+import { type Began, Invoker } from "./Invoker.ts"
+import { GroupScheduler } from "./GroupScheduler.ts"
+import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 
 /** @category models @since 0.1.0 */
 export interface ExecuteOptions {
@@ -19,7 +19,7 @@ export interface ExecuteOptions {
   /** Milliseconds that one call may take; undefined for no limit of its own. */
   readonly operationTimeoutMs: number | undefined
   /** Fires when the client has gone away. */
-  readonly gone: AbortSignal | undefined
+  readonly signal: AbortSignal | undefined
   /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
   readonly stop?: AbortSignal | undefined
   /** What an operation that died is answered with. */
@@ -56,22 +56,22 @@ export class Executor extends Context.Service<
 const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      const handlers = new Handlers(dispatcher, options, fiber)
+      const handlers = new Invoker(dispatcher, options, fiber)
       // A clock may find that no time at all is over before it has answered how to stop waiting.
       let stopWaiting = () => {}
       const pool = makePool(plan, handlers, options, () => {
         stopWaiting()
-        options.gone?.removeEventListener("abort", onGone)
+        options.signal?.removeEventListener("abort", onGone)
         options.stop?.removeEventListener("abort", onStop)
         resume(Effect.void)
       })
       const onGone = () => pool.cancel()
       const onStop = () => pool.stop(String(options.stop?.reason))
       stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
-      options.gone?.addEventListener("abort", onGone)
+      options.signal?.addEventListener("abort", onGone)
       options.stop?.addEventListener("abort", onStop)
       if (options.stop?.aborted === true) onStop()
-      else if (options.gone?.aborted === true) pool.cancel()
+      else if (options.signal?.aborted === true) pool.cancel()
       else if (options.deadlineMs <= 0) pool.deadline()
       else pool.pull()
       return Effect.sync(() => pool.deadline())
@@ -80,12 +80,12 @@ const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
 
 const makePool = <Input>(
   plan: Plan<Input>,
-  handlers: Handlers<Input>,
+  handlers: Invoker<Input>,
   { deadlineMs, operationTimeoutMs, unitOfWork, hooks }: ExecuteOptions,
   done: () => void,
-): Pool<Input> => {
+): GroupScheduler<Input> => {
   const endsAt = performance.now() + deadlineMs
-  return new Pool<Input>(plan, {
+  return new GroupScheduler<Input>(plan, {
     call: (call, due, finished) => {
       const end = handlers.traced(due, call, () => {
         hooks?.ended(due)
@@ -111,7 +111,7 @@ const makePool = <Input>(
     },
     handle: unitOfWork?.handle,
     now: () => performance.now(),
-    soon,
+    soon: yieldToEventLoop,
     timeout:
       operationTimeoutMs === undefined
         ? undefined
@@ -123,5 +123,5 @@ const makePool = <Input>(
 const notAtAll = () => () => {}
 
 // All of a group that happens as a whole, also those that ended before it began.
-const membersOf = <Input>({ atomic, group }: Call<Input>, due: ReadonlyArray<Operation<Input>>) =>
+const membersOf = <Input>({ atomic, group }: RunningGroup<Input>, due: ReadonlyArray<Operation<Input>>) =>
   atomic ? group.operations : due

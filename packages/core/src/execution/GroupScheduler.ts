@@ -8,14 +8,14 @@ import { type Failure, failure, internalFailure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { Plan } from "../planning/Plan.ts"
-import { Call } from "./RunningGroup.ts"
+import { RunningGroup } from "./RunningGroup.ts"
 import { dueOperations } from "./dueOperations.ts"
 import { type TimeoutOptions, TimeoutQueue } from "./TimeoutQueue.ts"
 
 /** What a pool needs of its surroundings. @category models @since 0.1.0 */
-export interface PoolOptions<Input> {
+export interface GroupSchedulerOptions<Input> {
   /** Calls the handlers of a group, settles its operations, and then tells that it has finished. Never throws. */
-  readonly call: (call: Call<Input>, due: ReadonlyArray<Operation<Input>>, finished: () => void) => void
+  readonly call: (call: RunningGroup<Input>, due: ReadonlyArray<Operation<Input>>, finished: () => void) => void
   /** What handlers are given as `tx` outside of a transaction. */
   readonly handle: unknown
   /** Milliseconds, steadily rising. */
@@ -23,7 +23,7 @@ export interface PoolOptions<Input> {
   /** Runs a function after pending input and output were served. */
   readonly soon: (run: () => void) => void
   /** How long one call may take, and by which clock; undefined for no limit. */
-  readonly timeout: Omit<TimeoutOptions<Call<Input>>, "expire"> | undefined
+  readonly timeout: Omit<TimeoutOptions<RunningGroup<Input>>, "expire"> | undefined
   /** Called once, when every operation has its result. */
   readonly done: () => void
 }
@@ -36,24 +36,24 @@ const cancelled = () => failure("CANCELLED", "The client went away", { retryable
 const stopped = () => failure("SKIPPED", "Not begun: earlier operations failed", { retryable: true })
 
 /** @category models @since 0.1.0 */
-export class Pool<Input> {
+export class GroupScheduler<Input> {
   private readonly plan: Plan<Input>
-  private readonly options: PoolOptions<Input>
+  private readonly options: GroupSchedulerOptions<Input>
   private readonly waiting: Int32Array
   /** Groups that were passed over because they had to wait, and no longer have to. */
   private readonly released: Array<number> = []
   private releasedHead = 0
   private cursor = 0
   /** What runs, in no order; each call knows its place in it. */
-  private readonly running: Array<Call<Input>> = []
+  private readonly running: Array<RunningGroup<Input>> = []
   private failures = 0
   private halted = false
   private finished = false
   private yielding = false
   private sliceStart: number
-  private readonly timeouts: TimeoutQueue<Call<Input>> | undefined = undefined
+  private readonly timeouts: TimeoutQueue<RunningGroup<Input>> | undefined = undefined
 
-  constructor(plan: Plan<Input>, options: PoolOptions<Input>) {
+  constructor(plan: Plan<Input>, options: GroupSchedulerOptions<Input>) {
     this.plan = plan
     this.options = options
     this.waiting = Int32Array.from(plan.groups, (group) => group.waitsFor)
@@ -109,7 +109,7 @@ export class Pool<Input> {
     const group = this.plan.groups[position]!
     const due = group.transaction === "none" ? dueOperations(group.operations) : group.operations.filter(isDue)
     if (due.length === 0) return this.release(position)
-    const call = new Call(group, position, this.options.handle)
+    const call = new RunningGroup(group, position, this.options.handle)
     call.slot = this.running.push(call) - 1
     // The calls of a transaction come one after another, each with its own time: they are watched where they begin.
     if (group.transaction === "none") this.timeouts?.add(call)
@@ -126,7 +126,7 @@ export class Pool<Input> {
     if (call.over && this.options.now() - this.sliceStart > sliceMs) this.breathe()
   }
 
-  private end(call: Call<Input>): void {
+  private end(call: RunningGroup<Input>): void {
     const last = this.running.pop()!
     if (last !== call) {
       this.running[call.slot] = last
@@ -145,13 +145,13 @@ export class Pool<Input> {
     if (this.failures >= this.plan.stopAfter) this.halt(stopped)
   }
 
-  private expire(call: Call<Input>): void {
+  private expire(call: RunningGroup<Input>): void {
     const limit = this.options.timeout?.milliseconds
     this.giveUp(call, failure("TIMEOUT", `The operation took longer than ${limit} ms`, { retryable: true }))
     this.resume()
   }
 
-  private giveUp(call: Call<Input>, reason: Failure): void {
+  private giveUp(call: RunningGroup<Input>, reason: Failure): void {
     if (call.onGiveUp !== undefined) {
       if (!call.onGiveUp(reason)) return
     } else for (const operation of call.group.operations) operation.result ??= OperationResult.refused(reason)

@@ -9,21 +9,21 @@ import { OperationResult } from "../batch/OperationResult.ts"
 import { AsyncContext, type RunInContext } from "../platform/AsyncContext.ts"
 import type { Answer, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "./UnitOfWork.ts"
-import type { Call } from "./RunningGroup.ts"
+import type { RunningGroup } from "./RunningGroup.ts"
 import * as Coalescer from "./Coalescer.ts"
 import * as FiberClock from "../platform/FiberClock.ts"
-import { soon } from "../platform/yieldToEventLoop.ts"
-import * as Telemetry from "./OperationSpans.ts"
+import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
+import * as OperationSpans from "./OperationSpans.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
 
 /** Told of operations whose handler is about to be called. @category models @since 0.1.0 */
 export type Began = (operations: ReadonlyArray<Operation>) => void
 
-type Hear<A> = (outcome: Coalescer.Outcome<A>) => void
+type Hear<A> = (outcome: Coalescer.CallOutcome<A>) => void
 
 /** @category models @since 0.1.0 */
-export class Handlers<Input> {
+export class Invoker<Input> {
   /** Waits by the clock of the batch's fiber. */
   readonly timer: Timer
   /** Milliseconds by that clock. */
@@ -32,7 +32,7 @@ export class Handlers<Input> {
   private readonly onDefect: OnDefect
   private readonly context: Context.Context<never>
   private readonly runInContext: RunInContext
-  private readonly trace: Telemetry.Trace | undefined
+  private readonly trace: OperationSpans.Trace | undefined
   private readonly began: Began | undefined
 
   constructor(
@@ -46,13 +46,13 @@ export class Handlers<Input> {
     this.began = began
     this.context = context
     this.runInContext = Context.get(context, AsyncContext)()
-    this.trace = Telemetry.ofBatch(context)
+    this.trace = OperationSpans.ofBatch(context)
     this.now = now
     this.timer = timer
   }
 
   /** Opens the spans of operations; what it returns ends them and goes on with `finished`. */
-  traced(operations: ReadonlyArray<Operation<Input>>, call: Call<Input>, finished: () => void): () => void {
+  traced(operations: ReadonlyArray<Operation<Input>>, call: RunningGroup<Input>, finished: () => void): () => void {
     if (this.trace === undefined) return finished
     let end: (() => void) | undefined = this.trace(operations)
     const endOnce = () => {
@@ -67,7 +67,7 @@ export class Handlers<Input> {
   }
 
   /** Runs the one call of a group that has no transaction. */
-  run(call: Call<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
+  run(call: RunningGroup<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
     const { dispatcher, onDefect } = this
     const [first] = operations
     this.began?.(operations)
@@ -79,7 +79,7 @@ export class Handlers<Input> {
         one: (operation, hear) => this.ask(() => dispatcher.run(operation, call), call, undefined, hear),
         settle: (operation, result) => call.settle(operation, result),
         isOver: () => call.over,
-        breathe: soon,
+        breathe: yieldToEventLoop,
         onDefect,
       },
       finished,
@@ -87,7 +87,7 @@ export class Handlers<Input> {
   }
 
   // What most operations are, and all sub-requests: worth its own few lines.
-  private runOne(operation: Operation<Input>, call: Call<Input>, finished: () => void): void {
+  private runOne(operation: Operation<Input>, call: RunningGroup<Input>, finished: () => void): void {
     let answer: Answer<OperationResult>
     const settled = (result: OperationResult) => {
       call.settle(operation, result)
@@ -114,8 +114,8 @@ export class Handlers<Input> {
 
   /** Runs a group inside a transaction. */
   transact(
-    call: Call<Input>,
-    options: Pick<TransactionRunner.TransactionOptions<Input>, "unitOfWork" | "remainingMs" | "watch">,
+    call: RunningGroup<Input>,
+    options: Pick<TransactionRunner.TransactionRunOptions<Input>, "unitOfWork" | "remainingMs" | "watch">,
   ): Promise<void> {
     const { dispatcher, onDefect } = this
     const promise = <A>(run: () => Answer<A>, transaction: Transaction): Promise<A> =>
@@ -138,7 +138,12 @@ export class Handlers<Input> {
     })
   }
 
-  private ask<A>(run: () => Answer<A>, call: Call<Input>, transaction: Transaction | undefined, hear: Hear<A>): void {
+  private ask<A>(
+    run: () => Answer<A>,
+    call: RunningGroup<Input>,
+    transaction: Transaction | undefined,
+    hear: Hear<A>,
+  ): void {
     const enter: RunInContext =
       transaction === undefined ? this.runInContext : (inside) => this.runInContext(() => transaction.enter(inside))
     let answer: Answer<A>
@@ -157,7 +162,7 @@ export class Handlers<Input> {
     } else hear({ _tag: "answer", value: answer as A })
   }
 
-  private fork<A>(effect: Effect.Effect<A>, call: Call<Input>, hear: Hear<A>): void {
+  private fork<A>(effect: Effect.Effect<A>, call: RunningGroup<Input>, hear: Hear<A>): void {
     const context = call.tx === undefined ? this.context : Context.add(this.context, CurrentTransaction, call.tx)
     const running = Effect.runForkWith(context)(effect)
     call.onAbort(() => running.interruptUnsafe())

@@ -12,7 +12,7 @@ import type { CallContext } from "../batch/Dispatcher.ts"
  * @category models
  * @since 0.1.0
  */
-export class Call<Input> implements CallContext {
+export class RunningGroup<Input> implements CallContext {
   readonly group: CommitGroup<Input>
   readonly position: number
   /** Place among the calls that run; the pool's own. */

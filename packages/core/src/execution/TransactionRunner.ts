@@ -3,13 +3,13 @@ import { type Failure, failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { Transaction, TransactionOutcome, UnitOfWork } from "./UnitOfWork.ts"
-import type { Call } from "./RunningGroup.ts"
+import type { RunningGroup } from "./RunningGroup.ts"
 import * as Coalescer from "./Coalescer.ts"
 import { dueOperations } from "./dueOperations.ts"
-import { soon } from "../platform/yieldToEventLoop.ts"
+import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 
 /** How handlers are called within a transaction. @category models @since 0.1.0 */
-export interface TransactionOptions<Input> {
+export interface TransactionRunOptions<Input> {
   readonly unitOfWork: UnitOfWork
   /** Milliseconds that are left to the batch. */
   readonly remainingMs: number
@@ -41,7 +41,7 @@ const unknown = () =>
  * @category constructors
  * @since 0.1.0
  */
-export const run = async <Input>(call: Call<Input>, options: TransactionOptions<Input>): Promise<void> => {
+export const run = async <Input>(call: RunningGroup<Input>, options: TransactionRunOptions<Input>): Promise<void> => {
   const { group } = call
   const attempted = group.operations.filter(({ result }) => result === undefined)
   const atomic = group.transaction === "atomic"
@@ -89,9 +89,9 @@ export const run = async <Input>(call: Call<Input>, options: TransactionOptions<
 }
 
 const runCalls = async <Input>(
-  call: Call<Input>,
+  call: RunningGroup<Input>,
   transaction: Transaction,
-  options: TransactionOptions<Input>,
+  options: TransactionRunOptions<Input>,
 ): Promise<"commit" | "rollback"> => {
   const atomic = call.group.transaction === "atomic"
   call.tx = transaction.handle
@@ -109,9 +109,9 @@ const isUnsuccessful = ({ result }: Pick<Operation, "result">): boolean => resul
 // A transient error concerns the transaction, not the operation it happened in: it ends the attempt.
 const runCall = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
-  call: Call<Input>,
+  call: RunningGroup<Input>,
   transaction: Transaction,
-  { unitOfWork, watch, one, many, onDefect }: TransactionOptions<Input>,
+  { unitOfWork, watch, one, many, onDefect }: TransactionRunOptions<Input>,
 ): Promise<void> =>
   new Promise<void>((resolve, reject) => {
     const stopWatching = watch(call.expire)
@@ -125,7 +125,7 @@ const runCall = <Input>(
     const ask = <A>(
       run: () => PromiseLike<A>,
       isGood: (answer: A) => boolean,
-      hear: (outcome: Coalescer.Outcome<A>) => void,
+      hear: (outcome: Coalescer.CallOutcome<A>) => void,
     ) => {
       within(transaction, atomic && alone, run, isGood).then(
         (value) => hear({ _tag: "answer", value }),
@@ -157,7 +157,7 @@ const runCall = <Input>(
         settle: (operation, result) => call.settle(operation, result),
         // The offender with the lowest index is the one that is told of: what comes after it need not be looked for.
         isOver: () => call.over || (atomic && operations.some(({ result }) => result?.outcome === "error")),
-        breathe: soon,
+        breathe: yieldToEventLoop,
         onDefect,
       },
       finished,
@@ -180,7 +180,11 @@ const within = async <A>(
   return answer as A
 }
 
-const giveUp = <Input>(call: Call<Input>, attempted: ReadonlyArray<Operation<Input>>, reason: Failure): void => {
+const giveUp = <Input>(
+  call: RunningGroup<Input>,
+  attempted: ReadonlyArray<Operation<Input>>,
+  reason: Failure,
+): void => {
   const { group, begun } = call
   const isFailed = ({ result }: Operation) => result !== undefined && isUnsuccessful({ result })
   if (group.transaction === "atomic") {
@@ -201,7 +205,7 @@ const giveUp = <Input>(call: Call<Input>, attempted: ReadonlyArray<Operation<Inp
 }
 
 const conclude = <Input>(
-  { group }: Call<Input>,
+  { group }: RunningGroup<Input>,
   attempted: ReadonlyArray<Operation<Input>>,
   outcome: TransactionOutcome,
 ): void => {

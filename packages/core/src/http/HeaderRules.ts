@@ -3,7 +3,7 @@
  * Names are compared in lower case, always.
  */
 import * as Result from "effect/Result"
-import type { Headers, HeadersInit } from "../batch/Headers.ts"
+import type { Headers, HeadersInput } from "../batch/Headers.ts"
 
 /**
  * Which headers of the outer request reach sub-requests, and which say who is calling.
@@ -59,7 +59,7 @@ const isAddress = (name: string): boolean => addresses.has(name) || name.startsW
 /** The rules of one endpoint. @category models @since 0.1.0 */
 export interface HeaderRules {
   /** What every sub-request of a batch inherits; worked out once per batch. */
-  readonly inherit: (outer: HeadersInit) => Headers
+  readonly inherit: (outer: HeadersInput) => Headers
   /** Whether a sub-request's own header of this lower-case name is passed on. */
   readonly passes: (name: string) => boolean
 }

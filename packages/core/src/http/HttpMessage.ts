@@ -1,5 +1,5 @@
 /** HTTP as the edge sees it: what every adapter converts its framework's requests to, and responses from. */
-import type { HeadersInit } from "../batch/Headers.ts"
+import type { HeadersInput } from "../batch/Headers.ts"
 
 /** A body that is still to be read, or one that the host has parsed already. @category models @since 0.1.0 */
 export type HttpBody =
@@ -16,14 +16,14 @@ export interface HttpRequest {
   /** The url as the client sent it: keys of endpoints at unlike paths are kept apart. Without it the name of the endpoint does. */
   readonly url?: string | undefined
   /** By lower-case name. */
-  readonly headers: HeadersInit
+  readonly headers: HeadersInput
   readonly body: HttpBody
   /** Whether this request is itself a sub-request of a batch, by a mark that no header can set. */
   readonly isSubRequest: boolean
   /** Fires when the client has gone away. */
-  readonly gone: AbortSignal
+  readonly signal: AbortSignal
   /** The framework's own request: what tenant functions and actions are given. */
-  readonly native: unknown
+  readonly raw: unknown
 }
 
 /** The answer of a batch endpoint, in no framework's terms. @category models @since 0.1.0 */

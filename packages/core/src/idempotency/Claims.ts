@@ -6,11 +6,11 @@ import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { IdempotencyTimes, SettleItem } from "./IdempotencyStore.ts"
 import type { TransactionOutcome, UnitOfWork } from "../execution/UnitOfWork.ts"
-import { Endings } from "./OutcomeLedger.ts"
+import { OutcomeLedger } from "./OutcomeLedger.ts"
 import type { ExecutionHooks } from "../execution/ExecutionHooks.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { answerMs } from "./IdempotencySettings.ts"
-import { inTime } from "../platform/withTimeout.ts"
+import { withTimeout } from "../platform/withTimeout.ts"
 import { Settlement, type SettlementOptions } from "./Settlement.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 import { WriteOrder } from "./WriteOrder.ts"
@@ -39,7 +39,7 @@ const retryMs = 1000
 /** @category models @since 0.1.0 */
 export class Claims implements ExecutionHooks {
   private readonly options: ClaimsOptions
-  private readonly endings: Endings
+  private readonly endings: OutcomeLedger
   private readonly settlement: Settlement
   private readonly order: WriteOrder
   private readonly heartbeat: Heartbeat
@@ -58,14 +58,14 @@ export class Claims implements ExecutionHooks {
     this.options = options
     this.lastEndAt = now()
     this.answerMs = answerMs(settings)
-    this.endings = new Endings(operations, settings)
+    this.endings = new OutcomeLedger(operations, settings)
     this.settlement = new Settlement({ ...options, endings: this.endings })
     this.running = new Set(
       operations.filter(({ result, duplicateOf }) => result === undefined && duplicateOf === undefined),
     )
     this.order = new WriteOrder(timer)
     const extend = () =>
-      this.settlement.extend((items) => inTime(() => settings.store.settle(items, times), this.answerMs, timer))
+      this.settlement.extend((items) => withTimeout(() => settings.store.settle(items, times), this.answerMs, timer))
     this.heartbeat = new Heartbeat({ leaseMs: times.leaseMs, timer, now, askedAt, extend })
   }
 
@@ -243,7 +243,7 @@ export class Claims implements ExecutionHooks {
         inside: undefined,
         call: (items) => {
           const leaseMs = isResumable(items) ? 0 : times.leaseMs
-          return inTime(() => settings.store.settle(items, { ...times, leaseMs }), this.answerMs, timer)
+          return withTimeout(() => settings.store.settle(items, { ...times, leaseMs }), this.answerMs, timer)
         },
       })
       this.isUntold = false

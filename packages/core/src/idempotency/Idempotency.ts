@@ -9,7 +9,7 @@ import { BatchJournal, decode, readJournal } from "./BatchJournal.ts"
 import { Claims } from "./Claims.ts"
 import { type HashedKey, keyReused } from "./IdempotencyKeys.ts"
 import { answerMs, type IdempotencySettings } from "./IdempotencySettings.ts"
-import { inTime } from "../platform/withTimeout.ts"
+import { withTimeout } from "../platform/withTimeout.ts"
 import * as StoredResult from "./StoredResult.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Timer } from "../platform/FiberClock.ts"
@@ -120,7 +120,7 @@ const acquire = async (
     return answer
   }
   try {
-    return await inTime(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
+    return await withTimeout(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
   } catch {
     // It may have been done all the same, or be done yet; nothing runs under these claims.
     const free = () => void giveBack(items, times, request)
@@ -223,7 +223,7 @@ const giveBack = async (
   if (keys.length === 0) return
   const items = keys.map(({ key, fingerprint }) => ({ key, fingerprint, action: { _tag: "release" as const } }))
   try {
-    await inTime(() => settings.store.settle(items, times), answerMs(settings), timer)
+    await withTimeout(() => settings.store.settle(items, times), answerMs(settings), timer)
   } catch {
     if (attempt < attempts)
       timer(1000 * 2 ** attempt, () => void giveBack(keys, times, { settings, timer }, attempt + 1))

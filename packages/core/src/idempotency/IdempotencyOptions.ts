@@ -64,7 +64,7 @@ export const Options = Schema.Struct({
  * @category constructors
  * @since 0.1.0
  */
-export const settle = (
+export const resolveOptions = (
   options: IdempotencyOptions | undefined,
   { hasTenant, hasUnitOfWork }: { readonly hasTenant: boolean; readonly hasUnitOfWork: boolean },
 ): IdempotencySettings | undefined => {

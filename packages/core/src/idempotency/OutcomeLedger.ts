@@ -11,7 +11,7 @@ export type Inside = ReadonlySet<Operation>
 const ambiguous: ReadonlySet<Failure["code"]> = new Set(["TIMEOUT", "DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"])
 
 /** @category models @since 0.1.0 */
-export class Endings {
+export class OutcomeLedger {
   /** Operations whose results are not encoded, whatever is left out of them. */
   readonly unencodable = new Set<Operation>()
   private readonly operations: ReadonlyArray<Operation>

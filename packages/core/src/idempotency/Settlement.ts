@@ -3,7 +3,7 @@ import type { Operation } from "../batch/Operation.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { SettleAction, Settled, SettleItem } from "./IdempotencyStore.ts"
 import { type BatchJournal, mostTogether } from "./BatchJournal.ts"
-import type { Endings, Inside } from "./OutcomeLedger.ts"
+import type { OutcomeLedger, Inside } from "./OutcomeLedger.ts"
 import type { HashedKey } from "./IdempotencyKeys.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
 import * as StoredResult from "./StoredResult.ts"
@@ -16,7 +16,7 @@ export interface SettlementOptions {
   readonly claimed: ReadonlyMap<Operation, HashedKey>
   readonly journal: BatchJournal | undefined
   readonly format: ValueFormat
-  readonly endings: Endings
+  readonly endings: OutcomeLedger
 }
 
 /** @category models @since 0.1.0 */

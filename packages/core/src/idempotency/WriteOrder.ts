@@ -5,7 +5,7 @@
  * open, and while it waits none begins: a database of one connection could otherwise have a transaction wait for a
  * write that waits for its connection.
  */
-import { inTime } from "../platform/withTimeout.ts"
+import { withTimeout } from "../platform/withTimeout.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 
 /** @category models @since 0.1.0 */
@@ -64,7 +64,7 @@ export class WriteOrder {
     leave: () => void,
   ): Promise<(() => void) | undefined> {
     try {
-      await inTime(() => ready, milliseconds, this.timer)
+      await withTimeout(() => ready, milliseconds, this.timer)
       return once(leave)
     } catch {
       leave()

@@ -7,7 +7,7 @@ import type { ValueFormat } from "../batch/Codec.ts"
  * @category constants
  * @since 0.1.0
  */
-export const values: ValueFormat = {
+export const jsonValues: ValueFormat = {
   toJson: (value) => value,
   fromJson: (json, outcome) => {
     if (outcome === "error") throw new TypeError("A failure has no value")

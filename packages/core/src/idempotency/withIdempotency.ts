@@ -7,7 +7,7 @@ import * as FiberClock from "../platform/FiberClock.ts"
 import * as Idempotency from "./Idempotency.ts"
 import * as IdempotencyKeys from "./IdempotencyKeys.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
-import { values } from "./jsonValues.ts"
+import { jsonValues } from "./jsonValues.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import { CurrentDigest } from "../platform/Digest.ts"
 
@@ -47,7 +47,7 @@ export interface RetriesOptions {
  */
 export const make = Effect.fnUntraced(function* (
   batch: Batch,
-  { settings, format = values, idempotencyKey, endpoint, tenant }: RetriesOptions,
+  { settings, format = jsonValues, idempotencyKey, endpoint, tenant }: RetriesOptions,
 ) {
   const { operations } = batch
   const due = operations.filter(({ result }) => result === undefined)

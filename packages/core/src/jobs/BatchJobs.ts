@@ -2,15 +2,15 @@
 import { hasEnded, type JobRecord } from "./Job.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
 import { JobIntake, type JobRequest, type TakenJob } from "./JobIntake.ts"
-import { JobKeeper } from "./JobJanitor.ts"
+import { JobJanitor } from "./JobJanitor.ts"
 import { JobWorker } from "./JobWorker.ts"
 import type { Digest } from "../platform/Digest.ts"
-import * as JobMonitor from "./JobRoutes.ts"
-import type { JobRules } from "./JobOptions.ts"
+import * as JobRoutes from "./JobRoutes.ts"
+import type { JobSettings } from "./JobOptions.ts"
 
 /** @category models @since 0.1.0 */
 export interface BatchJobs {
-  readonly rules: JobRules
+  readonly rules: JobSettings
   /** Told of what fails behind the scenes. */
   readonly onError: (error: unknown) => void
   /** Makes the jobs of an endpoint known, which are run from now on. */
@@ -22,7 +22,7 @@ export interface BatchJobs {
   /** A job as it stands; undefined where it is not there. */
   readonly find: (id: string) => Promise<JobRecord | undefined>
   /** Answers what stands under the url of jobs. */
-  readonly monitor: JobMonitor.JobMonitor
+  readonly monitor: JobRoutes.JobRoutes
   /** Lets running chunks end, and stops. */
   readonly close: () => Promise<void>
 }
@@ -44,7 +44,7 @@ const waitMs = 50
  * @category constructors
  * @since 0.1.0
  */
-export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
+export const make = (rules: JobSettings, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
   const { store, queue } = rules.engine
   const keepMs = rules.keepSeconds * 1000
   const endpoints = new Map<string, JobEndpoint>()
@@ -70,7 +70,7 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
     exactlyOnce,
     onError,
   })
-  const keeper = new JobKeeper({ store, queue, silentMs, lookMs, sweepMs, tombstoneMs, onError })
+  const keeper = new JobJanitor({ store, queue, silentMs, lookMs, sweepMs, tombstoneMs, onError })
 
   let begun: Promise<void> | undefined
   const closing = new AbortController()
@@ -120,7 +120,7 @@ export const make = (rules: JobRules, digest: Digest, onError: (error: unknown) 
       }
     },
     find,
-    monitor: JobMonitor.make({
+    monitor: JobRoutes.make({
       store,
       keepMs,
       onCancelled: async (refs) => {

@@ -5,7 +5,7 @@
  * @category models
  * @since 0.1.0
  */
-export class Repeats {
+export class BloomFilter {
   private readonly bits: Uint32Array
   private readonly mask: number
 

@@ -7,7 +7,7 @@ import { OperationResult } from "../batch/OperationResult.ts"
 import type { Strategy } from "../batch/Strategy.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import type { JobCharge, JobEndpoint } from "./JobEndpoint.ts"
-import * as JobSettings from "./JobSpec.ts"
+import * as JobSpec from "./JobSpec.ts"
 import { sliceOperations } from "./sliceOperations.ts"
 
 /** How a chunk is run. @category models @since 0.1.0 */
@@ -48,7 +48,7 @@ const patienceMs = 60_000
  */
 export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promise<ChunkEnd> => {
   const { endpoint, cancelled, leaving, keep } = options
-  const settings = JobSettings.read(chunk.job.settings)
+  const settings = JobSpec.read(chunk.job.settings)
   const parts = [...chunk.parts]
   const slices = cut(chunk, parts, settings.strategy, options)
   const affordable = await pay(slices, chunk, options)
@@ -185,7 +185,7 @@ const wholeSlices = (slices: ReadonlyArray<Slice>, limit: number): number => {
 
 interface Circumstances {
   readonly chunk: StartedChunk
-  readonly settings: JobSettings.JobSettings
+  readonly settings: JobSpec.JobSpec
   /** Operations of the job that have failed so far. */
   readonly failed: number
   readonly charge: JobCharge | undefined
@@ -294,7 +294,7 @@ const blank = (index: number, result: OperationResult): Operation => ({
   id: undefined,
   action: "",
   input: undefined,
-  target: undefined,
+  orderKey: undefined,
   dependsOn: [],
   result,
 })

@@ -75,7 +75,7 @@ export interface JobLimits {
  * @category models
  * @since 0.1.0
  */
-export type JobAdmission =
+export type JobAcceptance =
   | { readonly _tag: "accepted"; readonly due: ReadonlyArray<ChunkRef> }
   | { readonly _tag: "exists"; readonly id: string; readonly isSame: boolean }
   | { readonly _tag: "full"; readonly queued: number }

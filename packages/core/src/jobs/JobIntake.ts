@@ -1,13 +1,13 @@
 /** Takes batches in that are to run later: cuts them into chunks, and hands those to the store as they come. */
 import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
 import { ChunkCutter, type ChunkSize } from "./ChunkCutter.ts"
-import type { JobAdmission, JobExtent, JobLimits, NewChunk, NewJob } from "./Job.ts"
+import type { JobAcceptance, JobExtent, JobLimits, NewChunk, NewJob } from "./Job.ts"
 import { randomId } from "../platform/randomId.ts"
-import { Repeats } from "./BloomFilter.ts"
+import { BloomFilter } from "./BloomFilter.ts"
 import type { Strategy } from "../batch/Strategy.ts"
 import { keyReused } from "../idempotency/IdempotencyKeys.ts"
 import type { ChunkQueue } from "./ChunkQueue.ts"
-import * as JobSettings from "./JobSpec.ts"
+import * as JobSpec from "./JobSpec.ts"
 import type { Digest } from "../platform/Digest.ts"
 import type { JobStore, JobTransaction } from "./JobStore.ts"
 
@@ -114,7 +114,7 @@ export class JobIntake {
   }
 
   private async jobOf({ endpoint, tenant, strategy, data, key, keyScope }: JobRequest): Promise<NewJob> {
-    const settings = JobSettings.write({ strategy, data, keyScope })
+    const settings = JobSpec.write({ strategy, data, keyScope })
     const name = JSON.stringify(["multistatus job key 1", tenant ?? null, keyScope, key])
     const named = key === undefined ? undefined : await this.options.digest(name)
     return { id: randomId(), tenant, endpoint, settings, key: named, lifeMs: this.options.lifeMs }
@@ -151,12 +151,12 @@ const whole: ChunkSize = { operations: Number.POSITIVE_INFINITY, bytes: Number.P
 class Order {
   isSequential: boolean
   private readonly request: JobRequest
-  private readonly seen: Repeats
+  private readonly seen: BloomFilter
 
   constructor(request: JobRequest) {
     this.request = request
     this.isSequential = request.isSequential || request.strategy._tag === "stop-after"
-    this.seen = new Repeats(this.isSequential ? 0 : request.expected)
+    this.seen = new BloomFilter(this.isSequential ? 0 : request.expected)
   }
 
   note({ payload }: NewChunk): void {
@@ -168,7 +168,7 @@ class Order {
   }
 }
 
-const refusalOf = (admission: Exclude<JobAdmission, { readonly _tag: "accepted" }>, limits: JobLimits): BatchError => {
+const refusalOf = (admission: Exclude<JobAcceptance, { readonly _tag: "accepted" }>, limits: JobLimits): BatchError => {
   switch (admission._tag) {
     case "exists": {
       const { code, status, message } = keyReused()

@@ -3,7 +3,7 @@ import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
 
 /** @category models @since 0.1.0 */
-export interface JobKeeperOptions {
+export interface JobJanitorOptions {
   readonly store: JobStore
   readonly queue: ChunkQueue
   /** Milliseconds after which a chunk of which nothing was heard is sent again. */
@@ -22,13 +22,13 @@ const jobsAtOnce = 100
 const forgottenAtOnce = 100_000
 
 /** @category models @since 0.1.0 */
-export class JobKeeper {
-  private readonly options: JobKeeperOptions
+export class JobJanitor {
+  private readonly options: JobJanitorOptions
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
   private isClosed = false
   private readonly working = new Set<Promise<void>>()
 
-  constructor(options: JobKeeperOptions) {
+  constructor(options: JobJanitorOptions) {
     this.options = options
   }
 

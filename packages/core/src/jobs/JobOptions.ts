@@ -59,7 +59,7 @@ export interface JobOptions {
 }
 
 /** Options as they hold. @category models @since 0.1.0 */
-export type JobRules = {
+export type JobSettings = {
   readonly [Name in Exclude<keyof JobOptions, "above" | "perTenant" | "onError">]-?: NonNullable<JobOptions[Name]>
 } & Pick<JobOptions, "above" | "perTenant" | "onError">
 
@@ -96,10 +96,10 @@ export const Options = Schema.Struct({
 const check = checker("jobs", Options)
 
 /** Fills in defaults; throws a `TypeError` that names what is wrong. @category constructors @since 0.1.0 */
-export const settle = (
+export const resolveOptions = (
   options: JobOptions,
   { hasUnitOfWork, operations }: { readonly hasUnitOfWork: boolean; readonly operations: number },
-): JobRules => {
+): JobSettings => {
   check(options)
   const { store, queue } = options.engine
   if (options.exactlyOnce === true && (!hasUnitOfWork || !store.isTransactional)) {

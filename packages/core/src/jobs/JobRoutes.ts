@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import * as JobPage from "./JobPage.ts"
 
 /** @category models @since 0.1.0 */
-export interface JobMonitorOptions {
+export interface JobRoutesOptions {
   readonly store: JobStore
   /** Milliseconds for which results are kept after the end, as they are once a job is stopped. */
   readonly keepMs: number
@@ -16,7 +16,7 @@ export interface JobMonitorOptions {
 }
 
 /** Answers requests about jobs; never rejects. @category models @since 0.1.0 */
-export type JobMonitor = (request: HttpRequest, tenant: string | undefined) => Promise<HttpResponse>
+export type JobRoutes = (request: HttpRequest, tenant: string | undefined) => Promise<HttpResponse>
 
 /** Milliseconds between two looks at a job whose events are followed. */
 const lookMs = 250
@@ -34,7 +34,7 @@ const standardResults = 100
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ store, keepMs, onCancelled }: JobMonitorOptions): JobMonitor => {
+export const make = ({ store, keepMs, onCancelled }: JobRoutesOptions): JobRoutes => {
   const answer = async (request: HttpRequest, tenant: string | undefined): Promise<HttpResponse> => {
     const [path = "", query = ""] = (request.url ?? "").split("?", 2) as [string, string?]
     const [, id, part] = /\/([A-Za-z0-9_-]{22})(?:\/(results|events))?\/?$/.exec(path) ?? []
@@ -51,7 +51,7 @@ export const make = ({ store, keepMs, onCancelled }: JobMonitorOptions): JobMoni
       return after === undefined || after.state === "forgotten" ? notFound() : monitor(after, request.headers)
     }
     if (part === "results") return results(store, found, new URLSearchParams(query), request.headers)
-    return part === "events" ? events(store, found, request.gone) : monitor(found, request.headers)
+    return part === "events" ? events(store, found, request.signal) : monitor(found, request.headers)
   }
   return async (request, tenant) => {
     try {

@@ -2,7 +2,7 @@
 import type { Strategy } from "../batch/Strategy.ts"
 
 /** @category models @since 0.1.0 */
-export interface JobSettings {
+export interface JobSpec {
   readonly strategy: Strategy
   /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
   readonly data: boolean | undefined
@@ -11,7 +11,7 @@ export interface JobSettings {
 }
 
 /** @category encoding @since 0.1.0 */
-export const write = (settings: JobSettings): string => JSON.stringify(settings)
+export const write = (settings: JobSpec): string => JSON.stringify(settings)
 
 /** Reads what `write` wrote, here or on another server. @category decoding @since 0.1.0 */
-export const read = (text: string): JobSettings => JSON.parse(text) as JobSettings
+export const read = (text: string): JobSpec => JSON.parse(text) as JobSpec

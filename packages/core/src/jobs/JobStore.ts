@@ -11,7 +11,7 @@ import type {
   ChunkPart,
   ChunkRef,
   EndedChunk,
-  JobAdmission,
+  JobAcceptance,
   JobExtent,
   JobLimits,
   JobRecord,
@@ -87,7 +87,7 @@ export interface JobStore {
     limits: JobLimits,
     options?: JobTransaction,
     now?: number,
-  ) => Promise<JobAdmission>
+  ) => Promise<JobAcceptance>
   /** Begins to upload a job. */
   readonly open: (job: NewJob, now?: number) => Promise<void>
   /** Adds chunks to a job that is being uploaded; whether it still is. Chunks that it has already are passed over. */
@@ -99,7 +99,7 @@ export interface JobStore {
     limits: JobLimits,
     options?: JobTransaction,
     now?: number,
-  ) => Promise<JobAdmission>
+  ) => Promise<JobAcceptance>
   /** Drops a job that is being uploaded. */
   readonly discard: (id: string) => Promise<void>
   /**

@@ -29,7 +29,7 @@ export interface ReadBatch extends JobCaller {
 }
 
 /** Jobs of one endpoint. @category models @since 0.1.0 */
-export interface JobAnswer {
+export interface JobSubmission {
   /** Whether a request sends its operations a line each. */
   readonly isUpload: (request: HttpRequest) => boolean
   /** What a body has to keep to that may become a job. */
@@ -52,7 +52,11 @@ const mostResults = 10_000
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Input>(options: JobEndpointOptions<Input>, endpoint: JobEndpoint, jobs: BatchJobs): JobAnswer => {
+export const make = <Input>(
+  options: JobEndpointOptions<Input>,
+  endpoint: JobEndpoint,
+  jobs: BatchJobs,
+): JobSubmission => {
   const { limits, strategy, idempotency, concurrency, codec } = options
   const { rules } = jobs
 
@@ -117,7 +121,7 @@ export const make = <Input>(options: JobEndpointOptions<Input>, endpoint: JobEnd
       results.push(...page.results)
       cursor = page.next
     }
-    const { status, body, honoured } = codec.encodeResults!(results, chosen, encoding)
+    const { status, body, preferenceApplied: honoured } = codec.encodeResults!(results, chosen, encoding)
     const applied =
       honoured && encoding.prefer !== undefined ? { "preference-applied": `return=${encoding.prefer}` } : {}
     return {
@@ -164,7 +168,7 @@ export const make = <Input>(options: JobEndpointOptions<Input>, endpoint: JobEnd
         lines: (function* () {
           for (const item of items) yield JSON.stringify(item)
         })(),
-        targets: (lines) => operations.slice(noted, (noted += lines.length)).map(({ target }) => target),
+        targets: (lines) => operations.slice(noted, (noted += lines.length)).map(({ orderKey }) => orderKey),
       })
     },
     upload: (request, caller) => {
@@ -172,14 +176,14 @@ export const make = <Input>(options: JobEndpointOptions<Input>, endpoint: JobEnd
       if (idempotency?.required === true && request.headers["idempotency-key"] === undefined) {
         return Effect.fail(keyRequired)
       }
-      const operations = strategy.standard._tag === "atomic" ? rules.atomicOperations : rules.uploadOperations
+      const operations = strategy.default._tag === "atomic" ? rules.atomicOperations : rules.uploadOperations
       const { operationBytes, receiveMs } = limits
       const lineLimits = { operations, operationBytes, receiveMs, bodyBytes: rules.uploadBytes }
       return answerTo(request, caller, {
-        strategy: strategy.standard,
+        strategy: strategy.default,
         expected: operations,
         lines: readLines(request.body.bytes, lineLimits),
-        targets: (lines) => sliceOperations(endpoint, lines, 0).map(({ target }) => target),
+        targets: (lines) => sliceOperations(endpoint, lines, 0).map(({ orderKey }) => orderKey),
       })
     },
   }

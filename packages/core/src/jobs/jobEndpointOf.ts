@@ -56,7 +56,7 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     run: async ({ batch, tenant, keyScope, stop, began, within }) => {
       const dispatcher = options.dispatcher({ tenant, headers: {}, request: undefined })
       const quota = began && { ...Quota.paid, began }
-      const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, gone: undefined, stop }
+      const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
       const inside = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
       await run(engine.run(request, { ...options, limits: unlimited, ...inside }))
     },

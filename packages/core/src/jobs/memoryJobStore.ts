@@ -83,7 +83,7 @@ export const memoryJobStore = (): JobStore => {
     return sum
   }
 
-  const admit = (entry: Entry, extent: Job.JobExtent, limits: Job.JobLimits, now: number): Job.JobAdmission => {
+  const admit = (entry: Entry, extent: Job.JobExtent, limits: Job.JobLimits, now: number): Job.JobAcceptance => {
     const { id, key, tenant } = entry.job
     if (entry.extent !== undefined)
       return { _tag: "accepted", due: dueOf(entry, 0, Math.min(extent.window, entry.chunks.length)) }

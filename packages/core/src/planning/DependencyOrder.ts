@@ -12,7 +12,7 @@ import type { Operation } from "../batch/Operation.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Schedule {
+export interface DependencyOrder {
   readonly order: ReadonlyArray<number>
   readonly waits: ReadonlyArray<ReadonlySet<number>>
 }
@@ -29,7 +29,7 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
  * @category constructors
  * @since 0.1.0
  */
-export const make = (operations: ReadonlyArray<Operation>): Result.Result<Schedule, BatchError> => {
+export const make = (operations: ReadonlyArray<Operation>): Result.Result<DependencyOrder, BatchError> => {
   const waits = operations.map(({ dependsOn, duplicateOf }): ReadonlySet<number> => {
     if (duplicateOf !== undefined)
       return new Set([...dependsOn.map(({ operation }) => operation.index), duplicateOf.index])
@@ -54,14 +54,14 @@ const nothing: ReadonlySet<number> = new Set()
 const chainsOf = (operations: ReadonlyArray<Operation>): ReadonlyArray<Array<number>> => {
   const firsts = new Map<string, number | Array<number>>()
   const chains: Array<Array<number>> = []
-  for (const { index, target } of operations) {
-    if (target === undefined) continue
-    const earlier = firsts.get(target)
-    if (earlier === undefined) firsts.set(target, index)
+  for (const { index, orderKey } of operations) {
+    if (orderKey === undefined) continue
+    const earlier = firsts.get(orderKey)
+    if (earlier === undefined) firsts.set(orderKey, index)
     else if (typeof earlier === "object") earlier.push(index)
     else {
       const chain = [earlier, index]
-      firsts.set(target, chain)
+      firsts.set(orderKey, chain)
       chains.push(chain)
     }
   }

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { CommitGroup } from "./CommitGroup.ts"
-import * as Schedule from "./DependencyOrder.ts"
+import * as DependencyOrder from "./DependencyOrder.ts"
 
 /** @category models @since 0.1.0 */
 export interface CutOptions {
@@ -34,7 +34,7 @@ export interface Cut<Input> {
  */
 export const cut = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
-  { order, waits }: Schedule.Schedule,
+  { order, waits }: DependencyOrder.DependencyOrder,
   options: CutOptions,
 ): ReadonlyArray<Cut<Input>> => {
   const ordered = order.map((index) => operations[index]!)
@@ -50,7 +50,7 @@ export const cut = <Input>(
 // What was put together from both sides of an atomicity group could wait for the group, and the group for it.
 const cutSegments = <Input>(
   ordered: ReadonlyArray<Operation<Input>>,
-  waits: Schedule.Waits,
+  waits: DependencyOrder.Waits,
 ): ReadonlyArray<ReadonlyArray<Operation<Input>>> => {
   const units: Array<Call<Input>> = []
   const named = new Map<string, Call<Input>>()
@@ -65,7 +65,7 @@ const cutSegments = <Input>(
     units.push(unit)
     if (group !== undefined) named.set(group, unit)
   }
-  const order = Schedule.sort(awaitedGroups(units, waits))
+  const order = DependencyOrder.sort(awaitedGroups(units, waits))
   // Groups that wait for each other are refused when they are linked.
   const sorted = order.length < units.length ? units : order.map((position) => units[position]!)
   const segments: Array<Call<Input>> = []
@@ -98,20 +98,20 @@ const cutCalls = <Input>(
   const open = new Map<string, number>()
   const latestOfTarget = new Map<string, number>()
   for (const operation of ordered) {
-    const { action, target } = operation
+    const { action, orderKey } = operation
     const alone =
       operation.result !== undefined ||
       operation.duplicateOf !== undefined ||
       operation.dependsOn.length > 0 ||
       !coalesces(operation)
     const candidate = alone ? undefined : open.get(action)
-    const earlier = target === undefined ? -1 : (latestOfTarget.get(target) ?? -1)
+    const earlier = orderKey === undefined ? -1 : (latestOfTarget.get(orderKey) ?? -1)
     const joins = candidate !== undefined && earlier < candidate && (!adjacentOnly || candidate === calls.length - 1)
     const position = joins ? candidate : calls.length
     if (joins) calls[position]!.push(operation)
     else calls.push([operation])
     if (!alone) open.set(action, position)
-    if (target !== undefined) latestOfTarget.set(target, position)
+    if (orderKey !== undefined) latestOfTarget.set(orderKey, position)
   }
   return calls
 }
@@ -141,14 +141,14 @@ const share = <Input>(calls: ReadonlyArray<Call<Input>>, size: number): Readonly
  */
 export const link = <Input>(
   groups: ReadonlyArray<Cut<Input>>,
-  { waits }: Schedule.Schedule,
+  { waits }: DependencyOrder.DependencyOrder,
 ): Result.Result<ReadonlyArray<CommitGroup<Input>>, BatchError> => {
   const members = groups.map(({ calls }) => (calls.length === 1 ? calls[0]! : calls.flat()))
   const awaited = awaitedGroups(members, waits)
   const inOrder = awaited.every(
     (earlier, position) => earlier === nothing || [...earlier].every((other) => other < position),
   )
-  const order = inOrder ? undefined : Schedule.sort(awaited)
+  const order = inOrder ? undefined : DependencyOrder.sort(awaited)
   if (order !== undefined && order.length < groups.length) {
     const detail = "Dependencies lead out of an atomicity group and back into it: it could never run as one"
     return Result.fail(BatchError.invalid("INVALID_DEPENDENCY", detail))
@@ -168,7 +168,10 @@ export const link = <Input>(
 const nothing: ReadonlySet<number> = new Set()
 const none: ReadonlyArray<number> = []
 
-const awaitedGroups = (members: ReadonlyArray<ReadonlyArray<Operation>>, waits: Schedule.Waits): Schedule.Waits => {
+const awaitedGroups = (
+  members: ReadonlyArray<ReadonlyArray<Operation>>,
+  waits: DependencyOrder.Waits,
+): DependencyOrder.Waits => {
   if (waits.every(({ size }) => size === 0)) return members.map(() => nothing)
   const groupOf = new Int32Array(waits.length)
   members.forEach((operations, position) => operations.forEach(({ index }) => (groupOf[index] = position)))
@@ -181,7 +184,7 @@ const awaitedGroups = (members: ReadonlyArray<ReadonlyArray<Operation>>, waits: 
 }
 
 const releasedGroups = (
-  awaited: Schedule.Waits,
+  awaited: DependencyOrder.Waits,
   order: ReadonlyArray<number> | undefined,
 ): ReadonlyArray<ReadonlyArray<number>> => {
   const places = order === undefined ? undefined : new Int32Array(awaited.length)

@@ -9,7 +9,7 @@ import type { BatchError } from "../batch/BatchError.ts"
 import type { CommitGroup } from "./CommitGroup.ts"
 import * as Grouping from "./Grouping.ts"
 import type { Operation } from "../batch/Operation.ts"
-import * as Schedule from "./DependencyOrder.ts"
+import * as DependencyOrder from "./DependencyOrder.ts"
 
 /**
  * Every operation stands in exactly one group; a group only waits for groups before it.
@@ -61,7 +61,7 @@ export const make: Planner = <Input>(
   { concurrency, coalesces, transactionSize }: PlanOptions,
 ) =>
   Result.gen(function* () {
-    const schedule = yield* Schedule.make(operations)
+    const schedule = yield* DependencyOrder.make(operations)
     const stopAfter = strategy._tag === "stop-after" ? strategy.failures : undefined
     const cut = Grouping.cut(operations, schedule, {
       atomic: strategy._tag === "atomic",

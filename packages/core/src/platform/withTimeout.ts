@@ -6,7 +6,7 @@ import type { Timer } from "./FiberClock.ts"
  * @category constructors
  * @since 0.1.0
  */
-export const inTime = <A>(ask: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
+export const withTimeout = <A>(ask: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
   new Promise((resolve, reject) => {
     const stop = timer(milliseconds, () => reject(new Error(`There was no answer within ${milliseconds} ms`)))
     const asked = async () => ask()

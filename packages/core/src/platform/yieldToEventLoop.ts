@@ -9,5 +9,5 @@ declare const setImmediate: ((run: () => void) => unknown) | undefined
  * @category constructors
  * @since 0.1.0
  */
-export const soon: (run: () => void) => void =
+export const yieldToEventLoop: (run: () => void) => void =
   typeof setImmediate === "function" ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0)

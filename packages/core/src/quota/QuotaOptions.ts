@@ -113,7 +113,10 @@ export const localStores = (): LocalQuotaStores => ({ standard: memoryQuotaStore
  * @category constructors
  * @since 0.1.0
  */
-export const settle = (options: QuotaOptions | undefined, local: LocalQuotaStores): QuotaSettings | undefined => {
+export const resolveOptions = (
+  options: QuotaOptions | undefined,
+  local: LocalQuotaStores,
+): QuotaSettings | undefined => {
   if (options === undefined) return undefined
   const policies = policiesOf(options).map(toPolicy)
   const envelopes = options.batches === undefined ? undefined : toRule({ name: "batches", ...options.batches })

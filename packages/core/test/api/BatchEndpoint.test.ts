@@ -1,14 +1,14 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it, vi } from "vitest"
-import * as OperationsCodec from "../../src/formats/operations.ts"
+import * as OperationsCodec from "../../src/formats/OperationsCodec.ts"
 import * as ActionDispatcher from "../../src/resources/ActionDispatcher.ts"
 import { resource } from "../../src/resources/Resource.ts"
 import { BatchError, PolicyRefusal } from "../../src/batch/BatchError.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
-import * as Admission from "../../src/api/ConcurrencyLimit.ts"
+import * as ConcurrencyLimit from "../../src/api/ConcurrencyLimit.ts"
 import * as BatchEndpoint from "../../src/api/BatchEndpoint.ts"
-import { type BatchOptions, settle } from "../../src/api/BatchOptions.ts"
+import { type BatchOptions, resolveOptions } from "../../src/api/BatchOptions.ts"
 import { BatchEngine } from "../../src/engine/BatchEngine.ts"
 import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
 import type { BatchPolicy } from "../../src/execution/BatchPolicy.ts"
@@ -91,7 +91,9 @@ describe("an endpoint", () => {
     const archive = resource("users", { archive: { run: () => {} }, reset: { run: () => {} } })
     const { bulk } = make()
     expect((await send(bulk(archive, "archive"), { users: ["a"] })).json).toHaveProperty("archived", 1)
-    expect(await send(bulk(archive, "reset", { count: "n", list: "ids", good: 202 }), { ids: ["a"] })).toMatchObject({
+    expect(
+      await send(bulk(archive, "reset", { count: "n", list: "ids", successStatus: 202 }), { ids: ["a"] }),
+    ).toMatchObject({
       status: 202,
       json: { n: 1, ids: [{ id: "a" }] },
     })
@@ -163,7 +165,7 @@ describe("time", () => {
       gone.abort()
       return new Promise((resolve) => setTimeout(resolve, 5))
     }
-    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { gone: gone.signal })
+    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { signal: gone.signal })
     expect(ran).toBeLessThanOrEqual(2)
     expect(json.skipped).toBe(4 - ran)
   })
@@ -190,13 +192,13 @@ it("whose codec fails answers 500, with keys as without, and harms nobody else",
     }
     const answer = Effect.gen(function* () {
       const endpoint = yield* BatchEndpoint.make({
-        ...settle({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
+        ...resolveOptions({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
         endpoint: "broken",
         metrics: BatchMetrics.recorder("broken"),
         codec,
         dispatcher: (batch) => ActionDispatcher.make(users, batch),
         tenant: () => "a",
-        admission: Admission.make(),
+        concurrencyLimit: ConcurrencyLimit.make(),
       })
       const value = { operations: [{ action: "create", data: {}, idempotency_key: idempotency && "k" }] }
       return yield* endpoint.handle(jsonRequest(value))

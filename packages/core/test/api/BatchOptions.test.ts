@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest"
-import { type BatchOptions, settle } from "../../src/api/BatchOptions.ts"
+import { type BatchOptions, resolveOptions } from "../../src/api/BatchOptions.ts"
 import * as Limits from "../../src/batch/Limits.ts"
 import * as Plan from "../../src/planning/Plan.ts"
 
 // Options come from programs without types too.
-const settleAnything = (options: unknown) => settle(options as BatchOptions)
+const settleAnything = (options: unknown) => resolveOptions(options as BatchOptions)
 
 const unitOfWork = { handle: undefined, isTransient: () => false, run: async () => "committed" as const }
 
 describe("settle", () => {
   it("has the defaults that are documented", () => {
-    expect(settle({})).toMatchObject({
+    expect(resolveOptions({})).toMatchObject({
       limits: Limits.defaults,
       concurrency: 10,
       strategy: { standard: { _tag: "partial" }, choices: [] },
@@ -28,14 +28,14 @@ describe("settle", () => {
     [1, 1],
     [250, 250],
   ] as const)("understands the concurrency %s", (concurrency, expected) => {
-    expect(settle({ concurrency }).concurrency).toBe(expected)
+    expect(resolveOptions({ concurrency }).concurrency).toBe(expected)
   })
 
   it("understands strategies", () => {
-    expect(settle({ strategy: "partial" }).strategy.standard).toEqual({ _tag: "partial" })
-    expect(settle({ strategy: { stopAfter: 3 } }).strategy.standard).toEqual({ _tag: "stop-after", failures: 3 })
-    expect(settle({ strategy: "atomic", unitOfWork }).strategy.standard).toEqual({ _tag: "atomic" })
-    expect(settle({ clientStrategies: ["stop-after"] }).strategy.choices).toEqual(["stop-after"])
+    expect(resolveOptions({ strategy: "partial" }).strategy.default).toEqual({ _tag: "partial" })
+    expect(resolveOptions({ strategy: { stopAfter: 3 } }).strategy.default).toEqual({ _tag: "stop-after", failures: 3 })
+    expect(resolveOptions({ strategy: "atomic", unitOfWork }).strategy.default).toEqual({ _tag: "atomic" })
+    expect(resolveOptions({ clientStrategies: ["stop-after"] }).strategy.choices).toEqual(["stop-after"])
   })
 
   it.each<[Readonly<Record<string, unknown>>, string]>([
@@ -87,8 +87,8 @@ describe("settle", () => {
   it.each([{ strategy: "atomic" }, { clientStrategies: ["atomic"] }] as const)(
     "refuses %j without a unit of work",
     (options) => {
-      expect(() => settle(options)).toThrow(TypeError)
-      expect(() => settle(options)).toThrow("unitOfWork")
+      expect(() => resolveOptions(options)).toThrow(TypeError)
+      expect(() => resolveOptions(options)).toThrow("unitOfWork")
     },
   )
 })

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Admission from "../../src/api/ConcurrencyLimit.ts"
+import * as ConcurrencyLimit from "../../src/api/ConcurrencyLimit.ts"
 
 describe("within", () => {
   it.effect("refuses at once what there is no room for, and says when to come back", () =>
     Effect.gen(function* () {
-      const { within } = Admission.make({ concurrentBatches: 2, concurrentBatchesPerTenant: undefined })
+      const { within } = ConcurrencyLimit.make({ concurrentBatches: 2, concurrentBatchesPerTenant: undefined })
       const running = yield* Effect.forkChild(
         Effect.all([within("a", Effect.never), within("a", Effect.never)], { concurrency: 2 }),
       )
@@ -20,7 +20,7 @@ describe("within", () => {
 
   it.effect("has room again after success, failure, defect and interruption", () =>
     Effect.gen(function* () {
-      const { within } = Admission.make({ concurrentBatches: 1, concurrentBatchesPerTenant: undefined })
+      const { within } = ConcurrencyLimit.make({ concurrentBatches: 1, concurrentBatchesPerTenant: undefined })
       yield* within("a", Effect.void)
       yield* Effect.exit(within("a", Effect.fail("no")))
       yield* Effect.exit(within("a", Effect.die("bug")))
@@ -33,7 +33,7 @@ describe("within", () => {
 
   it.effect("keeps one caller from taking all of the room", () =>
     Effect.gen(function* () {
-      const { within } = Admission.make({ concurrentBatches: 3, concurrentBatchesPerTenant: 1 })
+      const { within } = ConcurrencyLimit.make({ concurrentBatches: 3, concurrentBatchesPerTenant: 1 })
       const running = yield* Effect.forkChild(within("a", Effect.never))
       yield* Effect.yieldNow
       const refused = yield* Effect.flip(within("a", Effect.void))
@@ -46,7 +46,7 @@ describe("within", () => {
 
   it.effect("takes everything without a limit", () =>
     Effect.gen(function* () {
-      const { within } = Admission.make({ concurrentBatches: undefined, concurrentBatchesPerTenant: undefined })
+      const { within } = ConcurrencyLimit.make({ concurrentBatches: undefined, concurrentBatchesPerTenant: undefined })
       const all = Array.from({ length: 100 }, () => within("a", within("a", Effect.succeed(1))))
       expect(yield* Effect.all(all)).toHaveLength(100)
     }),

@@ -213,7 +213,7 @@ describe("operations of one batch", () => {
           data,
         }))
         const answers = await Promise.all(
-          ["a", "b"].map((caller) => send(endpoint, { operations }, { native: { caller } })),
+          ["a", "b"].map((caller) => send(endpoint, { operations }, { raw: { caller } })),
         )
         answers.forEach(({ json }, which) => {
           drawn.forEach(({ action, id, data: { kind, value } }, index) => {

@@ -6,7 +6,10 @@ const partial: Strategy = { _tag: "partial" }
 const atomic: Strategy = { _tag: "atomic" }
 const stopAfter = (failures: number): Strategy => ({ _tag: "stop-after", failures })
 
-const offer = (standard: Strategy, ...choices: StrategyOffer["choices"]): StrategyOffer => ({ standard, choices })
+const offer = (standard: Strategy, ...choices: StrategyOffer["choices"]): StrategyOffer => ({
+  default: standard,
+  choices,
+})
 const everything = offer(partial, "partial", "atomic", "stop-after")
 
 const ask = (asked: Partial<StrategyRequest>): StrategyRequest => ({
@@ -45,7 +48,7 @@ describe("choose", () => {
   ])("%j does not offer %j", (offered, asked) => {
     const error = Result.getOrThrow(Result.flip(choose(offered, ask(asked))))
     expect(error).toMatchObject({ status: 400, reason: { code: "STRATEGY_NOT_OFFERED" } })
-    expect(error.message).toContain(offered.standard._tag)
+    expect(error.message).toContain(offered.default._tag)
   })
 
   it.each<Partial<StrategyRequest>>([

@@ -42,7 +42,7 @@ const engine = (
     dispatcher: whole,
     tenant: undefined,
     idempotencyKey: undefined,
-    gone: undefined,
+    signal: undefined,
   }
   return Effect.provide(
     BatchEngine.use(({ run }) => run(request, options)),

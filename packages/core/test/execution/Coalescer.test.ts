@@ -19,8 +19,8 @@ const runWith = (
     calls.push(many.map(({ index }) => index))
     if (many.some(({ index }) => isOffender(index))) throw new Error("bug")
   }
-  const ask = <A>(run: () => A, hear: (outcome: Coalescer.Outcome<A>) => void) => {
-    let outcome: Coalescer.Outcome<A>
+  const ask = <A>(run: () => A, hear: (outcome: Coalescer.CallOutcome<A>) => void) => {
+    let outcome: Coalescer.CallOutcome<A>
     try {
       outcome = { _tag: "answer", value: run() }
     } catch (defect) {

@@ -56,7 +56,7 @@ describe("execute", () => {
             if (begun.includes(operation)) wrong.push(`${operation.id} ran twice`)
             if (!operation.dependsOn.every(isFulfilled)) wrong.push(`${operation.id} ran before what it depends on`)
             for (const other of running) {
-              if (other.target !== undefined && other.target === operation.target)
+              if (other.orderKey !== undefined && other.orderKey === operation.orderKey)
                 wrong.push(`${operation.id} ran beside ${other.id}`)
             }
             begun.push(operation)
@@ -104,13 +104,13 @@ describe("execute", () => {
           plans[operation.index]!.manner(() => {
             if (plans[operation.index]!.end === "throw") throw new Error("bug")
             if (plans[operation.index]!.end === "bad") return bad
-            return OperationResult.success(`${operation.action} ${operation.index} ${operation.target}`)
+            return OperationResult.success(`${operation.action} ${operation.index} ${operation.orderKey}`)
           })
         await Effect.runPromise(execute(all, { run }))
         for (const operation of all) {
           const failed = all.filter(({ index }) => plans[index]!.end !== "good")
           if (failed.some((other) => other === operation || dependsOn(operation, other))) continue
-          expect(operation.result?.value).toBe(`${operation.action} ${operation.index} ${operation.target}`)
+          expect(operation.result?.value).toBe(`${operation.action} ${operation.index} ${operation.orderKey}`)
         }
       }),
       { numRuns: 200 },

@@ -191,7 +191,7 @@ describe("a client that goes away", () => {
       const answer = Promise.withResolvers<OperationResult>()
       const signals: Array<AbortSignal> = []
       const run = (_: Operation, { signal }: CallContext) => (signals.push(signal), answer.promise)
-      const fiber = yield* start(all, run, { concurrency: 2, gone: gone.signal })
+      const fiber = yield* start(all, run, { concurrency: 2, signal: gone.signal })
       gone.abort()
       yield* settled
       expect(fiber.pollUnsafe()).toBeUndefined()
@@ -207,7 +207,7 @@ describe("a client that goes away", () => {
   it.effect("before anything has begun, leaves everything undone", () =>
     Effect.gen(function* () {
       const all = operations(2)
-      yield* execute(all, { run: () => good }, { gone: AbortSignal.abort() })
+      yield* execute(all, { run: () => good }, { signal: AbortSignal.abort() })
       expect(endings(all)).toEqual(["skipped CANCELLED", "skipped CANCELLED"])
     }),
   )
@@ -216,7 +216,7 @@ describe("a client that goes away", () => {
     Effect.gen(function* () {
       const all = operations(2)
       const gone = new AbortController()
-      yield* execute(all, { run: () => good }, { gone: gone.signal })
+      yield* execute(all, { run: () => good }, { signal: gone.signal })
       gone.abort()
       expect(endings(all)).toEqual(["success", "success"])
     }),
@@ -226,7 +226,7 @@ describe("a client that goes away", () => {
     Effect.gen(function* () {
       const all = operations(2)
       const gone = new AbortController()
-      const fiber = yield* start(all, never, { concurrency: 1, gone: gone.signal, deadlineMs: 10 })
+      const fiber = yield* start(all, never, { concurrency: 1, signal: gone.signal, deadlineMs: 10 })
       gone.abort()
       yield* TestClock.adjust(10)
       yield* settled

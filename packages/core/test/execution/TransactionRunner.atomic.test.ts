@@ -101,7 +101,7 @@ describe("an atomic batch", () => {
     const { endpoint, database, calls, heard } = putEndpoint()
     const gone = new AbortController()
     const batch = atomic(...puts({ key: "a" }, { key: "b", end: "late" }, { key: "c" }))
-    const asking = ask(endpoint, batch, { gone: gone.signal })
+    const asking = ask(endpoint, batch, { signal: gone.signal })
     await until(() => calls.length === 2)
     gone.abort()
     expect((await asking).status).toBe(499)
@@ -111,7 +111,7 @@ describe("an atomic batch", () => {
 
   it("is not begun if the client was gone before", async () => {
     const { endpoint, database } = putEndpoint()
-    expect((await ask(endpoint, atomic(...puts({ key: "a" })), { gone: AbortSignal.abort() })).status).toBe(499)
+    expect((await ask(endpoint, atomic(...puts({ key: "a" })), { signal: AbortSignal.abort() })).status).toBe(499)
     expect(database.begun).toBe(0)
   })
 
@@ -134,7 +134,7 @@ describe("an atomic batch", () => {
       gone.abort()
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    expect((await ask(endpoint, atomic(...puts({ key: "a" })), { gone: gone.signal })).status).toBe(200)
+    expect((await ask(endpoint, atomic(...puts({ key: "a" })), { signal: gone.signal })).status).toBe(200)
     expect(database.keys).toEqual(["a"])
   })
 

@@ -180,7 +180,7 @@ describe("an atomicity group of a JSON batch", () => {
     const asking = ask(
       endpoint,
       { requests: [inGroup("g", "a"), inGroup("g", "b", "/b?hang"), request("c")] },
-      { gone: gone.signal },
+      { signal: gone.signal },
     )
     await until(() => calls.length === 3)
     gone.abort()

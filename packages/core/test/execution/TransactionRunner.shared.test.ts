@@ -121,7 +121,7 @@ describe("operations that share a transaction", () => {
     const { endpoint, database, calls } = shared(2)
     const gone = new AbortController()
     database.beforeCommitted = async () => gone.abort()
-    await ask(endpoint, { operations: puts(...keys(4)) }, { gone: gone.signal })
+    await ask(endpoint, { operations: puts(...keys(4)) }, { signal: gone.signal })
     expect([calls, database.keys]).toEqual([
       ["0", "1"],
       ["0", "1"],

@@ -1,8 +1,8 @@
 import { CodecContract } from "@multistatus/core/testing"
 import * as fc from "fast-check"
-import * as Bulk from "../../src/formats/bulk.ts"
-import * as JsonBatch from "../../src/formats/requests/jsonBatch.ts"
-import * as Operations from "../../src/formats/operations.ts"
+import * as Bulk from "../../src/formats/BulkCodec.ts"
+import * as JsonBatch from "../../src/formats/requests/JsonBatchCodec.ts"
+import * as Operations from "../../src/formats/OperationsCodec.ts"
 import * as HeaderRules from "../../src/http/HeaderRules.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import type { Reply } from "../../src/formats/requests/SubRequest.ts"
@@ -46,7 +46,7 @@ const readBulk = (list: string) => (body: unknown) => {
 }
 
 CodecContract.suite("bulk-create", {
-  codec: Bulk.make({ action: "create", list: "users", count: "created", good: 201, identified: false }),
+  codec: Bulk.make({ action: "create", list: "users", count: "created", successStatus: 201, identified: false }),
   sent: fc.array(json, { minLength: 1, maxLength: 20 }),
   write: (items) => ({ users: [...items] }),
   see: ({ input }) => input as fc.JsonValue,
@@ -55,7 +55,7 @@ CodecContract.suite("bulk-create", {
 })
 
 CodecContract.suite("bulk-update", {
-  codec: Bulk.make({ action: "update", list: "users", count: "updated", good: 200, identified: true }),
+  codec: Bulk.make({ action: "update", list: "users", count: "updated", successStatus: 200, identified: true }),
   sent: fc.array(fc.record({ id: targetIds, data: jsonObjects }), { minLength: 1, maxLength: 20 }),
   write: (items) => ({ users: items.map(({ id, data }) => ({ id, ...data })) }),
   see: ({ id, input }) => ({ id: id!, data: input as Record<string, fc.JsonValue> }),
@@ -64,7 +64,7 @@ CodecContract.suite("bulk-update", {
 })
 
 CodecContract.suite("bulk-delete", {
-  codec: Bulk.make({ action: "delete", list: "users", count: "deleted", good: 200, identified: true }),
+  codec: Bulk.make({ action: "delete", list: "users", count: "deleted", successStatus: 200, identified: true }),
   sent: fc.array(targetIds, { minLength: 1, maxLength: 20 }),
   write: (ids) => ({ users: [...ids] }),
   see: ({ id }) => id!,

@@ -1,10 +1,10 @@
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { HeadersInit } from "../../src/batch/Headers.ts"
+import type { HeadersInput } from "../../src/batch/Headers.ts"
 import * as HeaderRules from "../../src/http/HeaderRules.ts"
 
-const inherited = (outer: HeadersInit, options?: HeaderRules.HeaderRulesOptions) => ({
+const inherited = (outer: HeadersInput, options?: HeaderRules.HeaderRulesOptions) => ({
   ...HeaderRules.make(options).inherit(outer),
 })
 

@@ -1,7 +1,7 @@
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import * as Target from "../../src/http/RequestTarget.ts"
+import * as RequestTarget from "../../src/http/RequestTarget.ts"
 
 describe("check", () => {
   it.each([
@@ -25,7 +25,7 @@ describe("check", () => {
     "/~user/*,(x)!'",
     "/users?q=%0d%0a%00",
     "/a/..b/c..",
-  ])("takes %s", (url) => expect(Result.getOrThrow(Target.check(url))).toBe(url))
+  ])("takes %s", (url) => expect(Result.getOrThrow(RequestTarget.check(url))).toBe(url))
 
   it.each([
     ["", "empty"],
@@ -74,10 +74,10 @@ describe("check", () => {
     ["/a/%2e%2e/%2e%2e/b", "root"],
     ["/..%2fb", "root"],
     ["/a%2f..%2f..%2f..%2fetc", "root"],
-  ])("refuses %j", (url, why) => expect(Result.getOrThrow(Result.flip(Target.check(url)))).toContain(why))
+  ])("refuses %j", (url, why) => expect(Result.getOrThrow(Result.flip(RequestTarget.check(url)))).toContain(why))
 
   it.each([undefined, null, 7, true, [], {}, ["/users"]])("refuses %j, which is no string", (url) => {
-    expect(Result.isFailure(Target.check(url))).toBe(true)
+    expect(Result.isFailure(RequestTarget.check(url))).toBe(true)
   })
 
   it("takes nothing that a url parser would read as another origin", () => {
@@ -100,7 +100,7 @@ describe("check", () => {
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 8 }), (pieces) => {
         const url = pieces.join("")
-        if (Result.isFailure(Target.check(url))) return
+        if (Result.isFailure(RequestTarget.check(url))) return
         const parsed = new URL(url, "http://host.example")
         expect(parsed.origin).toBe("http://host.example")
         expect(parsed.hash).toBe("")
@@ -128,15 +128,15 @@ describe("normalise", () => {
     ["/%7euser", "/~user"],
     ["/a%20b", "/a%20b"],
     ["/%2525", "/%2525"],
-  ])("spells %s as %s", (url, expected) => expect(Target.normalise(url)).toBe(expected))
+  ])("spells %s as %s", (url, expected) => expect(RequestTarget.normalise(url)).toBe(expected))
 
   it("changes nothing the second time", () => {
     const piece = fc.constantFrom("/", ".", "..", "a", "B", "%41", "%2e", "%2F", "%25", "?x", "~", "%7E")
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
-        const once = Target.normalise(`/${pieces.join("")}`)
+        const once = RequestTarget.normalise(`/${pieces.join("")}`)
         fc.pre(!once.includes("?"))
-        expect(Target.normalise(once)).toBe(once)
+        expect(RequestTarget.normalise(once)).toBe(once)
       }),
     )
   })

@@ -4,7 +4,7 @@ import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { aesGcmResults } from "../../src/idempotency/aesGcmResults.ts"
 import { BatchJournal, readJournal } from "../../src/idempotency/BatchJournal.ts"
 import * as StoredResult from "../../src/idempotency/StoredResult.ts"
-import { values } from "../../src/idempotency/jsonValues.ts"
+import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 import { operation } from "../support/operation.ts"
 
 const claim = { key: "k".repeat(43), fingerprint: "f".repeat(43) }
@@ -113,10 +113,10 @@ describe("a journal", () => {
   })
 })
 
-const write = (value: unknown) => StoredResult.write(OperationResult.success(value), values, 1e6)
+const write = (value: unknown) => StoredResult.write(OperationResult.success(value), jsonValues, 1e6)
 
 const read = async (journal: string, codec?: StoredResult.ResultCodec) => {
-  const { lines, isDamaged } = await readJournal(journal, claim, codec, values)
+  const { lines, isDamaged } = await readJournal(journal, claim, codec, jsonValues)
   return {
     isDamaged,
     results: new Map([...lines].map(([index, { result }]) => [index, result.failure?.code ?? result.value])),
@@ -126,7 +126,7 @@ const read = async (journal: string, codec?: StoredResult.ResultCodec) => {
 describe("reading a journal", () => {
   const several = (first: number, names: ReadonlyArray<string>, count = names.length) => {
     const results = names.map((name) => OperationResult.success({ name }, 201))
-    const { text } = StoredResult.writeAll(results, values, 1e6)!
+    const { text } = StoredResult.writeAll(results, jsonValues, 1e6)!
     return `${first}+${count}:${text.length}:${text}\n`
   }
 
@@ -178,7 +178,7 @@ describe("reading a journal", () => {
         [4, "b\n1:1:x\n"],
       ]),
     })
-    const { lines } = await readJournal(journal, claim, undefined, values)
+    const { lines } = await readJournal(journal, claim, undefined, jsonValues)
     expect([...lines.values()].map((each) => each.line).join("")).toBe(journal)
   })
 
@@ -244,7 +244,7 @@ describe("reading a journal", () => {
         [0, "OUTCOME_UNKNOWN"],
       ]),
     )
-    const elsewhere = await readJournal(line(0, one), { ...claim, key: "x".repeat(43) }, codec, values)
+    const elsewhere = await readJournal(line(0, one), { ...claim, key: "x".repeat(43) }, codec, jsonValues)
     expect(elsewhere.lines.get(0)?.result.failure).toMatchObject(
       failure("OUTCOME_UNKNOWN", expect.any(String) as never),
     )

@@ -6,12 +6,12 @@ import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { partial } from "../../src/batch/Strategy.ts"
 import * as IdempotencyKeys from "../../src/idempotency/IdempotencyKeys.ts"
-import { values } from "../../src/idempotency/jsonValues.ts"
+import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 import { atomic } from "../support/atomic.ts"
 import { keyed } from "../support/idempotency.ts"
 
 const digest = (text: string) => createHash("sha256").update(text).digest("base64url")
-const scope: IdempotencyKeys.KeyScope = { tenant: "t", endpoint: "e", digest, format: values }
+const scope: IdempotencyKeys.KeyScope = { tenant: "t", endpoint: "e", digest, format: jsonValues }
 
 const only = async (operation: Partial<Operation<unknown>>, given: Partial<IdempotencyKeys.KeyScope> = {}) => {
   const [all] = [keyed({ k: "k", ...operation })]

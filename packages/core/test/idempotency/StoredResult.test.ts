@@ -5,7 +5,7 @@ import { failure } from "../../src/batch/Failure.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import type { Reply } from "../../src/formats/requests/SubRequest.ts"
 import * as StoredResult from "../../src/idempotency/StoredResult.ts"
-import { values } from "../../src/idempotency/jsonValues.ts"
+import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 
 const replies = storedReplies(["X-Shown"])
 const cap = 65_536
@@ -15,7 +15,7 @@ const reply = (given: Partial<Reply> & { readonly text?: string } = {}): Reply =
   return { status: 200, headers: {}, body: new TextEncoder().encode(text), ...given, text }
 }
 
-const kept = (result: OperationResult, format = values, maxBytes = cap) =>
+const kept = (result: OperationResult, format = jsonValues, maxBytes = cap) =>
   StoredResult.read(StoredResult.write(result, format, maxBytes), format)
 
 describe("a result", () => {
@@ -45,21 +45,23 @@ describe("a result", () => {
   const sizes = [0, 1, 65_536 - 31, 65_536 - 30, 65_536 - 29, 65_537, 5e7]
 
   it.each(sizes)("of %i characters is kept as a whole up to the cap, and else without its value", (size) => {
-    const text = StoredResult.write(OperationResult.success({ id: "u_1", x: "y".repeat(size) }), values, cap)
+    const text = StoredResult.write(OperationResult.success({ id: "u_1", x: "y".repeat(size) }), jsonValues, cap)
     const isWhole = JSON.stringify({ o: "success", s: 200, v: { id: "u_1", x: "y".repeat(size) } }).length <= cap
-    expect(StoredResult.read(text, values).value).toEqual(isWhole ? { id: "u_1", x: "y".repeat(size) } : { id: "u_1" })
+    expect(StoredResult.read(text, jsonValues).value).toEqual(
+      isWhole ? { id: "u_1", x: "y".repeat(size) } : { id: "u_1" },
+    )
     expect(text.length).toBeLessThanOrEqual(cap + 1)
   })
 
   it("is measured in bytes, not in characters", () => {
     const result = OperationResult.success("€".repeat(30_000))
     expect(kept(result).value).toBeUndefined()
-    expect(kept(result, values, 100_000).value).toBe("€".repeat(30_000))
+    expect(kept(result, jsonValues, 100_000).value).toBe("€".repeat(30_000))
   })
 })
 
 describe("what cannot be read", () => {
-  const whole = StoredResult.write(OperationResult.success({ id: "u_1" }), values, cap)
+  const whole = StoredResult.write(OperationResult.success({ id: "u_1" }), jsonValues, cap)
 
   it("is an outcome that is not known: never nothing", () => {
     const texts = [
@@ -83,7 +85,7 @@ describe("what cannot be read", () => {
       ...Array.from({ length: whole.length }, (_, end) => whole.slice(0, end)),
     ]
     for (const text of texts) {
-      for (const format of [values, replies]) {
+      for (const format of [jsonValues, replies]) {
         const { outcome, failure: why, answered, replayed } = StoredResult.read(text, format)
         expect([text, outcome, why?.code, answered, replayed]).toEqual([text, "error", "OUTCOME_UNKNOWN", false, false])
       }
@@ -117,7 +119,7 @@ describe("what cannot be read", () => {
           fc.json().map((json) => `1${json}`),
         ),
         (text) => {
-          for (const format of [values, replies])
+          for (const format of [jsonValues, replies])
             expect(StoredResult.read(text, format)).toBeInstanceOf(OperationResult)
         },
       ),
@@ -192,7 +194,7 @@ describe("the reply of a sub-request", () => {
 
 describe("results that are alike", () => {
   const success = (value: unknown, status = 201) => OperationResult.success(value, status)
-  const writeAll = (results: ReadonlyArray<OperationResult>, format = values, maxBytes = 1e6) =>
+  const writeAll = (results: ReadonlyArray<OperationResult>, format = jsonValues, maxBytes = 1e6) =>
     StoredResult.writeAll(results, format, maxBytes)
 
   it("are read as they were written, as replays, just as one by one", () => {
@@ -203,7 +205,7 @@ describe("results that are alike", () => {
         const results = given.map((value) => success(value))
         const { text, count } = writeAll(results)!
         expect(count).toBe(results.length)
-        expect(StoredResult.readAll(text, values)).toEqual(results.map((result) => kept(result)))
+        expect(StoredResult.readAll(text, jsonValues)).toEqual(results.map((result) => kept(result)))
       }),
     )
   })
@@ -224,8 +226,8 @@ describe("results that are alike", () => {
     const alike = Array.from({ length: 9 }, (_, n) => success({ n }))
     const few = `1${JSON.stringify({ s: 201, all: [{ n: 0 }, { n: 1 }, { n: 2 }] })}`
     expect(writeAll([...alike.slice(0, 3), success("text"), ...alike])).toEqual({ text: few, count: 3 })
-    expect(writeAll(alike, values, 3 * few.length + 3)).toEqual({ text: few, count: 3 })
-    expect(writeAll(alike, values, 80)).toBeUndefined()
+    expect(writeAll(alike, jsonValues, 3 * few.length + 3)).toEqual({ text: few, count: 3 })
+    expect(writeAll(alike, jsonValues, 80)).toBeUndefined()
     const answers = [OperationResult.replied(200, reply()), OperationResult.replied(200, reply())]
     expect(writeAll(answers, replies)).toBeUndefined()
   })
@@ -233,7 +235,7 @@ describe("results that are alike", () => {
   it.each(["", "1", "1{}", `1{"s":201}`, `1{"s":"201","all":[]}`, `0{"s":201,"all":[{}]}`, `1{"s":201,"all":{}}`])(
     "cannot be read from %j",
     (text) => {
-      expect(StoredResult.readAll(text, values)).toBeUndefined()
+      expect(StoredResult.readAll(text, jsonValues)).toBeUndefined()
     },
   )
 })

@@ -52,13 +52,13 @@ describe("a batch that its client does not wait for", () => {
       { jobs: undefined, name: "plain" },
     )
     const value = { operations: [{ action: "create", data: {} }] }
-    const { status } = await send(endpoint, value, { native: "a", headers: { prefer: "respond-async" } })
+    const { status } = await send(endpoint, value, { raw: "a", headers: { prefer: "respond-async" } })
     expect(status).toBe(200)
   })
 
   it("becomes a job by itself beyond a number of operations, and is held to the limits of jobs", async () => {
     const jobs = withJobs({ above: 5, operations: 20 }, { limits: { operations: 10 } })
-    const ask = (count: number) => send(jobs.operations, creates(count), { native: "a" })
+    const ask = (count: number) => send(jobs.operations, creates(count), { raw: "a" })
     expect((await ask(5)).status).toBe(200)
     expect((await ask(6)).status).toBe(202)
     expect((await ask(20)).status).toBe(202)
@@ -182,7 +182,7 @@ describe("a job", () => {
       ["GET", "/events"],
       ["DELETE", ""],
     ] as const) {
-      const { status, json } = await jobs.json(method, `${headers["location"]}${path}`, { native: "b" })
+      const { status, json } = await jobs.json(method, `${headers["location"]}${path}`, { raw: "b" })
       expect([status, json.code]).toEqual([404, "NOT_FOUND"])
     }
     const unknown = await jobs.json("GET", "/jobs/AAAAAAAAAAAAAAAAAAAAAA")
@@ -333,7 +333,7 @@ describe("a job with a key", () => {
   it("of its own for an operation does it once, here and in batches that are not jobs", async () => {
     const jobs = withJobs({}, { idempotency: { store: memoryIdempotencyStore() } })
     const value = { operations: [{ action: "create", data: { n: 1 }, idempotency_key: "op" }] }
-    await send(jobs.operations, value, { native: "a", url: "/things/batch" })
+    await send(jobs.operations, value, { raw: "a", url: "/things/batch" })
     const { headers } = await jobs.submit(value)
     await jobs.ended(headers["location"]!)
     expect(await pages(jobs, headers["location"]!)).toEqual([

@@ -2,13 +2,13 @@ import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Operation } from "../../src/batch/Operation.ts"
-import * as Schedule from "../../src/planning/DependencyOrder.ts"
+import * as DependencyOrder from "../../src/planning/DependencyOrder.ts"
 import { operation } from "../support/operation.ts"
 import { dependsOn, randomOperations } from "../support/randomOperations.ts"
 
-const make = (operations: ReadonlyArray<Operation>) => Result.getOrThrow(Schedule.make(operations))
+const make = (operations: ReadonlyArray<Operation>) => Result.getOrThrow(DependencyOrder.make(operations))
 
-const waitsFor = ({ waits }: Schedule.Schedule, from: number, to: number): boolean =>
+const waitsFor = ({ waits }: DependencyOrder.DependencyOrder, from: number, to: number): boolean =>
   [...waits[from]!].some((earlier) => earlier === to || waitsFor({ order: [], waits }, earlier, to))
 
 /** Operations on the targets given; `links` are pairs of which the first depends on the second. */
@@ -66,9 +66,9 @@ describe("make", () => {
       fc.property(randomOperations(), (make_) => {
         const operations = make_()
         const schedule = make(operations)
-        for (const { index, target } of operations) {
+        for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
-            if (target === undefined || other.target !== target) continue
+            if (orderKey === undefined || other.orderKey !== orderKey) continue
             expect(waitsFor(schedule, index, other.index) || waitsFor(schedule, other.index, index)).toBe(true)
           }
         }
@@ -83,9 +83,9 @@ describe("make", () => {
         const operations = make_()
         const schedule = make(operations)
         expect(schedule.order).toEqual(operations.map(({ index }) => index))
-        for (const { index, target } of operations) {
+        for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
-            if (target === undefined || other.target !== target) continue
+            if (orderKey === undefined || other.orderKey !== orderKey) continue
             expect(waitsFor(schedule, other.index, index)).toBe(true)
           }
         }
@@ -102,15 +102,15 @@ describe("make", () => {
         wished.forEach((each, index) => {
           const previous = wished
             .slice(0, index)
-            .findLast(({ target }) => target !== undefined && target === each.target)
+            .findLast(({ orderKey }) => orderKey !== undefined && orderKey === each.orderKey)
           const more = previous === undefined ? [] : [{ operation: previous, accept: [] }]
           Object.assign(each, { dependsOn: [...each.dependsOn, ...more] })
         })
-        fc.pre(Result.isSuccess(Schedule.make(wished)))
+        fc.pre(Result.isSuccess(DependencyOrder.make(wished)))
         const schedule = make(operations)
-        for (const { index, target } of operations) {
+        for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
-            if (target === undefined || other.target !== target) continue
+            if (orderKey === undefined || other.orderKey !== orderKey) continue
             expect(waitsFor(schedule, other.index, index)).toBe(true)
           }
         }
@@ -183,7 +183,9 @@ describe("make", () => {
       `"op-3" depends on "op-2" depends on "op-3"`,
     ],
   ])("refuses %j and names the cycle", (links, cycle) => {
-    const error = Result.getOrThrow(Result.flip(Schedule.make(operationsOf([undefined, "a", "a", undefined], links))))
+    const error = Result.getOrThrow(
+      Result.flip(DependencyOrder.make(operationsOf([undefined, "a", "a", undefined], links))),
+    )
     expect(error.reason).toMatchObject({ code: "INVALID_DEPENDENCY", status: 400 })
     expect(error.message).toBe(`Dependencies form a cycle: ${cycle}`)
   })
@@ -196,7 +198,7 @@ describe("make", () => {
         const second = operations[to % operations.length]!
         fc.pre(first === second || dependsOn(second, first))
         Object.assign(first, { dependsOn: [...first.dependsOn, { operation: second, accept: [] }] })
-        const error = Result.getOrThrow(Result.flip(Schedule.make(operations)))
+        const error = Result.getOrThrow(Result.flip(DependencyOrder.make(operations)))
         const cycle = [...error.message.matchAll(/"op-(\d+)"/g)].map(([, index]) => operations[Number(index)]!)
         expect(cycle.length).toBeGreaterThan(1)
         expect(cycle[0]).toBe(cycle.at(-1))

@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Operation } from "../../src/batch/Operation.ts"
 import * as Plan from "../../src/planning/Plan.ts"
-import * as Schedule from "../../src/planning/DependencyOrder.ts"
+import * as DependencyOrder from "../../src/planning/DependencyOrder.ts"
 import { partial } from "../../src/batch/Strategy.ts"
 import { operation } from "../support/operation.ts"
 import { dependsOn, type Operations, randomOperations } from "../support/randomOperations.ts"
@@ -104,7 +104,7 @@ const withGroups = (operations: ReadonlyArray<Operation>, cuts: ReadonlyArray<bo
 
 /** Whether groups wait for each other in a circle, found the slow way. */
 const isCircular = (operations: ReadonlyArray<Operation>): boolean => {
-  const { waits } = Result.getOrThrow(Schedule.make(operations))
+  const { waits } = Result.getOrThrow(DependencyOrder.make(operations))
   const same = (one: Operation, other: Operation) => one.group !== undefined && one.group === other.group
   const follows = (from: Operation) =>
     operations.filter((next) => same(from, next) || waits[next.index]!.has(from.index))

@@ -22,7 +22,7 @@ const indexes = ({ groups }: Plan.Plan) => groups.map(({ operations }) => operat
 const operationsOf = (...actions: ReadonlyArray<string>) =>
   actions.map((text, index) => {
     const [action = "", target] = text.split(" ")
-    return operation({ index, id: `op-${index}`, action, target })
+    return operation({ index, id: `op-${index}`, action, orderKey: target })
   })
 
 const anyOptions: fc.Arbitrary<Plan.PlanOptions> = fc.record({
@@ -72,7 +72,7 @@ describe("make", () => {
           expect(calls.flat()).toEqual(operations)
           for (const call of calls) {
             if (call.length === 1) continue
-            const targets = call.flatMap(({ target }) => (target === undefined ? [] : [target]))
+            const targets = call.flatMap(({ orderKey }) => (orderKey === undefined ? [] : [orderKey]))
             expect(new Set(call.map(({ action }) => action)).size).toBe(1)
             expect(new Set(targets).size).toBe(targets.length)
             expect(call.every((each) => each.dependsOn.length === 0 && options.coalesces(each))).toBe(true)
@@ -131,7 +131,7 @@ describe("make", () => {
 
   it("plans 100,000 operations without delay", () => {
     const operations = Array.from({ length: 100_000 }, (_, index) =>
-      operation({ index, target: String(index % 50_000) }),
+      operation({ index, orderKey: String(index % 50_000) }),
     )
     const startedAt = performance.now()
     expect(plan(operations).groups).toHaveLength(2)

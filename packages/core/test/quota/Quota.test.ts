@@ -94,15 +94,15 @@ describe("a quota", () => {
     const batch = make<string>({ quota: tenOf, tenant: (native) => native })
     const one = batch.operations(doings)
     const other = batch.operations(doings)
-    expect(left(await send(one, batchOf(4), { native: "a" }))).toBe(6)
-    expect(left(await send(other, batchOf(4), { native: "a" }))).toBe(2)
-    expect(left(await send(one, batchOf(4), { native: "b" }))).toBe(6)
+    expect(left(await send(one, batchOf(4), { raw: "a" }))).toBe(6)
+    expect(left(await send(other, batchOf(4), { raw: "a" }))).toBe(2)
+    expect(left(await send(one, batchOf(4), { raw: "b" }))).toBe(6)
   })
 
   it("is one for all callers where nobody tells them apart", async () => {
     const endpoint = make({ quota: tenOf }).operations(doings)
-    expect(left(await send(endpoint, batchOf(4), { native: "a" }))).toBe(6)
-    expect(left(await send(endpoint, batchOf(4), { native: "b" }))).toBe(2)
+    expect(left(await send(endpoint, batchOf(4), { raw: "a" }))).toBe(6)
+    expect(left(await send(endpoint, batchOf(4), { raw: "b" }))).toBe(2)
   })
 
   it("is told with refusals too, of which nothing is charged", async () => {
@@ -209,7 +209,7 @@ describe("what is given back", () => {
     const gone = new AbortController()
     const { send } = under(tenOf, { concurrency: 2, limits: { deadlineMs: 100 } })
     setTimeout(() => gone.abort(), 10)
-    await send(batchOf(5, "wait"), { gone: gone.signal })
+    await send(batchOf(5, "wait"), { signal: gone.signal })
     expect(left(await send({ operations: [] }))).toBe(8)
   })
 
@@ -228,7 +228,7 @@ describe("what is given back", () => {
     const policies = [{ name: "ops", limit: 10, per: "1 hour", cost: "weighted" as const }]
     const gone = AbortSignal.abort()
     const { send } = under({ policies }, { concurrency: 1, limits: { deadlineMs: 20 } })
-    await send(batchOf(5), { gone })
+    await send(batchOf(5), { signal: gone })
     expect(left(await send({ operations: [] }))).toBe(10)
     expect(left(await send(batchOf(5, "wait")))).toBe(8)
   })
@@ -343,6 +343,6 @@ describe("a quota in another store", () => {
     const free = batch.operations(resource("free", { do: { identified: false, run: () => ({}) } }), {
       quota: undefined,
     })
-    expect((await send(free, batchOf(100), { native: "a" })).status).toBe(200)
+    expect((await send(free, batchOf(100), { raw: "a" })).status).toBe(200)
   })
 })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import * as z from "zod"
-import * as Actions from "../../src/resources/ActionDispatcher.ts"
+import * as ActionDispatcher from "../../src/resources/ActionDispatcher.ts"
 import { type Action, resource } from "../../src/resources/Resource.ts"
 import { failure, internalFailure } from "../../src/batch/Failure.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
@@ -23,7 +23,7 @@ const run = async (actions: Readonly<Record<string, Action<never>>>, given: Read
     defects.push(defect)
     return OperationResult.error(internalFailure())
   }
-  const dispatcher = Actions.make(resource("users", actions as never), batch)
+  const dispatcher = ActionDispatcher.make(resource("users", actions as never), batch)
   await dispatcher.prepare!(operations, onDefect)
   await Effect.runPromise(execute(operations, dispatcher, { onDefect }))
   return {
@@ -207,8 +207,8 @@ describe("an action", () => {
         },
       },
       [
-        { action: "update", input: "a", target: "x" },
-        { action: "update", input: "b", target: "y" },
+        { action: "update", input: "a", orderKey: "x" },
+        { action: "update", input: "b", orderKey: "y" },
         { action: "update", input: "c" },
       ],
     )

@@ -29,7 +29,7 @@ export const execute = <Input>(
     executor.execute(plan, whole, {
       deadlineMs: 60_000,
       operationTimeoutMs: undefined,
-      gone: undefined,
+      signal: undefined,
       onDefect: () => OperationResult.error(internalFailure()),
       unitOfWork: undefined,
       hooks: undefined,
@@ -46,7 +46,7 @@ export const operations = (count: number): ReadonlyArray<Operation<undefined>> =
     id: `op-${index}`,
     action: "create",
     input: undefined,
-    target: undefined,
+    orderKey: undefined,
     dependsOn: [],
     result: undefined,
   }))

@@ -270,7 +270,7 @@ export class World {
       dispatcher,
       tenant: given.anonymous === true ? undefined : tenant,
       idempotencyKey: key,
-      gone: given.gone,
+      signal: given.gone,
     }
     return BatchEngine.use(({ run }) => run(request, options)).pipe(
       Effect.map((ran): Ran => ({ ...ran, operations, refusal: undefined })),

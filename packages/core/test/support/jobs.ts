@@ -51,7 +51,7 @@ export const withJobs = (jobs: Partial<JobOptions> = {}, options: BatchOptions<s
   const operations = batch.operations(resource, { clientStrategies: ["stop-after"] })
   const bulk = batch.bulk(resource, "create")
   const ask = async (method: string, url: string, given: Partial<HttpRequest> = {}): Promise<HttpResponse> =>
-    batch.jobs!.handle({ ...request(stream(), { native: "a", ...given }), method, url })
+    batch.jobs!.handle({ ...request(stream(), { raw: "a", ...given }), method, url })
   const json = async (method: string, url: string, given: Partial<HttpRequest> = {}) => {
     const answer = await ask(method, url, given)
     return { ...answer, json: answer.body === "" ? undefined : JSON.parse(answer.body) }
@@ -65,7 +65,7 @@ export const withJobs = (jobs: Partial<JobOptions> = {}, options: BatchOptions<s
     ask,
     json,
     submit: (value: unknown, headers: Record<string, string> = {}, endpoint = operations) =>
-      send(endpoint, value, { native: "a", url: "/things/batch", headers: { prefer: "respond-async", ...headers } }),
+      send(endpoint, value, { raw: "a", url: "/things/batch", headers: { prefer: "respond-async", ...headers } }),
     upload: async (lines: string, headers: Record<string, string> = {}) => {
       const head = { "content-type": "application/x-ndjson", ...headers }
       const given = { native: "a", url: "/things/batch", headers: head }

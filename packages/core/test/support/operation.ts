@@ -8,7 +8,7 @@ export const operation = <Input = undefined>(
   id: undefined,
   action: "create",
   input: undefined as Input,
-  target: undefined,
+  orderKey: undefined,
   dependsOn: [],
   result: undefined,
   ...given,

@@ -30,7 +30,7 @@ export const under = (quota: BatchOptions<string>["quota"], options: BatchOption
   })
   return {
     endpoint,
-    send: (value: unknown, given: Partial<HttpRequest> = {}) => send(endpoint, value, { native: "a", ...given }),
+    send: (value: unknown, given: Partial<HttpRequest> = {}) => send(endpoint, value, { raw: "a", ...given }),
   }
 }
 

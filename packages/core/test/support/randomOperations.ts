@@ -27,7 +27,7 @@ const build = (sketches: ReadonlyArray<Sketch>): ReadonlyArray<Operation<undefin
     id: `op-${index}`,
     action,
     input: undefined,
-    target,
+    orderKey: target,
     dependsOn: [],
     result: undefined,
   }))

@@ -12,8 +12,8 @@ export const stream = (...chunks: ReadonlyArray<string | Uint8Array>): HttpReque
 export const request = (body: HttpRequest["body"], given: Partial<HttpRequest> = {}): HttpRequest => ({
   method: "POST",
   isSubRequest: false,
-  gone: new AbortController().signal,
-  native: undefined,
+  signal: new AbortController().signal,
+  raw: undefined,
   ...given,
   headers: { "content-type": "application/json", ...given.headers },
   body,

@@ -8,7 +8,7 @@ import type { Cluster, Redis } from "ioredis"
 import type { JobKeys } from "./JobKeys.ts"
 import { clock, type Reply, toRefs } from "./JobMessage.ts"
 import type { JobScriptRunner } from "./JobScriptRunner.ts"
-import type { Became, RedisAdmission } from "./JobAcceptance.ts"
+import type { Became, RedisJobAcceptance } from "./RedisJobAcceptance.ts"
 
 /** How many jobs are looked at in one call. */
 const looks = 1_000
@@ -21,7 +21,7 @@ export const jobTimes = (
   client: Redis | Cluster,
   keys: JobKeys,
   scripts: JobScriptRunner,
-  admission: RedisAdmission,
+  admission: RedisJobAcceptance,
 ): Pick<JobStore, "overdue" | "sweep" | "queued"> => {
   const forget = async (id: string, tombstoneMs: number, now: number | undefined): Promise<number> => {
     const reply = (await scripts.onJob("forget", id, [clock(now), Math.ceil(tombstoneMs)])) as Reply

@@ -21,7 +21,7 @@ import {
 import { makeJobScriptRunner } from "./JobScriptRunner.ts"
 import { type JobScripts, jobScripts } from "./JobScripts.ts"
 import { jobTimes } from "./jobTimes.ts"
-import { makeRedisAdmission } from "./JobAcceptance.ts"
+import { makeRedisAdmission } from "./RedisJobAcceptance.ts"
 
 /** Under which keys a store keeps its jobs. @category models @since 0.1.0 */
 export interface RedisJobStoreOptions {

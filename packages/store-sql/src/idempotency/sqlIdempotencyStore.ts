@@ -7,7 +7,7 @@ import type { Kysely } from "kysely"
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import type { IdempotencyDialect } from "./IdempotencyDialect.ts"
 import { mysqlIdempotency } from "./mysql.ts"
-import { patiently } from "../transactions/retryTransient.ts"
+import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresIdempotency, postgresIdempotencyTexts } from "./postgres.ts"
 import { openSession, type Session } from "../database/Session.ts"
 import { sqliteIdempotency } from "./sqlite.ts"
@@ -87,11 +87,11 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
   capabilities: capabilities[session.dialect],
   acquire: (items, times) => {
     const whole = inWholeMs(times)
-    return patiently(() => asked(items, (some) => dialect.acquire(session, some, whole), busy))
+    return retryTransient(() => asked(items, (some) => dialect.acquire(session, some, whole), busy))
   },
   settle: (items, times) => {
     const whole = inWholeMs(times)
-    return patiently(() => asked(items, (some) => dialect.settle(session, some, whole), refused))
+    return retryTransient(() => asked(items, (some) => dialect.settle(session, some, whole), refused))
   },
   settleIn: async (transaction, items, times) => {
     const inside = openSession((transaction as Kysely<unknown>).withoutPlugins())
@@ -102,12 +102,14 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
   resolve: (key, decision, now) => {
     const { result, resultTtlMs } = decision === "forget" ? { result: undefined, resultTtlMs: undefined } : decision
     const state = result === undefined ? "released" : "done"
-    return patiently(() => dialect.resolve(session, key, { state, payload: result ?? "", ttlMs: resultTtlMs }, now))
+    return retryTransient(() =>
+      dialect.resolve(session, key, { state, payload: result ?? "", ttlMs: resultTtlMs }, now),
+    )
   },
   purge: async (limit, now) => {
     for (let removed = 0; ;) {
       const step = Math.min(limit - removed, purgeStep)
-      const gone = step > 0 ? await patiently(() => dialect.purge(session, step, now)) : 0
+      const gone = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
       removed += gone
       if (gone < purgeStep) return removed
     }

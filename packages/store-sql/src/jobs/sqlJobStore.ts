@@ -15,7 +15,7 @@ import type { Kysely } from "kysely"
 import { begin, keep } from "./chunkSteps.ts"
 import { isAccepted, isOpen, toEnded, toRecord, toRef } from "./JobRows.ts"
 import { JobTables, later, type TimedJob } from "./JobTables.ts"
-import { patiently } from "../transactions/retryTransient.ts"
+import { retryTransient } from "../transactions/retryTransient.ts"
 import { openSession } from "../database/Session.ts"
 
 /**
@@ -40,7 +40,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       const handle = (transaction as Kysely<unknown>).withoutPlugins()
       return work(new JobTables(handle, dialect), transaction)
     }
-    return patiently(() => plain.transaction().execute((handle) => work(new JobTables(handle, dialect), handle)))
+    return retryTransient(() => plain.transaction().execute((handle) => work(new JobTables(handle, dialect), handle)))
   }
 
   /** Without a transaction. */
@@ -48,7 +48,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
 
   // What PostgreSQL does in one statement takes several in SQLite, where no time is lost between them.
   const single = <A>(work: (tables: JobTables) => Promise<A>): Promise<A> =>
-    dialect === "sqlite" ? inside(undefined, work) : patiently(() => work(alone))
+    dialect === "sqlite" ? inside(undefined, work) : retryTransient(() => work(alone))
 
   const admit = async (
     tables: JobTables,
@@ -159,7 +159,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         await tables.keepPart(hold, part)
         return true
       }),
-    keepAlive: (hold, given) => patiently(() => alone.hear(hold, false, given)),
+    keepAlive: (hold, given) => retryTransient(() => alone.hear(hold, false, given)),
     commit: (hold, { results, tally, halt }, keepMs, { transaction, alongside } = {}, given) =>
       inside(transaction, async (tables, handle) => {
         const kept = await keep(tables, hold, results, tally, given)

@@ -6,7 +6,7 @@ import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { optimisticQuota } from "./optimisticQuota.ts"
-import { patiently } from "../transactions/retryTransient.ts"
+import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresQuota } from "./postgres.ts"
 import type { QuotaDialect } from "./QuotaDialect.ts"
 import { openSession, type Session } from "../database/Session.ts"
@@ -42,11 +42,11 @@ export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
 export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaStore => ({
   charge: async (charge) => {
     Gcra.checkCharge(charge)
-    return patiently(() => dialect.charge(session, charge))
+    return retryTransient(() => dialect.charge(session, charge))
   },
   refund: async (refund) => {
     Gcra.checkRefund(refund)
-    await patiently(() => dialect.refund(session, refund))
+    await retryTransient(() => dialect.refund(session, refund))
   },
   peek: async (subject, rules, given) => {
     Gcra.checkName(subject, 43)
@@ -59,7 +59,7 @@ export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaS
   purge: async (limit, now) => {
     for (let removed = 0; ;) {
       const step = Math.min(limit - removed, purgeStep)
-      const gone = step > 0 ? await patiently(() => dialect.purge(session, step, now)) : 0
+      const gone = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
       removed += gone
       if (gone < purgeStep) return removed
     }

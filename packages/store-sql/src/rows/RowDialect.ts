@@ -2,8 +2,8 @@
  * What the three statements on many rows have in common, whatever the database.
  */
 import type { Row, Session } from "../database/Session.ts"
-import { factsOf } from "./tableSchemaOf.ts"
-import type { TableFacts } from "./TableSchema.ts"
+import { tableSchemaOf } from "./tableSchemaOf.ts"
+import type { TableSchema } from "./TableSchema.ts"
 import type { Violation } from "./Violation.ts"
 
 /** A column that rows give: as the caller names it, and as the database does. @internal */
@@ -13,9 +13,9 @@ export interface GivenColumn {
 }
 
 /** @internal */
-export interface Task {
+export interface RowTask {
   readonly session: Session
-  readonly facts: TableFacts
+  readonly table: TableSchema
   /** The key column's name in the database. */
   readonly key: string
   readonly columns: ReadonlyArray<GivenColumn>
@@ -31,16 +31,16 @@ export interface Task {
 export type Refusal = Pick<Violation, "kind" | "constraint" | "columns" | "message">
 
 /** What became of one row; `undefined`: there was none with its key. @internal */
-export type Outcome = { readonly row: Row | undefined } | { readonly refusal: Refusal } | undefined
+export type RowOutcome = { readonly row: Row | undefined } | { readonly refusal: Refusal } | undefined
 
 /** Done, and nothing was asked for. @internal */
-export const done: Outcome = { row: undefined }
+export const done: RowOutcome = { row: undefined }
 
 /** @internal */
-export interface Engine {
-  readonly insert: (task: Task) => Promise<ReadonlyArray<Outcome>>
-  readonly update: (task: Task) => Promise<ReadonlyArray<Outcome>>
-  readonly remove: (task: Task) => Promise<ReadonlyArray<Outcome>>
+export interface RowDialect {
+  readonly insert: (task: RowTask) => Promise<ReadonlyArray<RowOutcome>>
+  readonly update: (task: RowTask) => Promise<ReadonlyArray<RowOutcome>>
+  readonly remove: (task: RowTask) => Promise<ReadonlyArray<RowOutcome>>
 }
 
 /**
@@ -52,7 +52,7 @@ export const survey = async (
   session: Session,
   table: string,
   rows: ReadonlyArray<Row>,
-): Promise<{ readonly facts: TableFacts; readonly columns: ReadonlyArray<GivenColumn> }> => {
+): Promise<{ readonly facts: TableSchema; readonly columns: ReadonlyArray<GivenColumn> }> => {
   const names = new Set<string>()
   for (const row of rows) {
     for (const name of Object.keys(row)) {
@@ -66,10 +66,10 @@ export const survey = async (
   }
   const columns = [...names].map((given) => ({ given, name: session.columnName(given) }))
   const text = session.tableText(table)
-  const facts = await factsOf(session, text)
+  const facts = await tableSchemaOf(session, text)
   // A column that is not known yet may have been added since the table was looked up.
   const stale = columns.some(({ name }) => !facts.columns.has(name))
-  return { facts: stale ? await factsOf(session, text, true) : facts, columns }
+  return { facts: stale ? await tableSchemaOf(session, text, true) : facts, columns }
 }
 
 /** Whether every row gives the column. @internal */
@@ -77,12 +77,12 @@ export const givenByAll = (rows: ReadonlyArray<Row>, column: GivenColumn | undef
   column !== undefined && rows.every((row) => row[column.given] !== undefined)
 
 /** Whether rows of one call could depend on each other through the table's references to itself. @internal */
-export const dependOnEachOther = ({ facts, rows, columns }: Task): boolean =>
-  facts.selfReferences.length > 0 &&
+export const dependOnEachOther = ({ table, rows, columns }: RowTask): boolean =>
+  table.selfReferences.length > 0 &&
   (columns.length === 0 ||
     columns.some(
       ({ given, name }) =>
-        facts.selfReferences.includes(name) && rows.some((row) => row[given] !== undefined && row[given] !== null),
+        table.selfReferences.includes(name) && rows.some((row) => row[given] !== undefined && row[given] !== null),
     ))
 
 /** The database's quotation of a name. @internal */

@@ -4,7 +4,7 @@
 import type { Violation } from "./Violation.ts"
 
 /** @internal */
-export interface ColumnFacts {
+export interface ColumnSchema {
   readonly name: string
   /** The type that values are read as, without length: `character varying`. */
   readonly type: string
@@ -23,13 +23,13 @@ export interface ColumnFacts {
 }
 
 /** @internal */
-export interface ConstraintFacts {
+export interface ConstraintSchema {
   readonly kind: Violation["kind"]
   readonly columns: ReadonlyArray<string>
 }
 
 /** @internal */
-export interface UniqueFacts {
+export interface UniqueSchema {
   readonly columns: ReadonlyArray<string>
   readonly primary: boolean
   /** Whether it is over expressions or some of the rows: what it compares is then not what the columns hold. */
@@ -37,12 +37,12 @@ export interface UniqueFacts {
 }
 
 /** @internal */
-export interface TableFacts {
+export interface TableSchema {
   /** The quoted name, for statements. */
   readonly text: string
-  readonly columns: ReadonlyMap<string, ColumnFacts>
-  readonly constraints: ReadonlyMap<string, ConstraintFacts>
-  readonly uniques: ReadonlyArray<UniqueFacts>
+  readonly columns: ReadonlyMap<string, ColumnSchema>
+  readonly constraints: ReadonlyMap<string, ConstraintSchema>
+  readonly uniques: ReadonlyArray<UniqueSchema>
   /** Columns that refer to the table itself: statements on many rows would judge such rows together. */
   readonly selfReferences: ReadonlyArray<string>
   /** Whether a trigger may drop or change rows before they are stored. */

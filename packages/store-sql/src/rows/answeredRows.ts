@@ -1,7 +1,7 @@
 /**
  * Which row of a statement's answer belongs to which row of the call: never by the order of the answer.
  */
-import { done, type Outcome } from "./RowDialect.ts"
+import { done, type RowOutcome } from "./RowDialect.ts"
 import { canonical } from "./rowOrder.ts"
 import type { Row } from "../database/Session.ts"
 
@@ -10,9 +10,9 @@ export const byKey = (
   keys: ReadonlyArray<unknown>,
   rows: ReadonlyArray<Row>,
   silent = false,
-): ReadonlyArray<Outcome> => {
-  const exact = new Map<string, Outcome>()
-  const alike = new Map<string, Outcome>()
+): ReadonlyArray<RowOutcome> => {
+  const exact = new Map<string, RowOutcome>()
+  const alike = new Map<string, RowOutcome>()
   for (const { "~key": key, ...row } of rows) {
     const outcome = silent ? done : { row }
     exact.set(textOf(key), outcome)
@@ -22,7 +22,7 @@ export const byKey = (
 }
 
 /** Rows by the numbers that the database gave them, which rise in the order of the call. @internal */
-export const byNumber = (rows: ReadonlyArray<Row>): ReadonlyArray<Outcome> =>
+export const byNumber = (rows: ReadonlyArray<Row>): ReadonlyArray<RowOutcome> =>
   rows
     .map(({ "~key": key, ...row }) => ({ key: BigInt(String(key)), row }))
     .sort((left, right) => (left.key < right.key ? -1 : 1))

@@ -1,7 +1,7 @@
 import type { Failure } from "@multistatus/core"
 import type { Selectable } from "kysely"
 
-import { engineOf } from "./rowDialects.ts"
+import { rowDialectOf } from "./rowDialects.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { survey } from "./RowDialect.ts"
 import { answer, answeredColumns, noKey } from "./outcomes.ts"
@@ -34,9 +34,17 @@ export const deleteMany = async <
   const key = session.columnName(options.key ?? "id")
   if (!facts.columns.has(key)) throw noKey(facts, key)
   const returning = answeredColumns({ session, facts, key, returning: options.returning })
-  const engine = engineOf(session)
+  const engine = rowDialectOf(session)
   const outcomes = await inWaves(keys, (indexes) =>
-    engine.remove({ session, facts, key, columns, rows: [], keys: indexes.map((index) => keys[index]), returning }),
+    engine.remove({
+      session,
+      table: facts,
+      key,
+      columns,
+      rows: [],
+      keys: indexes.map((index) => keys[index]),
+      returning,
+    }),
   )
   return answer({
     action: "delete",

@@ -1,7 +1,7 @@
 import type { Failure } from "@multistatus/core"
 import type { Insertable } from "kysely"
 
-import { engineOf } from "./rowDialects.ts"
+import { rowDialectOf } from "./rowDialects.ts"
 import { survey } from "./RowDialect.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
 import { openSession } from "../database/Session.ts"
@@ -41,7 +41,15 @@ export const insertMany = async <
   const { facts, columns } = await survey(session, table, given)
   const key = session.columnName(options.key ?? "id")
   const returning = answeredColumns({ session, facts, key, returning: options.returning })
-  const outcomes = await engineOf(session).insert({ session, facts, key, columns, rows: given, keys: [], returning })
+  const outcomes = await rowDialectOf(session).insert({
+    session,
+    table: facts,
+    key,
+    columns,
+    rows: given,
+    keys: [],
+    returning,
+  })
   return answer({
     action: "insert",
     table,

@@ -3,16 +3,16 @@
  */
 import { failure, type Failure } from "@multistatus/core"
 
-import type { GivenColumn, Outcome } from "./RowDialect.ts"
+import type { GivenColumn, RowOutcome } from "./RowDialect.ts"
 import type { Session } from "../database/Session.ts"
-import type { TableFacts } from "./TableSchema.ts"
+import type { TableSchema } from "./TableSchema.ts"
 import { toFailure, type Violation } from "./Violation.ts"
 
 /** @internal */
 export interface Answering {
   readonly action: Violation["action"]
   readonly table: string
-  readonly outcomes: ReadonlyArray<Outcome>
+  readonly outcomes: ReadonlyArray<RowOutcome>
   /** What is answered for a row where nothing was to be returned. */
   readonly given: (index: number) => unknown
   readonly columns: ReadonlyArray<GivenColumn>
@@ -62,7 +62,7 @@ export const answeredColumns = ({
   returning,
 }: {
   readonly session: Session
-  readonly facts: TableFacts
+  readonly facts: TableSchema
   readonly key: string
   readonly returning: "all" | ReadonlyArray<string> | undefined
 }): ReadonlyArray<string> | undefined => {
@@ -72,5 +72,5 @@ export const answeredColumns = ({
 }
 
 /** @internal */
-export const noKey = (facts: TableFacts, key: string): Error =>
+export const noKey = (facts: TableSchema, key: string): Error =>
   new TypeError(`The table ${facts.text} has no column "${key}": name its key with the option "key"`)

@@ -2,9 +2,9 @@
  * The order in which rows are inserted: two calls that insert the same unique values must meet them in the same order,
  * or each waits for the other.
  */
-import type { GivenColumn, Task } from "./RowDialect.ts"
+import type { GivenColumn, RowTask } from "./RowDialect.ts"
 import type { Row } from "../database/Session.ts"
-import type { UniqueFacts } from "./TableSchema.ts"
+import type { UniqueSchema } from "./TableSchema.ts"
 
 /**
  * Something that is equal for values that any database compares as equal, numbers and letter case included.
@@ -39,10 +39,10 @@ export interface RowOrder {
  *
  * @internal
  */
-export const orderRows = ({ facts, columns, rows }: Task): RowOrder => {
+export const orderRows = ({ table, columns, rows }: RowTask): RowOrder => {
   if (rows.length < 2) return unordered
   const given = new Map(columns.map((column) => [column.name, column]))
-  const sets = facts.uniques
+  const sets = table.uniques
     .filter((unique) => unique.columns.length > 0 && unique.columns.every((name) => given.has(name)))
     .sort((left, right) => Number(left.primary) - Number(right.primary))
   const [first, ...others] = sets
@@ -62,7 +62,7 @@ export const ranksOf = (order: ReadonlyArray<number>): ReadonlyArray<number> => 
 }
 
 // A row that lacks one of the values collides with no other.
-const keysOf = (set: UniqueFacts, given: ReadonlyMap<string, GivenColumn>, rows: ReadonlyArray<Row>) => {
+const keysOf = (set: UniqueSchema, given: ReadonlyMap<string, GivenColumn>, rows: ReadonlyArray<Row>) => {
   const columns = set.columns.map((name) => given.get(name)?.given ?? name)
   const [only = ""] = columns
   return rows.map((row): string | undefined => {

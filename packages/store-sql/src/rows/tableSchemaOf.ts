@@ -1,14 +1,14 @@
-import { mysqlFacts } from "./mysql/tableSchema.ts"
-import { postgresFacts } from "./postgres/tableSchema.ts"
+import { mysqlTableSchema } from "./mysql/tableSchema.ts"
+import { postgresTableSchema } from "./postgres/tableSchema.ts"
 import type { Session } from "../database/Session.ts"
-import { sqliteFacts } from "./sqlite/tableSchema.ts"
-import type { TableFacts } from "./TableSchema.ts"
+import { sqliteTableSchema } from "./sqlite/tableSchema.ts"
+import type { TableSchema } from "./TableSchema.ts"
 
 /** What is known of the tables of each pool, by their quoted names. */
-const known = new WeakMap<object, Map<string, TableFacts>>()
+const known = new WeakMap<object, Map<string, TableSchema>>()
 
-const knownOf = ({ pool }: Session): Map<string, TableFacts> => {
-  const facts = known.get(pool) ?? new Map<string, TableFacts>()
+const knownOf = ({ pool }: Session): Map<string, TableSchema> => {
+  const facts = known.get(pool) ?? new Map<string, TableSchema>()
   known.set(pool, facts)
   return facts
 }
@@ -21,7 +21,7 @@ export const forgetTable = (session: Session, text: string): void => void knownO
  *
  * @internal
  */
-export const factsOf = async (session: Session, text: string, fresh = false): Promise<TableFacts> => {
+export const tableSchemaOf = async (session: Session, text: string, fresh = false): Promise<TableSchema> => {
   const facts = knownOf(session)
   const earlier = facts.get(text)
   if (earlier !== undefined && !fresh) return earlier
@@ -35,4 +35,9 @@ export const factsOf = async (session: Session, text: string, fresh = false): Pr
   return found
 }
 
-const look = { postgres: postgresFacts, pglite: postgresFacts, mysql: mysqlFacts, sqlite: sqliteFacts }
+const look = {
+  postgres: postgresTableSchema,
+  pglite: postgresTableSchema,
+  mysql: mysqlTableSchema,
+  sqlite: sqliteTableSchema,
+}

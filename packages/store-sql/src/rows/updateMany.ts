@@ -1,7 +1,7 @@
 import type { Failure } from "@multistatus/core"
 import type { Updateable } from "kysely"
 
-import { engineOf } from "./rowDialects.ts"
+import { rowDialectOf } from "./rowDialects.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { survey } from "./RowDialect.ts"
 import { answer, answeredColumns, noKey } from "./outcomes.ts"
@@ -54,7 +54,7 @@ export const updateMany = async <
   const key = session.columnName(options.key ?? "id")
   if (!facts.columns.has(key)) throw noKey(facts, key)
   const returning = answeredColumns({ session, facts, key, returning: options.returning })
-  const engine = engineOf(session)
+  const engine = rowDialectOf(session)
   const keys = changes.map((change) => change.key)
   const outcomes = await inWaves(keys, (indexes) => {
     const rows = indexes.map((index) => sets[index] ?? {})
@@ -64,7 +64,7 @@ export const updateMany = async <
         : columns.filter(({ given }) => rows.some((row) => row[given] !== undefined))
     return engine.update({
       session,
-      facts,
+      table: facts,
       key,
       columns: used,
       rows,

@@ -1,4 +1,4 @@
-import type { Outcome } from "./RowDialect.ts"
+import type { RowOutcome } from "./RowDialect.ts"
 import { canonical } from "./rowOrder.ts"
 
 /**
@@ -8,8 +8,8 @@ import { canonical } from "./rowOrder.ts"
  */
 export const inWaves = async (
   keys: ReadonlyArray<unknown>,
-  run: (indexes: ReadonlyArray<number>) => Promise<ReadonlyArray<Outcome>>,
-): Promise<ReadonlyArray<Outcome>> => {
+  run: (indexes: ReadonlyArray<number>) => Promise<ReadonlyArray<RowOutcome>>,
+): Promise<ReadonlyArray<RowOutcome>> => {
   const seen = new Map<string, number>()
   const waves: Array<Array<number>> = []
   for (const [index, key] of keys.entries()) {
@@ -18,7 +18,7 @@ export const inWaves = async (
     seen.set(text, wave + 1)
     ;(waves[wave] ??= []).push(index)
   }
-  const outcomes = Array.from<Outcome>({ length: keys.length })
+  const outcomes = Array.from<RowOutcome>({ length: keys.length })
   for (const indexes of waves) {
     const parts = await run(indexes)
     for (const [place, index] of indexes.entries()) outcomes[index] = parts[place]

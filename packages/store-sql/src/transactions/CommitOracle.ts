@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { TransactionOutcome } from "@multistatus/core"
 import { type Kysely, MysqlAdapter, PGliteAdapter, PostgresAdapter, sql, type Transaction } from "kysely"
 
-import { within } from "./withTimeout.ts"
+import { withTimeout } from "./withTimeout.ts"
 
 /**
  * Knows, after the fact, how one transaction ended.
@@ -160,7 +160,7 @@ const ask = async (
 ): Promise<TransactionOutcome | "transient"> => {
   for (const startedAt = performance.now(); performance.now() - startedAt < patienceMs; await delay(50)) {
     try {
-      const outcome = await within(Math.min(lookMs, patienceMs), look())
+      const outcome = await withTimeout(Math.min(lookMs, patienceMs), look())
       if (outcome !== undefined && outcome !== "late") return outcome
     } catch {
       // The database may be on its way back.

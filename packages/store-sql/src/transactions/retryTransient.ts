@@ -10,7 +10,7 @@ const patienceMs = 2000
  *
  * @internal
  */
-export const patiently = async <A>(work: () => Promise<A>): Promise<A> => {
+export const retryTransient = async <A>(work: () => Promise<A>): Promise<A> => {
   const endsAt = performance.now() + patienceMs
   for (let attempt = 1; ; attempt++) {
     try {

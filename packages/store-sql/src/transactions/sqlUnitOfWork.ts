@@ -10,7 +10,7 @@ import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } fr
 import { commitOracle, type CommitOracle } from "./CommitOracle.ts"
 import { inSavepoint } from "./inSavepoint.ts"
 import { isTransient } from "./transientErrors.ts"
-import { within } from "./withTimeout.ts"
+import { withTimeout } from "./withTimeout.ts"
 
 /**
  * How transactions are run.
@@ -92,7 +92,7 @@ const tryOnce = async <DB>({
 }: Attempt<DB>): Promise<TransactionOutcome | "transient"> => {
   const ambient = newAmbientTransaction()
   const beginning = ambientTransaction.run(ambient, begin)
-  const begun = await within(left, beginning).catch(asTransient)
+  const begun = await withTimeout(left, beginning).catch(asTransient)
   if (begun === "late" || begun === "transient") {
     // It may yet begin, for nobody.
     beginning.then((transaction) => undo(transaction, ambient)).catch(() => undefined)
@@ -115,7 +115,7 @@ const tryOnce = async <DB>({
   }
   ambient.state = "ending"
   try {
-    const committed = await within(commitTimeoutMs, begun.commit().execute())
+    const committed = await withTimeout(commitTimeoutMs, begun.commit().execute())
     if (committed === "late") throw new Error("The commit was not answered in time")
     ambient.state = "committed"
     return "committed"

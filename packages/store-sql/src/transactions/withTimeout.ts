@@ -5,7 +5,7 @@
  *
  * @internal
  */
-export const within = <A>(milliseconds: number, promise: Promise<A>): Promise<A | "late"> =>
+export const withTimeout = <A>(milliseconds: number, promise: Promise<A>): Promise<A | "late"> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve("late"), milliseconds)
     promise.then(resolve, reject).finally(() => clearTimeout(timer))

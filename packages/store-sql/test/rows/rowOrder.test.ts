@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest"
 
-import type { Task } from "../../src/rows/RowDialect.ts"
+import type { RowTask } from "../../src/rows/RowDialect.ts"
 import { ascending, canonical, orderRows, ranksOf } from "../../src/rows/rowOrder.ts"
-import type { UniqueFacts } from "../../src/rows/TableSchema.ts"
+import type { UniqueSchema } from "../../src/rows/TableSchema.ts"
 
-const unique = (primary: boolean, ...columns: ReadonlyArray<string>): UniqueFacts => ({
+const unique = (primary: boolean, ...columns: ReadonlyArray<string>): UniqueSchema => ({
   primary,
   columns,
   computed: false,
 })
 
-const task = (uniques: ReadonlyArray<UniqueFacts>, rows: Task["rows"]): Task =>
+const task = (uniques: ReadonlyArray<UniqueSchema>, rows: RowTask["rows"]): RowTask =>
   ({
     facts: { uniques },
     columns: [...new Set(rows.flatMap((row) => Object.keys(row)))].map((given) => ({ given, name: given })),
     rows,
-  }) as unknown as Task
+  }) as unknown as RowTask
 
 describe("canonical", () => {
   it.each([
@@ -33,7 +33,7 @@ describe("canonical", () => {
   })
 })
 
-const orderOf = (given: Task) => {
+const orderOf = (given: RowTask) => {
   const { order, sequence } = orderRows(given)
   return { order, ranks: order && ranksOf(order), sequence: sequence() }
 }

@@ -60,8 +60,8 @@ const requestOf = (body: string): HttpRequest => ({
   headers: { "content-type": "application/json" },
   body: { _tag: "Stream", bytes: ReadableStream.from([Buffer.from(body)]) as unknown as AsyncIterable<Uint8Array> },
   isSubRequest: false,
-  gone: new AbortController().signal,
-  native: undefined,
+  signal: new AbortController().signal,
+  raw: undefined,
 })
 
 const waiting = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -78,7 +78,7 @@ export const trouble = async (
   const bytes = (async function* () {
     yield new TextEncoder().encode(lines.join("\n"))
   })()
-  const asking = { isSubRequest: false, gone: new AbortController().signal, native: undefined }
+  const asking = { isSubRequest: false, signal: new AbortController().signal, raw: undefined }
   const { headers, status } = await endpoint.handle({
     ...asking,
     method: "POST",

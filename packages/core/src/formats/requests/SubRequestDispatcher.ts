@@ -11,7 +11,7 @@ import * as Problem from "../../http/Problem.ts"
 import * as Reference from "./Reference.ts"
 import { isJsonType } from "../../http/MediaType.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
-import * as Target from "../../http/RequestTarget.ts"
+import * as RequestTarget from "../../http/RequestTarget.ts"
 import type { BatchContext } from "../../batch/BatchContext.ts"
 import type { CallContext, Dispatcher } from "../../batch/Dispatcher.ts"
 
@@ -68,7 +68,7 @@ const notJoining = ({ method, url }: Resolved): OperationResult =>
   OperationResult.refused(
     failure(
       "INVALID_REQUEST",
-      `${method} ${Target.pathOf(url)} does not take part in transactions: send it outside of a group`,
+      `${method} ${RequestTarget.pathOf(url)} does not take part in transactions: send it outside of a group`,
     ),
   )
 
@@ -92,7 +92,7 @@ const resolve = (
   const replies = new Replies(operation, roots, operationBytes)
   try {
     const url = input.urlTemplate === undefined ? input.url : replies.fillUrl(input.urlTemplate)
-    const checked = Target.check(url)
+    const checked = RequestTarget.check(url)
     if (Result.isFailure(checked)) {
       return Result.fail(OperationResult.refused(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
     }

@@ -61,7 +61,7 @@ const longestMs = 1_000
 
 const decoding: DecodeOptions = {
   limits: Limits.make({ operations: 100 }),
-  strategy: { standard: partial, choices: ["partial", "stop-after"] },
+  strategy: { default: partial, choices: ["partial", "stop-after"] },
 }
 const encoding: EncodeOptions = { responseBytes: undefined, prefer: undefined }
 
@@ -284,7 +284,7 @@ const withstands = <Input, Sent>({ codec, read }: Subject<Input, Sent>, envelope
     expect(operations).toHaveLength((envelope.value as Readonly<Record<string, ReadonlyArray<unknown>>>)[list]!.length)
     Plan.make(decoded.success, { concurrency: 10, coalesces: () => true })
     for (const operation of operations) {
-      expect(HostileJson.isPolluted([operation.input, operation.id, operation.target])).toBe(false)
+      expect(HostileJson.isPolluted([operation.input, operation.id, operation.orderKey])).toBe(false)
       expect(operation.result?.outcome).not.toBe("success")
       operation.result ??= OperationResult.error(failure("CONFLICT", "refused"))
     }

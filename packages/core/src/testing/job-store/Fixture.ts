@@ -3,7 +3,7 @@ import type {
   ChunkCommit,
   ChunkOutcome,
   ChunkRef,
-  JobAdmission,
+  JobAcceptance,
   JobExtent,
   JobLimits,
   JobRecord,
@@ -113,7 +113,7 @@ export interface Stage {
   readonly id: string
   readonly chunks: ReadonlyArray<NewChunk>
   readonly extent: JobExtent
-  readonly submit: () => Promise<JobAdmission>
+  readonly submit: () => Promise<JobAcceptance>
   /** Its record; rejects where there is none. */
   readonly record: (now?: number) => Promise<JobRecord>
   /** Starts a chunk; rejects where it cannot be. */

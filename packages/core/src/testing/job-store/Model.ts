@@ -9,7 +9,7 @@ import type {
   ChunkPart,
   ChunkRef,
   EndedChunk,
-  JobAdmission,
+  JobAcceptance,
   JobExtent,
   JobLimits,
   JobState,
@@ -62,7 +62,7 @@ export class Model {
     chunks: ReadonlyArray<NewChunk>,
     limits: JobLimits,
     now: number,
-  ): JobAdmission {
+  ): JobAcceptance {
     const live = [...this.known.values()].filter(({ is }) => is !== "forgotten")
     const same = live.find((other) => job.key !== undefined && other.job.key === job.key)
     const isSame = same?.extent.fingerprint === extent.fingerprint

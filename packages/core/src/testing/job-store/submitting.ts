@@ -1,6 +1,6 @@
 /** How jobs are handed in: whole, or chunk by chunk. */
 import { describe, expect, it } from "vitest"
-import type { JobAdmission } from "../../jobs/Job.ts"
+import type { JobAcceptance } from "../../jobs/Job.ts"
 import { accepted, type Backend, chunksOf, lifeMs, newHash, refs, roomy, stage, start } from "./Fixture.ts"
 
 /** Declares the cases. @category testing @since 0.1.0 */
@@ -190,7 +190,7 @@ export const submitting = (backend: () => Backend): void => {
   })
 }
 
-const idOf = (admission: JobAdmission): string | undefined => {
+const idOf = (admission: JobAcceptance): string | undefined => {
   if (admission._tag === "exists") return admission.id
   return admission._tag === "accepted" ? admission.due[0]?.job : undefined
 }

@@ -2,19 +2,19 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import * as JsonBatch from "../../../src/formats/requests/jsonBatch.ts"
-import * as SubRequests from "../../../src/formats/requests/SubRequestDispatcher.ts"
-import type { HeadersInit } from "../../../src/batch/Headers.ts"
+import * as JsonBatch from "../../../src/formats/requests/JsonBatchCodec.ts"
+import * as SubRequestDispatcher from "../../../src/formats/requests/SubRequestDispatcher.ts"
+import type { HeadersInput } from "../../../src/batch/Headers.ts"
 import * as HeaderRules from "../../../src/http/HeaderRules.ts"
 import * as Limits from "../../../src/batch/Limits.ts"
 import { partial } from "../../../src/batch/Strategy.ts"
 import type { Reply } from "../../../src/formats/requests/SubRequest.ts"
 import { execute } from "../../support/execute.ts"
 
-type Host = (request: SubRequests.HostRequest) => Partial<Reply> & { readonly json?: unknown }
+type Host = (request: SubRequestDispatcher.HostRequest) => Partial<Reply> & { readonly json?: unknown }
 
 interface Given {
-  readonly outer?: HeadersInit
+  readonly outer?: HeadersInput
   readonly rules?: HeaderRules.HeaderRulesOptions
 }
 
@@ -23,10 +23,10 @@ const run = async (requests: ReadonlyArray<object>, host: Host, { outer = {}, ru
   const headers = HeaderRules.make(rules)
   const codec = JsonBatch.make({ headers })
   const envelope = { value: { requests }, text: undefined, bytes: undefined }
-  const decoded = codec.decode(envelope, { limits: Limits.make(), strategy: { standard: partial, choices: [] } })
+  const decoded = codec.decode(envelope, { limits: Limits.make(), strategy: { default: partial, choices: [] } })
   const { operations } = Result.getOrThrow(decoded)
-  const seen = new Map<string, SubRequests.HostRequest>()
-  const send: SubRequests.Send = async (request) => {
+  const seen = new Map<string, SubRequestDispatcher.HostRequest>()
+  const send: SubRequestDispatcher.Send = async (request) => {
     seen.set(request.url, request)
     const { json, ...reply } = host(request)
     const text = json === undefined ? (reply.text ?? "") : JSON.stringify(json)
@@ -34,7 +34,7 @@ const run = async (requests: ReadonlyArray<object>, host: Host, { outer = {}, ru
     const body = new TextEncoder().encode(text)
     return { status: 200, body, text, ...reply, headers: { ...type, ...reply.headers } }
   }
-  const dispatcher = SubRequests.make(
+  const dispatcher = SubRequestDispatcher.make(
     { send, rules: headers },
     { tenant: undefined, headers: outer, request: undefined },
   )

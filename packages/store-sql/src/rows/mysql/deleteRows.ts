@@ -2,7 +2,7 @@
  * Deletes many rows of MySQL or MariaDB. MariaDB tells which; on MySQL they are locked and read first.
  */
 import { byKey } from "../answeredRows.ts"
-import { dependOnEachOther, type Engine, quoteName } from "../RowDialect.ts"
+import { dependOnEachOther, type RowDialect, quoteName } from "../RowDialect.ts"
 import { oneByOne } from "./oneByOne.ts"
 import { selected } from "./readRows.ts"
 import { isMysqlRowError } from "./refusal.ts"
@@ -11,26 +11,26 @@ import { plain } from "./values.ts"
 import { ascending } from "../rowOrder.ts"
 
 /** @internal */
-export const mysqlDelete: Engine["remove"] = async (task) => {
-  const { session, facts, keys, key, returning } = task
+export const mysqlDelete: RowDialect["remove"] = async (task) => {
+  const { session, table, keys, key, returning } = task
   const one = removeOne(task)
   const where = `${quoteName(session, key)} in (${keys.map(() => "?").join(", ")})`
   if (dependOnEachOther(task)) return oneByOne(task, one, undefined)
   try {
-    if (facts.returning) {
+    if (table.returning) {
       const { rows } = await session.run(
-        `/* multistatus */ delete from ${facts.text} where ${where} returning ${selected(task)}`,
+        `/* multistatus */ delete from ${table.text} where ${where} returning ${selected(task)}`,
         keys.map(plain),
       )
       return byKey(keys, rows, returning === undefined)
     }
     return await session.atomically(async (inner) => {
       const { rows } = await inner.run(
-        `select ${selected(task)} from ${facts.text} where ${where} order by ${quoteName(session, key)} for update`,
+        `select ${selected(task)} from ${table.text} where ${where} order by ${quoteName(session, key)} for update`,
         keys.map(plain),
       )
       if (rows.length > 0)
-        await inner.run(`/* multistatus */ delete from ${facts.text} where ${where}`, keys.map(plain))
+        await inner.run(`/* multistatus */ delete from ${table.text} where ${where}`, keys.map(plain))
       return byKey(keys, rows, returning === undefined)
     })
   } catch (error) {

@@ -2,7 +2,7 @@
  * Inserts many rows into MySQL or MariaDB: one VALUES list, in which DEFAULT stands for what a row does not give.
  */
 import { byKey, byNumber } from "../answeredRows.ts"
-import { dependOnEachOther, done, type Engine, givenByAll, quoteName, type Task } from "../RowDialect.ts"
+import { dependOnEachOther, done, type RowDialect, givenByAll, quoteName, type RowTask } from "../RowDialect.ts"
 import { oneByOne } from "./oneByOne.ts"
 import { read, selected } from "./readRows.ts"
 import { isMysqlRowError } from "./refusal.ts"
@@ -12,12 +12,12 @@ import { orderRows } from "../rowOrder.ts"
 import type { Row } from "../../database/Session.ts"
 
 /** @internal */
-export const mysqlInsert: Engine["insert"] = async (asked) => {
+export const mysqlInsert: RowDialect["insert"] = async (asked) => {
   const task = await withKeys(asked)
-  const { session, facts, rows, columns, key, returning } = task
+  const { session, table, rows, columns, key, returning } = task
   const keyColumn = columns.find(({ name }) => name === key)
   const keyKnown = givenByAll(rows, keyColumn)
-  const numbering = [...facts.columns.values()].find(({ counter }) => counter)
+  const numbering = [...table.columns.values()].find(({ counter }) => counter)
   const numbered = numbering?.name === key && columns.every(({ name }) => name !== key)
   // Numbers are given in the order of the rows; that must stay the caller's.
   const counts =
@@ -33,18 +33,18 @@ export const mysqlInsert: Engine["insert"] = async (asked) => {
   const values: Array<unknown> = []
   const tuples = sorted.map((row) => `(${columns.map(({ given }) => place(values, row[given])).join(", ")})`)
   const names = columns.map(({ name }) => quoteName(session, name)).join(", ")
-  const wanted = returning !== undefined && facts.returning ? ` returning ${selected(task)}` : ""
+  const wanted = returning !== undefined && table.returning ? ` returning ${selected(task)}` : ""
   try {
     const reply = await session.run(
-      `/* multistatus */ insert into ${facts.text} (${names}) values ${tuples.join(", ")}${wanted}`,
+      `/* multistatus */ insert into ${table.text} (${names}) values ${tuples.join(", ")}${wanted}`,
       values,
     )
     if (returning === undefined) return rows.map(() => done)
-    const step = facts.numberStep ?? 1
+    const step = table.numberStep ?? 1
     const keys = rows.map((row, index) =>
       keyColumn === undefined ? Number(reply.insertId) + index * step : row[keyColumn.given],
     )
-    const found = facts.returning ? reply.rows : await read(task, keys)
+    const found = table.returning ? reply.rows : await read(task, keys)
     return numbered ? byNumber(found) : byKey(keys, found)
   } catch (error) {
     if (!isMysqlRowError(error)) throw error
@@ -53,9 +53,9 @@ export const mysqlInsert: Engine["insert"] = async (asked) => {
 }
 
 // A key that a default would make is not told by the database, so it is made beforehand.
-const withKeys = async (task: Task): Promise<Task> => {
-  const { session, facts, rows, columns, key, returning } = task
-  const initial = facts.columns.get(key)?.initial
+const withKeys = async (task: RowTask): Promise<RowTask> => {
+  const { session, table, rows, columns, key, returning } = task
+  const initial = table.columns.get(key)?.initial
   if (returning === undefined || initial === undefined) return task
   const given = columns.find(({ name }) => name === key) ?? { given: key, name: key }
   if (givenByAll(rows, given)) return task

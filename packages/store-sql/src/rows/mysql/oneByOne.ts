@@ -1,4 +1,4 @@
-import { done, type Outcome, type Task } from "../RowDialect.ts"
+import { done, type RowOutcome, type RowTask } from "../RowDialect.ts"
 import { mysqlRowErrors, toMysqlRefusal } from "./refusal.ts"
 import type { Pieces, RowStatements } from "./rowStatements.ts"
 import { hex, plain } from "./values.ts"
@@ -12,12 +12,12 @@ import type { Row } from "../../database/Session.ts"
  * @internal
  */
 export const oneByOne = async (
-  task: Task,
+  task: RowTask,
   statementsOf: (index: number) => RowStatements,
   sequence: ReadonlyArray<number> | undefined,
-): Promise<ReadonlyArray<Outcome>> => {
-  const { session, facts } = task
-  if (facts.routine === undefined) {
+): Promise<ReadonlyArray<RowOutcome>> => {
+  const { session, table } = task
+  if (table.routine === undefined) {
     throw new Error('The database lacks the routine that isolates rows: run `migrate(db, "mysql")` first')
   }
   const size = Math.max(task.rows.length, task.keys.length)
@@ -32,11 +32,11 @@ export const oneByOne = async (
   })
   const statements = todo.map(({ pieces }) => concat(pieces, values))
   const reply = await session.run(
-    `/* multistatus */ call ${facts.routine}(json_array(${statements.join(", ")}), ?, ?)`,
+    `/* multistatus */ call ${table.routine}(json_array(${statements.join(", ")}), ?, ?)`,
     [...values, mysqlRowErrors, session.inTransaction ? 0 : 1],
   )
-  const outcomes = Array.from<Outcome>({ length: size }).fill(done)
-  const judged = new Map<number, Outcome>()
+  const outcomes = Array.from<RowOutcome>({ length: size }).fill(done)
+  const judged = new Map<number, RowOutcome>()
   // One result set for each row that has something to say. A plugin may have made objects of the arrays.
   for (const entry of reply.rows.flatMap((set) => Object.values(set) as ReadonlyArray<Row | null>)) {
     if (typeof entry !== "object" || entry === null) continue
@@ -53,7 +53,7 @@ export const oneByOne = async (
     const index = todo[Number(position)]?.index
     if (index === undefined) continue
     const report = { errno: Number(number), state: String(state), message: String(message) }
-    judged.set(index, number === 0 ? undefined : { refusal: toMysqlRefusal(facts, report) })
+    judged.set(index, number === 0 ? undefined : { refusal: toMysqlRefusal(table, report) })
   }
   for (const [index, outcome] of judged) outcomes[index] = outcome
   return outcomes

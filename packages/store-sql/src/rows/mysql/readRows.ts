@@ -1,22 +1,22 @@
 import { byKey } from "../answeredRows.ts"
-import { type Outcome, quoteName, type Task } from "../RowDialect.ts"
+import { type RowOutcome, quoteName, type RowTask } from "../RowDialect.ts"
 import { plain } from "./values.ts"
 import type { Row } from "../../database/Session.ts"
 
 /** What statements answer with: the key, and the columns asked for. @internal */
-export const selected = ({ session, key, returning = [] }: Task): string =>
+export const selected = ({ session, key, returning = [] }: RowTask): string =>
   [`${quoteName(session, key)} as \`~key\``, ...returning.map((name) => quoteName(session, name))].join(", ")
 
 /** Reads rows by their keys. @internal */
-export const read = async (task: Task, keys: ReadonlyArray<unknown>): Promise<ReadonlyArray<Row>> => {
-  const { session, facts, key } = task
+export const read = async (task: RowTask, keys: ReadonlyArray<unknown>): Promise<ReadonlyArray<Row>> => {
+  const { session, table, key } = task
   const { rows } = await session.run(
-    `/* multistatus */ select ${selected(task)} from ${facts.text} where ${quoteName(session, key)} in (${keys.map(() => "?").join(", ")})`,
+    `/* multistatus */ select ${selected(task)} from ${table.text} where ${quoteName(session, key)} in (${keys.map(() => "?").join(", ")})`,
     keys.map(plain),
   )
   return rows
 }
 
 /** Which of the task's keys are there, and their rows. @internal */
-export const existing = async (task: Task, returning: Task["returning"]): Promise<ReadonlyArray<Outcome>> =>
+export const existing = async (task: RowTask, returning: RowTask["returning"]): Promise<ReadonlyArray<RowOutcome>> =>
   byKey(task.keys, await read(task, task.keys), returning === undefined)

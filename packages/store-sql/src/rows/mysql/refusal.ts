@@ -2,7 +2,7 @@
  * Which errors of MySQL and MariaDB concern a row, and what they say of it.
  */
 import type { Refusal } from "../RowDialect.ts"
-import type { TableFacts } from "../TableSchema.ts"
+import type { TableSchema } from "../TableSchema.ts"
 
 /** Errors that concern a row although their SQLSTATE does not say so, and those of class 23. */
 const numbers: Readonly<Record<number, Refusal["kind"]>> = {
@@ -59,7 +59,7 @@ interface MysqlError extends Error {
  * @internal
  */
 export const toMysqlRefusal = (
-  facts: TableFacts,
+  facts: TableSchema,
   { errno, state, message }: { readonly errno: number; readonly state: string; readonly message: string },
 ): Refusal => {
   const kind = numbers[errno] ?? (state.startsWith("22") ? "type" : "check")
@@ -91,7 +91,7 @@ const lastQuoted = (message: string, names: Iterable<string>): string | undefine
 }
 
 // MariaDB's JSON is text with a check that bears the column's name.
-const isJsonCheck = (facts: TableFacts, constraint: string | undefined): boolean => {
+const isJsonCheck = (facts: TableSchema, constraint: string | undefined): boolean => {
   const column = constraint === undefined ? undefined : facts.columns.get(constraint)
   return (
     column?.type === "longtext" && column.declared === "longtext" && column.collation?.endsWith("utf8mb4_bin") === true

@@ -1,7 +1,7 @@
 /**
  * Statements on single rows of MySQL and MariaDB.
  */
-import { quoteName, type Task } from "../RowDialect.ts"
+import { quoteName, type RowTask } from "../RowDialect.ts"
 import { selected } from "./readRows.ts"
 import type { Row } from "../../database/Session.ts"
 
@@ -17,16 +17,16 @@ export interface RowStatements {
 
 /** @internal */
 export const insertOne =
-  (task: Task) =>
+  (task: RowTask) =>
   (index: number): RowStatements => {
-    const { session, facts, key } = task
+    const { session, table, key } = task
     const row = task.rows[index] as Row
     const given = task.columns.filter((column) => row[column.given] !== undefined)
     const keyColumn = given.find(({ name }) => name === key)
     const values = given.flatMap((column, position) => [position === 0 ? "" : ", ", { value: row[column.given] }])
     return {
       statement: [
-        `insert into ${facts.text} (${given.map(({ name }) => quoteName(session, name)).join(", ")}) values (`,
+        `insert into ${table.text} (${given.map(({ name }) => quoteName(session, name)).join(", ")}) values (`,
         ...values,
         ")",
       ],
@@ -36,9 +36,9 @@ export const insertOne =
 
 /** @internal */
 export const updateOne =
-  (task: Task) =>
+  (task: RowTask) =>
   (index: number): RowStatements => {
-    const { session, facts, key } = task
+    const { session, table, key } = task
     const row = task.rows[index] as Row
     const given = task.columns.filter((column) => row[column.given] !== undefined)
     const set = given.flatMap((column, position) => [
@@ -49,26 +49,29 @@ export const updateOne =
     const target = [{ value: task.keys[index] }]
     const newKey = given.find(({ name }) => name === key)
     return {
-      statement: [`update ${facts.text} set `, ...(set.length === 0 ? [nothing] : set), ...whereKey(task, target)],
+      statement: [`update ${table.text} set `, ...(set.length === 0 ? [nothing] : set), ...whereKey(task, target)],
       answer: answerOf(task, index, newKey === undefined ? target : [{ value: row[newKey.given] }]),
     }
   }
 
 /** @internal */
 export const removeOne =
-  (task: Task) =>
+  (task: RowTask) =>
   (index: number): RowStatements => {
     const target = [{ value: task.keys[index] }]
     return {
-      statement: [`delete from ${task.facts.text}`, ...whereKey(task, target)],
+      statement: [`delete from ${task.table.text}`, ...whereKey(task, target)],
       answer: answerOf(task, index, target),
       answerFirst: true,
     }
   }
 
-const whereKey = ({ session, key }: Task, value: Pieces): Pieces => [` where ${quoteName(session, key)} = `, ...value]
+const whereKey = ({ session, key }: RowTask, value: Pieces): Pieces => [
+  ` where ${quoteName(session, key)} = `,
+  ...value,
+]
 
-const answerOf = (task: Task, index: number, key: Pieces): Pieces | undefined =>
+const answerOf = (task: RowTask, index: number, key: Pieces): Pieces | undefined =>
   task.returning === undefined
     ? undefined
-    : [`select ${index} as \`~row\`, ${selected(task)} from ${task.facts.text}`, ...whereKey(task, key)]
+    : [`select ${index} as \`~row\`, ${selected(task)} from ${task.table.text}`, ...whereKey(task, key)]

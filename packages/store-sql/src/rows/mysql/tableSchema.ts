@@ -1,13 +1,13 @@
 import { rowRoutine } from "../rowRoutine.ts"
 import type { Row, Session } from "../../database/Session.ts"
-import { type ConstraintFacts, mentioned, type TableFacts } from "../TableSchema.ts"
+import { type ConstraintSchema, mentioned, type TableSchema } from "../TableSchema.ts"
 
 /**
  * Looks a table up in the catalog of MySQL or MariaDB.
  *
  * @internal
  */
-export const mysqlFacts = async (session: Session, text: string): Promise<TableFacts | undefined> => {
+export const mysqlTableSchema = async (session: Session, text: string): Promise<TableSchema | undefined> => {
   const names = [...text.matchAll(/`((?:[^`]|``)*)`/g)].map(([, name = ""]) => name.replaceAll("``", "`"))
   const table = names.at(-1) ?? ""
   const schema = names.at(-2) ?? null
@@ -66,7 +66,7 @@ export const mysqlFacts = async (session: Session, text: string): Promise<TableF
     constraints: new Map([
       ...grouped(indexes, "unique"),
       ...grouped(references, "foreign-key"),
-      ...checks.map(({ name, clause }): [string, ConstraintFacts] => [
+      ...checks.map(({ name, clause }): [string, ConstraintSchema] => [
         String(name),
         { kind: "check", columns: mentioned(String(clause), known) },
       ]),
@@ -91,7 +91,10 @@ const initialOf = ({ initial, extra }: Row, mariadb: boolean): string | undefine
   return mariadb || String(extra).includes("DEFAULT_GENERATED") ? String(initial) : undefined
 }
 
-const grouped = (rows: ReadonlyArray<Row>, kind: ConstraintFacts["kind"]): ReadonlyArray<[string, ConstraintFacts]> => {
+const grouped = (
+  rows: ReadonlyArray<Row>,
+  kind: ConstraintSchema["kind"],
+): ReadonlyArray<[string, ConstraintSchema]> => {
   const groups = Map.groupBy(rows, ({ name }) => String(name))
   return [...groups].map(([name, group]) => [name, { kind, columns: group.map((row) => String(row["column"])) }])
 }

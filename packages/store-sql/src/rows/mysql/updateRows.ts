@@ -3,7 +3,7 @@
  *
  * Nothing tells which rows such a statement found. If they were not all, the keys are looked up afterwards.
  */
-import { dependOnEachOther, done, type Engine, type Outcome, quoteName, type Task } from "../RowDialect.ts"
+import { dependOnEachOther, done, type RowDialect, type RowOutcome, quoteName, type RowTask } from "../RowDialect.ts"
 import { oneByOne } from "./oneByOne.ts"
 import { existing } from "./readRows.ts"
 import { isMysqlRowError } from "./refusal.ts"
@@ -12,12 +12,12 @@ import { isBytes, joinable, jsonPlace, jsonType } from "./values.ts"
 import { ascending } from "../rowOrder.ts"
 
 /** @internal */
-export const mysqlUpdate: Engine["update"] = async (task) => {
+export const mysqlUpdate: RowDialect["update"] = async (task) => {
   const shapes = Map.groupBy(
     task.rows.map((row, index) => ({ row, index })),
     ({ row }) => task.columns.map(({ given }) => (row[given] === undefined ? "0" : "1")).join(""),
   )
-  const outcomes = Array.from<Outcome>({ length: task.rows.length })
+  const outcomes = Array.from<RowOutcome>({ length: task.rows.length })
   // Values that pass from row to row must do so in the order of the rows, which shapes would mix up.
   if (shapes.size > 1 && touchesUnique(task)) return oneByOne(task, updateOne(task), undefined)
   for (const members of shapes.values()) {
@@ -30,8 +30,8 @@ export const mysqlUpdate: Engine["update"] = async (task) => {
   return outcomes
 }
 
-const updateAlike = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
-  const { session, facts, rows, columns, keys, key, returning } = task
+const updateAlike = async (task: RowTask): Promise<ReadonlyArray<RowOutcome>> => {
+  const { session, table, rows, columns, keys, key, returning } = task
   if (columns.length === 0) return existing(task, returning)
   const one = updateOne(task)
   const ranked = touchesUnique(task) ? undefined : ascending(keys)
@@ -42,7 +42,7 @@ const updateAlike = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
     (row, index) =>
       `json_array(${[keys[index], ...columns.map(({ given }) => row[given])].map((value) => jsonPlace(values, value)).join(", ")})`,
   )
-  const types = [key, ...columns.map(({ name }) => name)].map((name) => facts.columns.get(name))
+  const types = [key, ...columns.map(({ name }) => name)].map((name) => table.columns.get(name))
   const source = `json_table(json_array(${cells.join(", ")}), '$[*]' columns (${types.map((type, index) => `c${index} ${jsonType(type, index === 0)} path '$[${index}]'`).join(", ")}))`
   const match = `t.${quoteName(session, key)} = ${joinable(types[0], "r.c0")}`
   const set = columns.map(
@@ -52,7 +52,7 @@ const updateAlike = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
   const guard = handOver(task, source, values)
   try {
     const reply = await session.run(
-      `/* multistatus */ update ${facts.text} as t join ${source} as r on ${match}${guard?.text ?? ""} set ${set.join(", ")}`,
+      `/* multistatus */ update ${table.text} as t join ${source} as r on ${match}${guard?.text ?? ""} set ${set.join(", ")}`,
       guard?.values ?? values,
     )
     // Nothing at all: none is there, or a row takes what another has.
@@ -65,28 +65,28 @@ const updateAlike = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
   }
 }
 
-const touchesUnique = ({ facts, columns, rows }: Task): boolean =>
+const touchesUnique = ({ table, columns, rows }: RowTask): boolean =>
   rows.length > 1 &&
-  facts.uniques.some(
+  table.uniques.some(
     (unique) => unique.computed || unique.columns.some((name) => columns.some((column) => column.name === name)),
   )
 
 // As on PostgreSQL: where a row takes a unique value that another has, nothing is done, and the rows come one by one.
-const handOver = ({ session, facts, columns, rows, key }: Task, source: string, values: ReadonlyArray<unknown>) => {
+const handOver = ({ session, table, columns, rows, key }: RowTask, source: string, values: ReadonlyArray<unknown>) => {
   if (rows.length < 2) return undefined
   const places = new Map(columns.map(({ name }, index) => [name, index + 1]))
-  const touched = facts.uniques.flatMap(({ columns: names }) => names.filter((name) => places.has(name)).slice(0, 1))
+  const touched = table.uniques.flatMap(({ columns: names }) => names.filter((name) => places.has(name)).slice(0, 1))
   if (touched.length === 0) return undefined
-  const match = `o.${quoteName(session, key)} = ${joinable(facts.columns.get(key), "a.c0")}`
+  const match = `o.${quoteName(session, key)} = ${joinable(table.columns.get(key), "a.c0")}`
   const taken = touched
     .map((name) => {
-      const column = facts.columns.get(name)
+      const column = table.columns.get(name)
       const value = `b.c${places.get(name)}`
       return `o.${quoteName(session, name)} = ${joinable(column, value)}`
     })
     .join(" or ")
   return {
-    text: ` join (select count(*) as taken from ${facts.text} as o join ${source} as a on ${match} join ${source} as b on b.c0 <> a.c0 and (${taken})) as g on g.taken = 0`,
+    text: ` join (select count(*) as taken from ${table.text} as o join ${source} as a on ${match} join ${source} as b on b.c0 <> a.c0 and (${taken})) as g on g.taken = 0`,
     values: [...values, ...values, ...values],
   }
 }

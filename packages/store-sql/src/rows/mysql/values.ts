@@ -1,7 +1,7 @@
 /**
  * Values for MySQL and MariaDB.
  */
-import type { ColumnFacts } from "../TableSchema.ts"
+import type { ColumnSchema } from "../TableSchema.ts"
 
 /** A placeholder for a value of a VALUES list; DEFAULT for what a row does not give. @internal */
 export const place = (values: Array<unknown>, value: unknown): string => {
@@ -50,7 +50,7 @@ export const hex = (bytes: ArrayBufferView): string =>
 const wholeNumbers = new Set(["tinyint", "smallint", "mediumint", "int", "bigint"])
 
 /** @internal */
-export const isBytes = (column: ColumnFacts | undefined): boolean => /^(var)?binary$|blob$/.test(column?.type ?? "")
+export const isBytes = (column: ColumnSchema | undefined): boolean => /^(var)?binary$|blob$/.test(column?.type ?? "")
 
 /**
  * The type in which a table of JSON has a column: keys need one that their index can be searched with, other values
@@ -58,7 +58,7 @@ export const isBytes = (column: ColumnFacts | undefined): boolean => /^(var)?bin
  *
  * @internal
  */
-export const jsonType = (column: ColumnFacts | undefined, key: boolean): string => {
+export const jsonType = (column: ColumnSchema | undefined, key: boolean): string => {
   if (column?.type === "bit") return "bigint unsigned"
   if (!key || column === undefined || isBytes(column)) return "longtext"
   if (wholeNumbers.has(column.type)) return column.declared.includes("unsigned") ? "bigint unsigned" : "bigint"
@@ -66,7 +66,7 @@ export const jsonType = (column: ColumnFacts | undefined, key: boolean): string 
 }
 
 /** A value of such a table as it is compared with the column. @internal */
-export const joinable = (column: ColumnFacts | undefined, name: string): string => {
+export const joinable = (column: ColumnSchema | undefined, name: string): string => {
   if (isBytes(column)) return `unhex(${name})`
   return column?.collation?.replace("?", name) ?? name
 }

@@ -1,7 +1,7 @@
 /**
  * Calls the database's routine that stores rows one by one where a statement on all of them fails.
  */
-import { done, type Outcome, type Refusal, type Task } from "../RowDialect.ts"
+import { done, type RowOutcome, type Refusal, type RowTask } from "../RowDialect.ts"
 import { type Cell, toArrayLiteral, toLiteral } from "./postgresText.ts"
 import type { Row } from "../../database/Session.ts"
 import { toPostgresRefusal } from "./refusal.ts"
@@ -33,22 +33,22 @@ export const reportOf = (position: string): string =>
   `${position}::int4, null::text, null::text, null::text, null::text, null::text, null::text`
 
 /** @internal */
-export const callRoutine = async (task: Task, call: RoutineCall): Promise<ReadonlyArray<Outcome>> => {
-  const { session, facts, returning = [] } = task
+export const callRoutine = async (task: RowTask, call: RoutineCall): Promise<ReadonlyArray<RowOutcome>> => {
+  const { session, table, returning = [] } = task
   const size = Math.max(task.rows.length, task.keys.length)
-  if (facts.routine === undefined) {
+  if (table.routine === undefined) {
     throw new Error(
       `The database lacks the routine that isolates rows: run \`migrate(db, "${session.dialect}")\` first`,
     )
   }
-  const types = returning.map((name) => facts.columns.get(name)?.declared ?? "text")
+  const types = returning.map((name) => table.columns.get(name)?.declared ?? "text")
   const refused = `select u.*${types.map((type) => `, null::${type}`).join("")}
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) as u`
   const shape = returning.map((name, index) => `, ${quote(name)} ${types[index]}`).join("")
   const cells = Array.from({ length: size }, (_, index) => `${call.cellsOf(index).map(toLiteral).join(",")},`)
   const sequence = call.sequence === undefined ? null : toArrayLiteral(call.sequence.map((index) => String(index + 1)))
   const { rows } = await session.run(
-    `/* multistatus */ select * from ${facts.routine}($1::text, ($2::text)::text[], $3::int4, $4::text,
+    `/* multistatus */ select * from ${table.routine}($1::text, ($2::text)::text[], $3::int4, $4::text,
       ($5::text)::text[], ($6::text)::int4[], $7::boolean, $8::text, $9::boolean) as o("~n" int4, "~state" text,
       "~constraint" text, "~column" text, "~type" text, "~detail" text, "~message" text${shape})`,
     [
@@ -67,14 +67,14 @@ export const callRoutine = async (task: Task, call: RoutineCall): Promise<Readon
 }
 
 const collect = (
-  task: Task,
+  task: RowTask,
   { whole, quiet, names, cellsOf }: RoutineCall,
   size: number,
   rows: ReadonlyArray<Row>,
-): ReadonlyArray<Outcome> => {
+): ReadonlyArray<RowOutcome> => {
   // Nothing is said of rows that are done if nothing was asked for.
   const silent = quiet ? done : undefined
-  let outcomes = Array.from<Outcome>({ length: size }).fill(
+  let outcomes = Array.from<RowOutcome>({ length: size }).fill(
     whole !== undefined && task.keys.length === 0 ? done : silent,
   )
   const refusals = new Map<number, Refusal>()
@@ -82,11 +82,11 @@ const collect = (
     const { "~n": position, ...report } = told
     const index = Number(position) - 1
     // Position 0: the statement on all rows failed, and what it had answered until then is void. Below: no row's.
-    if (index === -1) outcomes = Array.from<Outcome>({ length: size }).fill(silent)
+    if (index === -1) outcomes = Array.from<RowOutcome>({ length: size }).fill(silent)
     else if (index < 0) continue
     else if (told["~state"] !== null) {
       const cells = cellsOf(index)
-      refusals.set(index, toPostgresRefusal(task.facts, report, names, cells.slice(cells.length - names.length)))
+      refusals.set(index, toPostgresRefusal(task.table, report, names, cells.slice(cells.length - names.length)))
     } else outcomes[index] = task.returning === undefined ? done : { row: withoutReport(report) }
   }
   for (const [index, refusal] of refusals) outcomes[index] = { refusal }

@@ -6,26 +6,26 @@
  * before the first of them changes, so that two calls on the same rows wait for each other instead of deadlocking.
  * These statements are not prepared by name: their plans depend on how full the table is.
  */
-import { dependOnEachOther, done, givenByAll, type Outcome, type Task } from "../RowDialect.ts"
+import { dependOnEachOther, done, givenByAll, type RowOutcome, type RowTask } from "../RowDialect.ts"
 import { arrayType } from "./insertRows.ts"
 import { isPostgresRowError } from "./refusal.ts"
 import { callRoutine, quote, reportOf, type RoutineCall } from "./callRoutine.ts"
 import { type Cell, toArrayLiteral, toCell } from "./postgresText.ts"
 import { ascending } from "../rowOrder.ts"
-import type { ColumnFacts } from "../TableSchema.ts"
+import type { ColumnSchema } from "../TableSchema.ts"
 
 /** @internal */
-export const postgresUpdate = (task: Task): Promise<ReadonlyArray<Outcome>> => {
-  const { facts, rows, columns } = task
+export const postgresUpdate = (task: RowTask): Promise<ReadonlyArray<RowOutcome>> => {
+  const { table, rows, columns } = task
   const unlike = columns.some((column) => !givenByAll(rows, column))
-  const types = columns.map(({ name }) => facts.columns.get(name))
+  const types = columns.map(({ name }) => table.columns.get(name))
   const set = columns.map(({ name }, index) => {
     const type = types[index]
     const value = type === undefined || type.form === "plain" ? `r.c${index}` : `r.c${index}::${type.type}`
     return `${quote(name)} = ${unlike ? `case when get_bit(r.m, ${index}) = 1 then ${value} else t.${quote(name)} end` : value}`
   })
   return change(task, {
-    verb: `update ${facts.text} as t set ${set.length === 0 ? idle(task) : set.join(", ")} from`,
+    verb: `update ${table.text} as t set ${set.length === 0 ? idle(task) : set.join(", ")} from`,
     lock: "no key update",
     types,
     cells: columns.map(({ given }, index) => rows.map((row) => toCell(row[given], types[index], utc(task)))),
@@ -37,15 +37,15 @@ export const postgresUpdate = (task: Task): Promise<ReadonlyArray<Outcome>> => {
 }
 
 // Without a value there is nothing to set, but whether the row exists is still to be told.
-const idle = ({ facts, key }: Task): string => {
-  const column = quote([...facts.columns.values()].find(({ generated }) => !generated)?.name ?? key)
+const idle = ({ table, key }: RowTask): string => {
+  const column = quote([...table.columns.values()].find(({ generated }) => !generated)?.name ?? key)
   return `${column} = t.${column}`
 }
 
 /** @internal */
-export const postgresDelete = (task: Task): Promise<ReadonlyArray<Outcome>> =>
+export const postgresDelete = (task: RowTask): Promise<ReadonlyArray<RowOutcome>> =>
   change(task, {
-    verb: `delete from ${task.facts.text} as t using`,
+    verb: `delete from ${task.table.text} as t using`,
     lock: "update",
     types: [],
     cells: [],
@@ -57,7 +57,7 @@ interface Change {
   /** The statement up to the rows it joins. */
   readonly verb: string
   readonly lock: "update" | "no key update"
-  readonly types: ReadonlyArray<ColumnFacts | undefined>
+  readonly types: ReadonlyArray<ColumnSchema | undefined>
   readonly cells: ReadonlyArray<ReadonlyArray<Cell>>
   /** Which of the values each row gives; `undefined`: all of them. */
   readonly masks: ReadonlyArray<string> | undefined
@@ -66,11 +66,11 @@ interface Change {
 }
 
 const change = async (
-  task: Task,
+  task: RowTask,
   { verb, lock, types, cells, masks, handsOver }: Change,
-): Promise<ReadonlyArray<Outcome>> => {
-  const { session, facts, keys, key, returning } = task
-  const keyFacts = facts.columns.get(key)
+): Promise<ReadonlyArray<RowOutcome>> => {
+  const { session, table, keys, key, returning } = task
+  const keyFacts = table.columns.get(key)
   const keyCells = keys.map((value) => toCell(value, keyFacts, utc(task)))
   const parameters = [
     masks === undefined ? null : toArrayLiteral(masks),
@@ -90,7 +90,7 @@ const change = async (
       ),
     ]
     return `with r as materialized (select * from unnest(${arrays.join(", ")}) with ordinality as r(${names})),
-      l as materialized (select 1 from ${facts.text} as t join r on ${match} order by r.k for ${lock} of t)`
+      l as materialized (select 1 from ${table.text} as t join r on ${match} order by r.k for ${lock} of t)`
   }
   const where = `where ${match} and (select count(*) from l) >= 0${guard}`
   const answered = (returning ?? []).map((name, index) => `, t.${quote(name)} as a${index}`).join("")
@@ -113,7 +113,7 @@ const change = async (
       ...cells.map((column) => column[index] ?? null),
     ],
     names: [key, ...task.columns.map(({ name }) => name)],
-    sequence: handsOver === undefined && facts.selfReferences.length === 0 ? ascending(keys) : undefined,
+    sequence: handsOver === undefined && table.selfReferences.length === 0 ? ascending(keys) : undefined,
     quiet: false,
   }
   if (handsOver === "always" || dependOnEachOther(task)) return callRoutine(task, routine)
@@ -126,7 +126,7 @@ const change = async (
   try {
     const text = `/* multistatus */ ${rowsOf(numbered)} ${verb} r ${where} returning r.n::int4 as "~n"${(returning ?? []).map((name) => `, t.${quote(name)}`).join("")}`
     const reply = await session.run(text, parameters)
-    const outcomes = Array.from<Outcome>({ length: keys.length })
+    const outcomes = Array.from<RowOutcome>({ length: keys.length })
     for (const { "~n": position, ...row } of reply.rows) {
       outcomes[Number(position) - 1] = returning === undefined ? done : { row }
     }
@@ -139,18 +139,18 @@ const change = async (
 
 // One statement sees all rows as they were, or frees a value before it is taken, as the plan has it; one by one, a value
 // has to be free when its row comes. Where a row takes what another has, the rows are therefore updated one by one.
-const handOver = (task: Task): string | "always" | undefined => {
-  const { facts, columns, rows, key } = task
+const handOver = (task: RowTask): string | "always" | undefined => {
+  const { table, columns, rows, key } = task
   if (rows.length < 2) return undefined
   const places = new Map(columns.map(({ name }, index) => [name, index]))
-  const touched = facts.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
+  const touched = table.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
   if (touched.some(({ computed }) => computed)) return "always"
   const pairs = touched.map((unique) => {
     const name = unique.columns.find((column) => places.has(column)) as string
     const place = places.get(name)
-    return `exists (select from ${facts.text} as t join r on t.${quote(key)} = r.k join r as q on q.c${place} = t.${quote(name)} and q.n <> r.n)`
+    return `exists (select from ${table.text} as t join r on t.${quote(key)} = r.k join r as q on q.c${place} = t.${quote(name)} and q.n <> r.n)`
   })
   return pairs.length === 0 ? undefined : pairs.join(" or ")
 }
 
-const utc = ({ session }: Task): boolean => session.dialect === "pglite"
+const utc = ({ session }: RowTask): boolean => session.dialect === "pglite"

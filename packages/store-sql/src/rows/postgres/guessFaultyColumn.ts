@@ -1,5 +1,5 @@
 import type { Cell } from "./postgresText.ts"
-import type { ColumnFacts, TableFacts } from "../TableSchema.ts"
+import type { ColumnSchema, TableSchema } from "../TableSchema.ts"
 
 /**
  * The column that a data exception of PostgreSQL is about; none if nothing points to one.
@@ -9,8 +9,8 @@ import type { ColumnFacts, TableFacts } from "../TableSchema.ts"
  *
  * @internal
  */
-export const suspectOf = (
-  facts: TableFacts,
+export const guessFaultyColumn = (
+  facts: TableSchema,
   message: string,
   columns: ReadonlyArray<string>,
   cells: ReadonlyArray<Cell>,
@@ -26,7 +26,7 @@ export const suspectOf = (
   return suspect === undefined ? [] : [suspect.name]
 }
 
-const scoreOf = ({ type, form }: ColumnFacts, cell: string, message: string): number => {
+const scoreOf = ({ type, form }: ColumnSchema, cell: string, message: string): number => {
   const element = type.replace(/(\[\])+$/, "").replace(/^jsonb$/, "json")
   const named = new RegExp(`(^|[^\\w])${element.replaceAll(/[^\w ]/g, "\\$&")}($|[^\\w])`).test(message) ? 2 : 0
   if (cell !== "" && message.includes(`"${cell}"`)) return 4 + named
@@ -40,7 +40,7 @@ const moment = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?
 const bits: Readonly<Record<string, bigint>> = { smallint: 15n, integer: 31n, bigint: 63n }
 
 // Whether the value certainly fits; `false` says no more than that it may not.
-const isFine = ({ type, declared, form }: ColumnFacts, cell: string): boolean => {
+const isFine = ({ type, declared, form }: ColumnSchema, cell: string): boolean => {
   if (form === "json") return isJson(cell)
   switch (type) {
     case "text":

@@ -6,16 +6,16 @@
  * evaluated in the order of the rows, and only then are the rows put in the order in which they are stored. Where no
  * default is needed and nothing is asked for, rows are sent in that order.
  */
-import { dependOnEachOther, done, givenByAll, type Outcome, type Task } from "../RowDialect.ts"
+import { dependOnEachOther, done, givenByAll, type RowOutcome, type RowTask } from "../RowDialect.ts"
 import { isPostgresRowError } from "./refusal.ts"
 import { callRoutine, quote, reportOf, type RoutineCall } from "./callRoutine.ts"
 import { type Cell, toArrayLiteral, toCell } from "./postgresText.ts"
 import { orderRows, ranksOf } from "../rowOrder.ts"
-import type { ColumnFacts, TableFacts } from "../TableSchema.ts"
+import type { ColumnSchema, TableSchema } from "../TableSchema.ts"
 
 /** @internal */
-export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>> => {
-  const { session, facts, rows, returning } = task
+export const postgresInsert = async (task: RowTask): Promise<ReadonlyArray<RowOutcome>> => {
+  const { session, table, rows, returning } = task
   const plan = planOf(task)
   const utc = session.dialect === "pglite"
   const cells = plan.columns.map((column) => {
@@ -24,7 +24,7 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
   })
   const { order, sequence } = orderRows(task)
   const masks = masksOf(task, plan)
-  const isPlain = returning === undefined && !facts.interferes && !session.inTransaction
+  const isPlain = returning === undefined && !table.interferes && !session.inTransaction
   const isSorted = isPlain && order !== undefined && masks === undefined
   const arrays = [
     masks === undefined ? null : toArrayLiteral(masks),
@@ -42,25 +42,25 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
     whole,
     parameters,
     expected,
-    single: plan.single(returning === undefined && !facts.interferes),
+    single: plan.single(returning === undefined && !table.interferes),
     cellsOf: (index) => [masks?.[index] ?? null, ...cells.map((column) => column?.[index] ?? null)],
     names: plan.columns.map(({ name }) => name),
     sequence: dependOnEachOther(task) ? undefined : sequence(),
-    quiet: returning === undefined && !facts.interferes,
+    quiet: returning === undefined && !table.interferes,
   })
   // The key is what tells the returned rows apart, so it must be known before they are stored.
   const keyColumn = task.columns.find(({ name }) => name === task.key)
-  const keyKnown = givenByAll(rows, keyColumn) || facts.columns.get(task.key)?.initial !== undefined
+  const keyKnown = givenByAll(rows, keyColumn) || table.columns.get(task.key)?.initial !== undefined
   if (dependOnEachOther(task) || (returning !== undefined && !keyKnown)) return callRoutine(task, routine())
-  if (session.inTransaction || facts.interferes) {
-    const counted = facts.interferes || returning !== undefined
+  if (session.inTransaction || table.interferes) {
+    const counted = table.interferes || returning !== undefined
     const whole = plan.whole((place) => `$1[${place}]`, counted)
     return callRoutine(task, routine(whole, counted ? rows.length : undefined))
   }
   try {
     const reply = await (isSorted ? session.run(plan.sorted, parameters.slice(2)) : session.run(plan.text, parameters))
     if (returning === undefined) return rows.map(() => done)
-    const outcomes = Array.from<Outcome>({ length: rows.length })
+    const outcomes = Array.from<RowOutcome>({ length: rows.length })
     for (const { "~n": position, ...row } of reply.rows) outcomes[Number(position) - 1] = { row }
     return outcomes
   } catch (error) {
@@ -70,7 +70,7 @@ export const postgresInsert = async (task: Task): Promise<ReadonlyArray<Outcome>
 }
 
 interface InsertPlan {
-  readonly columns: ReadonlyArray<ColumnFacts>
+  readonly columns: ReadonlyArray<ColumnSchema>
   /** Names of the columns that have defaults, in the order of the mask. */
   readonly masked: ReadonlyArray<string>
   /** The statement to prepare; parameters are the mask, the ranks and the columns. */
@@ -82,38 +82,38 @@ interface InsertPlan {
   readonly single: (quiet: boolean) => string
 }
 
-const planOf = ({ facts, columns, key, returning }: Task): InsertPlan => {
-  const extra = columns.filter(({ name }) => facts.columns.get(name)?.generated !== false).map(({ name }) => name)
+const planOf = ({ table, columns, key, returning }: RowTask): InsertPlan => {
+  const extra = columns.filter(({ name }) => table.columns.get(name)?.generated !== false).map(({ name }) => name)
   // A key that only the table may fill is taken from its sequence beforehand, to be known.
   const ownKey =
     returning !== undefined &&
     !extra.includes(key) &&
-    facts.columns.get(key)?.generated === true &&
-    facts.columns.get(key)?.initial !== undefined
+    table.columns.get(key)?.generated === true &&
+    table.columns.get(key)?.initial !== undefined
   const id = JSON.stringify(["insert", extra.sort(), returning, ownKey && key])
-  const known = facts.texts.get(id) as InsertPlan | undefined
+  const known = table.texts.get(id) as InsertPlan | undefined
   if (known !== undefined) return known
   const included = [
-    ...[...facts.columns.values()].filter(
+    ...[...table.columns.values()].filter(
       (column) => !column.generated || extra.includes(column.name) || (ownKey && column.name === key),
     ),
-    ...extra.filter((name) => !facts.columns.has(name)).map(unknownColumn),
+    ...extra.filter((name) => !table.columns.has(name)).map(unknownColumn),
   ]
-  const plan = makePlan(facts, included, key, returning, ownKey)
-  facts.texts.set(id, plan)
+  const plan = makePlan(table, included, key, returning, ownKey)
+  table.texts.set(id, plan)
   return plan
 }
 
 const makePlan = (
-  facts: TableFacts,
-  columns: ReadonlyArray<ColumnFacts>,
+  facts: TableSchema,
+  columns: ReadonlyArray<ColumnSchema>,
   key: string,
   returning: ReadonlyArray<string> | undefined,
   ownKey: boolean,
 ): InsertPlan => {
   const masked = columns.filter(({ initial }) => initial !== undefined).map(({ name }) => name)
   const aliases = columns.map((_, index) => `c${index}`).join(", ")
-  const valueOf = (column: ColumnFacts, index: number) =>
+  const valueOf = (column: ColumnSchema, index: number) =>
     column.form === "plain" ? `r.c${index}` : `r.c${index}::${column.type}`
   const values = columns.map((column, index) => {
     const value = valueOf(column, index)
@@ -163,14 +163,14 @@ const makePlan = (
   }
 }
 
-const arrayOf = (column: ColumnFacts, parameter: string): string => `(${parameter}::text)::${arrayType(column)}`
+const arrayOf = (column: ColumnSchema, parameter: string): string => `(${parameter}::text)::${arrayType(column)}`
 
 /** The type of the array in which a column's values are sent. @internal */
-export const arrayType = ({ form, type }: ColumnFacts): string =>
+export const arrayType = ({ form, type }: ColumnSchema): string =>
   form === "plain" || form === "json" ? `${type}[]` : "text[]"
 
 // The database itself says that there is no such column.
-const unknownColumn = (name: string): ColumnFacts => ({
+const unknownColumn = (name: string): ColumnSchema => ({
   name,
   type: "text",
   declared: "text",
@@ -181,7 +181,7 @@ const unknownColumn = (name: string): ColumnFacts => ({
 })
 
 // One bit for each column with a default; nothing if no row lacks any of them.
-const masksOf = ({ rows, columns }: Task, { masked }: InsertPlan): ReadonlyArray<string> | undefined => {
+const masksOf = ({ rows, columns }: RowTask, { masked }: InsertPlan): ReadonlyArray<string> | undefined => {
   const given = masked.map((name) => columns.find((column) => column.name === name)?.given)
   let any = false
   const masks = rows.map((row) => {

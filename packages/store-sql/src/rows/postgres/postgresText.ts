@@ -4,7 +4,7 @@
  * Arrays are sent as text that the statement casts, so that every driver sends the same and no driver has to know the
  * type. Values become what the drivers themselves make of them.
  */
-import type { ColumnFacts } from "../TableSchema.ts"
+import type { ColumnSchema } from "../TableSchema.ts"
 
 /** A value as it is sent. @internal */
 export type Cell = string | null
@@ -15,7 +15,7 @@ export type Cell = string | null
  *
  * @internal
  */
-export const toCell = (value: unknown, column: ColumnFacts | undefined, utc: boolean): Cell => {
+export const toCell = (value: unknown, column: ColumnSchema | undefined, utc: boolean): Cell => {
   if (value === null || value === undefined) return null
   switch (column?.form) {
     case "json":

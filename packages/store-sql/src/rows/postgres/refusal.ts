@@ -4,8 +4,8 @@
 import type { Refusal } from "../RowDialect.ts"
 import type { Cell } from "./postgresText.ts"
 import type { Row } from "../../database/Session.ts"
-import { suspectOf } from "./guessFaultyColumn.ts"
-import { type ConstraintFacts, mentioned, type TableFacts } from "../TableSchema.ts"
+import { guessFaultyColumn } from "./guessFaultyColumn.ts"
+import { type ConstraintSchema, mentioned, type TableSchema } from "../TableSchema.ts"
 
 /**
  * Whether an error concerns a row: data exceptions, constraints, WITH CHECK OPTION, and what triggers raise.
@@ -24,7 +24,7 @@ export const isPostgresRowError = (error: unknown): boolean =>
  * @internal
  */
 export const toPostgresRefusal = (
-  facts: TableFacts,
+  facts: TableSchema,
   report: Row,
   columns: ReadonlyArray<string>,
   cells: ReadonlyArray<Cell>,
@@ -54,19 +54,19 @@ export const toPostgresRefusal = (
     case "23514":
       return refusal("check", known?.columns ?? typed(facts, columns, textOf(report["~type"])))
     default:
-      if (state.startsWith("22")) return refusal("type", suspectOf(facts, message, columns, cells))
+      if (state.startsWith("22")) return refusal("type", guessFaultyColumn(facts, message, columns, cells))
       return refusal(checkKind(known), known?.columns ?? [])
   }
 }
 
-const checkKind = (known: ConstraintFacts | undefined) => known?.kind ?? "check"
+const checkKind = (known: ConstraintSchema | undefined) => known?.kind ?? "check"
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 // "Key (tenant, lower(email))=(…) already exists", in whatever language: columns of what the catalog does not tell of.
-const keyColumns = (facts: TableFacts, report: Row): ReadonlyArray<string> =>
+const keyColumns = (facts: TableSchema, report: Row): ReadonlyArray<string> =>
   mentioned(/\((.+?)\)=\(/s.exec(String(report["~detail"] ?? ""))?.[1] ?? "", facts.columns.keys())
 
 // A domain's constraint names its type, not the column.
-const typed = (facts: TableFacts, columns: ReadonlyArray<string>, type: string | undefined) =>
+const typed = (facts: TableSchema, columns: ReadonlyArray<string>, type: string | undefined) =>
   columns.filter((name) => type !== undefined && facts.columns.get(name)?.declared === type).slice(0, 1)

@@ -1,5 +1,5 @@
 import type { Session } from "../../database/Session.ts"
-import type { ColumnFacts, ConstraintFacts, TableFacts, UniqueFacts } from "../TableSchema.ts"
+import type { ColumnSchema, ConstraintSchema, TableSchema, UniqueSchema } from "../TableSchema.ts"
 import { rowRoutine } from "../rowRoutine.ts"
 
 /**
@@ -7,7 +7,7 @@ import { rowRoutine } from "../rowRoutine.ts"
  *
  * @internal
  */
-export const postgresFacts = async (session: Session, text: string): Promise<TableFacts | undefined> => {
+export const postgresTableSchema = async (session: Session, text: string): Promise<TableSchema | undefined> => {
   const [found] = await session.look(query, [text, rowRoutine])
   if (found === undefined || found["columns"] === null) return undefined
   const { columns, constraints, uniques, interferes, routine } = found as unknown as Found
@@ -18,8 +18,8 @@ export const postgresFacts = async (session: Session, text: string): Promise<Tab
       // Of an index over expressions, the error's detail says more.
       ...uniques
         .filter(({ computed }) => !computed)
-        .map(({ name, columns }): [string, ConstraintFacts] => [name, { kind: "unique", columns }]),
-      ...constraints.map(({ name, type, columns }): [string, ConstraintFacts] => [
+        .map(({ name, columns }): [string, ConstraintSchema] => [name, { kind: "unique", columns }]),
+      ...constraints.map(({ name, type, columns }): [string, ConstraintSchema] => [
         name,
         { kind: kinds[type] ?? "check", columns },
       ]),
@@ -33,7 +33,7 @@ export const postgresFacts = async (session: Session, text: string): Promise<Tab
   }
 }
 
-const kinds: Readonly<Record<string, ConstraintFacts["kind"]>> = {
+const kinds: Readonly<Record<string, ConstraintSchema["kind"]>> = {
   u: "unique",
   p: "unique",
   x: "unique",
@@ -42,9 +42,9 @@ const kinds: Readonly<Record<string, ConstraintFacts["kind"]>> = {
 }
 
 interface Found {
-  readonly columns: ReadonlyArray<Omit<ColumnFacts, "initial"> & { readonly initial: string | null }>
+  readonly columns: ReadonlyArray<Omit<ColumnSchema, "initial"> & { readonly initial: string | null }>
   readonly constraints: ReadonlyArray<{ name: string; type: string; self: boolean; columns: ReadonlyArray<string> }>
-  readonly uniques: ReadonlyArray<UniqueFacts & { readonly name: string }>
+  readonly uniques: ReadonlyArray<UniqueSchema & { readonly name: string }>
   readonly interferes: boolean
   readonly routine: string | null
 }

@@ -1,4 +1,4 @@
-import type { Engine, Outcome, Refusal, Task } from "../RowDialect.ts"
+import type { RowDialect, RowOutcome, Refusal, RowTask } from "../RowDialect.ts"
 import { ZeroCharacter } from "./postgresText.ts"
 
 /**
@@ -8,7 +8,7 @@ import { ZeroCharacter } from "./postgresText.ts"
  * @internal
  */
 export const withoutZeros =
-  (run: Engine["insert"]): Engine["insert"] =>
+  (run: RowDialect["insert"]): RowDialect["insert"] =>
   async (task) => {
     const zero = await attempt(() => run(task))
     if (!(zero instanceof ZeroCharacter)) return zero
@@ -19,7 +19,7 @@ export const withoutZeros =
     }
     if (refusals.size === 0) throw zero
     const sent = Array.from({ length: size }, (_, index) => index).filter((index) => !refusals.has(index))
-    const outcomes = Array.from({ length: size }, (_, index): Outcome => {
+    const outcomes = Array.from({ length: size }, (_, index): RowOutcome => {
       const refusal = refusals.get(index)
       return refusal === undefined ? undefined : { refusal }
     })
@@ -30,7 +30,9 @@ export const withoutZeros =
   }
 
 // It is thrown before anything is sent.
-const attempt = async (run: () => Promise<ReadonlyArray<Outcome>>): Promise<ReadonlyArray<Outcome> | ZeroCharacter> => {
+const attempt = async (
+  run: () => Promise<ReadonlyArray<RowOutcome>>,
+): Promise<ReadonlyArray<RowOutcome> | ZeroCharacter> => {
   try {
     return await run()
   } catch (error) {
@@ -39,11 +41,11 @@ const attempt = async (run: () => Promise<ReadonlyArray<Outcome>>): Promise<Read
   }
 }
 
-const columnsWithZeros = ({ facts, key, columns, rows, keys }: Task): ReadonlyMap<number, string> => {
+const columnsWithZeros = ({ table, key, columns, rows, keys }: RowTask): ReadonlyMap<number, string> => {
   const found = new Map<number, string>()
   for (let index = 0; index < keys.length; index++) if (hasZero(keys[index], false)) found.set(index, key)
   for (const { given, name } of columns) {
-    const array = facts.columns.get(name)?.form === "array"
+    const array = table.columns.get(name)?.form === "array"
     for (let index = 0; index < rows.length; index++) {
       if (hasZero(rows[index]![given], array) && !found.has(index)) found.set(index, name)
     }

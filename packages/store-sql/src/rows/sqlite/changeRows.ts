@@ -6,24 +6,32 @@
  * process that costs no round trips, and a statement that fails leaves the transaction as it was before it.
  */
 import { byKey, byNumber } from "../answeredRows.ts"
-import { dependOnEachOther, done, type Engine, givenByAll, type Outcome, quoteName, type Task } from "../RowDialect.ts"
+import {
+  dependOnEachOther,
+  done,
+  type RowDialect,
+  givenByAll,
+  type RowOutcome,
+  quoteName,
+  type RowTask,
+} from "../RowDialect.ts"
 import type { Row } from "../../database/Session.ts"
 import { insertOne, oneByOne, plain, removeOne, selected, updateOne } from "./oneByOne.ts"
 import { isSqliteRowError } from "./refusal.ts"
 
 const maximumParameters = 32_766
 
-const insert: Engine["insert"] = async (task) => {
-  const { facts, rows, columns, key, returning } = task
+const insert: RowDialect["insert"] = async (task) => {
+  const { table, rows, columns, key, returning } = task
   const keyColumn = columns.find(({ name }) => name === key)
   const numbered =
-    facts.columns.get(key)?.counter === true &&
+    table.columns.get(key)?.counter === true &&
     rows.every((row) => keyColumn === undefined || row[keyColumn.given] === undefined)
   const keyKnown = givenByAll(rows, keyColumn)
   const named = columns.map(({ name }) => name)
   if (
     named.length === 0 ||
-    facts.interferes ||
+    table.interferes ||
     dependOnEachOther(task) ||
     (returning !== undefined && !keyKnown && !numbered)
   )
@@ -46,7 +54,7 @@ const insert: Engine["insert"] = async (task) => {
   })
 }
 
-const update: Engine["update"] = async (task) => {
+const update: RowDialect["update"] = async (task) => {
   const { columns, keys, rows, key } = task
   if (dependOnEachOther(task) || columns.length === 0 || columns.some(({ name }) => name === key))
     return oneByOne(task, updateOne)
@@ -66,15 +74,15 @@ const update: Engine["update"] = async (task) => {
   })
 }
 
-const remove: Engine["remove"] = async (task) => {
-  const { session, facts, keys, key, returning } = task
+const remove: RowDialect["remove"] = async (task) => {
+  const { session, table, keys, key, returning } = task
   if (dependOnEachOther(task)) return oneByOne(task, removeOne)
   return inParts(keys.length, 1, async (start, end) => {
     const part = { ...task, keys: keys.slice(start, end) }
     const list = part.keys.map(() => "?").join(", ")
     try {
       const { rows } = await session.run(
-        `/* multistatus */ delete from ${facts.text} where ${quoteName(session, key)} in (${list}) returning ${selected(task)}`,
+        `/* multistatus */ delete from ${table.text} where ${quoteName(session, key)} in (${list}) returning ${selected(task)}`,
         part.keys.map(plain),
       )
       return byKey(part.keys, rows, returning === undefined)
@@ -86,10 +94,10 @@ const remove: Engine["remove"] = async (task) => {
 }
 
 /** @internal */
-export const sqliteEngine: Engine = { insert, update, remove }
+export const sqliteRowDialect: RowDialect = { insert, update, remove }
 
-const insertSome = async (task: Task, named: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
-  const { session, facts, rows, columns, returning } = task
+const insertSome = async (task: RowTask, named: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
+  const { session, table, rows, columns, returning } = task
   const values: Array<unknown> = []
   const cells = named.map((name) => ({
     given: columns.find((column) => column.name === name)?.given,
@@ -107,18 +115,18 @@ const insertSome = async (task: Task, named: ReadonlyArray<string>): Promise<Rea
   const names = named.map((name) => quoteName(session, name)).join(", ")
   const answer = returning === undefined ? "" : ` returning ${selected(task)}`
   const reply = await session.run(
-    `/* multistatus */ insert into ${facts.text} (${names}) values ${tuples.join(", ")}${answer}`,
+    `/* multistatus */ insert into ${table.text} (${names}) values ${tuples.join(", ")}${answer}`,
     values,
   )
   return reply.rows
 }
 
 const updateSome = async (
-  task: Task,
-  flagged: Task["columns"],
+  task: RowTask,
+  flagged: RowTask["columns"],
   guard: string | undefined,
 ): Promise<ReadonlyArray<Row>> => {
-  const { session, facts, rows, columns, key, keys } = task
+  const { session, table, rows, columns, key, keys } = task
   const values: Array<unknown> = []
   const tuples = rows.map((row, index) => {
     values.push(plain(keys[index]), ...columns.map(({ given }) => plain(row[given])))
@@ -135,7 +143,7 @@ const updateSome = async (
   })
   const reply = await session.run(
     `/* multistatus */ with r(${names.join(", ")}) as (values ${tuples.join(", ")})
-      update ${facts.text} as t set ${set.join(", ")} from r where t.${quoteName(session, key)} = r.k${guard ?? ""}
+      update ${table.text} as t set ${set.join(", ")} from r where t.${quoteName(session, key)} = r.k${guard ?? ""}
       returning ${selected(task)}`,
     values,
   )
@@ -145,30 +153,30 @@ const updateSome = async (
 const inParts = async (
   size: number,
   width: number,
-  run: (start: number, end: number) => Promise<ReadonlyArray<Outcome>>,
-): Promise<ReadonlyArray<Outcome>> => {
+  run: (start: number, end: number) => Promise<ReadonlyArray<RowOutcome>>,
+): Promise<ReadonlyArray<RowOutcome>> => {
   const step = Math.floor(maximumParameters / Math.max(width, 1))
   if (size <= step) return run(0, size)
-  const outcomes: Array<Outcome> = []
+  const outcomes: Array<RowOutcome> = []
   for (let start = 0; start < size; start += step) outcomes.push(...(await run(start, Math.min(start + step, size))))
   return outcomes
 }
 
-const initialOf = ({ facts }: Task, name: string): string => {
-  const initial = facts.columns.get(name)?.initial
+const initialOf = ({ table }: RowTask, name: string): string => {
+  const initial = table.columns.get(name)?.initial
   return initial === undefined ? "null" : `(${initial})`
 }
 
 // As on PostgreSQL: where a row takes a unique value that another has, nothing is done, and the rows come one by one.
-const handOver = ({ session, facts, columns, rows, key }: Task): string | undefined => {
+const handOver = ({ session, table, columns, rows, key }: RowTask): string | undefined => {
   if (rows.length < 2) return undefined
   const places = new Map(columns.map(({ name }, index) => [name, index]))
-  const touched = facts.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
+  const touched = table.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
   if (touched.length === 0) return undefined
   if (touched.some(({ computed }) => computed)) return " and false"
   const taken = touched.map((unique) => {
     const name = unique.columns.find((column) => places.has(column)) as string
     return `b.c${places.get(name)} = o.${quoteName(session, name)}`
   })
-  return ` and not exists (select 1 from ${facts.text} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
+  return ` and not exists (select 1 from ${table.text} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
 }

@@ -5,7 +5,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises"
 
-import { done, type Outcome, quoteName, type Task } from "../RowDialect.ts"
+import { done, type RowOutcome, quoteName, type RowTask } from "../RowDialect.ts"
 import type { Row } from "../../database/Session.ts"
 import { isSqliteRowError, toSqliteRefusal } from "./refusal.ts"
 
@@ -15,31 +15,31 @@ interface Statement {
 }
 
 /** @internal */
-export const insertOne = (task: Task, index: number): Statement => {
-  const { session, facts, columns } = task
+export const insertOne = (task: RowTask, index: number): Statement => {
+  const { session, table, columns } = task
   const row = task.rows[index] as Row
   const given = columns.filter((column) => row[column.given] !== undefined)
   const names = given.map(({ name }) => quoteName(session, name)).join(", ")
   const values = given.length === 0 ? "default values" : `(${names}) values (${given.map(() => "?").join(", ")})`
-  return { text: `insert into ${facts.text} ${values}`, values: given.map((column) => row[column.given]) }
+  return { text: `insert into ${table.text} ${values}`, values: given.map((column) => row[column.given]) }
 }
 
 /** @internal */
-export const updateOne = (task: Task, index: number): Statement => {
-  const { session, facts, columns, key, keys } = task
+export const updateOne = (task: RowTask, index: number): Statement => {
+  const { session, table, columns, key, keys } = task
   const row = task.rows[index] as Row
   const given = columns.filter((column) => row[column.given] !== undefined)
   const name = quoteName(session, key)
   const set = given.map((column) => `${quoteName(session, column.name)} = ?`).join(", ")
   return {
-    text: `update ${facts.text} set ${set === "" ? `${name} = ${name}` : set} where ${name} = ?`,
+    text: `update ${table.text} set ${set === "" ? `${name} = ${name}` : set} where ${name} = ?`,
     values: [...given.map((column) => row[column.given]), keys[index]],
   }
 }
 
 /** @internal */
-export const removeOne = ({ session, facts, key, keys }: Task, index: number): Statement => ({
-  text: `delete from ${facts.text} where ${quoteName(session, key)} = ?`,
+export const removeOne = ({ session, table, key, keys }: RowTask, index: number): Statement => ({
+  text: `delete from ${table.text} where ${quoteName(session, key)} = ?`,
   values: [keys[index]],
 })
 
@@ -48,12 +48,12 @@ const mostBusyMs = 10
 
 /** Runs a statement for each row, in one transaction. @internal */
 export const oneByOne = (
-  task: Task,
-  statementOf: (task: Task, index: number) => Statement,
-): Promise<ReadonlyArray<Outcome>> =>
+  task: RowTask,
+  statementOf: (task: RowTask, index: number) => Statement,
+): Promise<ReadonlyArray<RowOutcome>> =>
   task.session.atomically(async (session) => {
     const inner = { ...task, session }
-    const outcomes: Array<Outcome> = []
+    const outcomes: Array<RowOutcome> = []
     const size = Math.max(task.rows.length, task.keys.length)
     let busySince = performance.now()
     for (let index = 0; index < size; index++) {
@@ -72,7 +72,7 @@ export const oneByOne = (
         }
       } catch (error) {
         if (!isSqliteRowError(error)) throw error
-        const refusal = toSqliteRefusal(task.facts, error)
+        const refusal = toSqliteRefusal(task.table, error)
         const columns = refusal.kind === "foreign-key" ? await danglingColumns(inner, index) : refusal.columns
         outcomes.push({ refusal: { ...refusal, columns } })
       }
@@ -82,11 +82,11 @@ export const oneByOne = (
 
 // SQLite does not say which foreign key failed. With one there is no doubt; else its parents are looked for.
 const danglingColumns = async (
-  { session, facts, columns, rows }: Task,
+  { session, table, columns, rows }: RowTask,
   index: number,
 ): Promise<ReadonlyArray<string>> => {
   const row = rows[index]
-  const keys = [...facts.constraints].filter(([, { kind }]) => kind === "foreign-key")
+  const keys = [...table.constraints].filter(([, { kind }]) => kind === "foreign-key")
   const given = keys.filter(([, constraint]) =>
     constraint.columns.every((name) => {
       const column = columns.find((candidate) => candidate.name === name)
@@ -94,12 +94,12 @@ const danglingColumns = async (
     }),
   )
   if (given.length < 2) return given[0]?.[1].columns ?? []
-  const table = /"((?:[^"]|"")*)"$/.exec(facts.text)?.[1]?.replaceAll('""', '"')
+  const tableName = /"((?:[^"]|"")*)"$/.exec(table.text)?.[1]?.replaceAll('""', '"')
   for (const [name, constraint] of given) {
     const parts = await session.look(
       `select f."table" as target, coalesce(f."to", p.name) as parent from pragma_foreign_key_list(?) f
         left join pragma_table_info(f."table") p on p.pk = f.seq + 1 where f.id = ? order by f.seq`,
-      [table, Number(name.slice("foreign key ".length))],
+      [tableName, Number(name.slice("foreign key ".length))],
     )
     const where = parts.map(({ parent }) => `${quoteName(session, String(parent))} = ?`).join(" and ")
     const values = constraint.columns.map((column) =>
@@ -122,5 +122,5 @@ export const plain = (value: unknown): unknown => {
 }
 
 /** What statements answer with: the key, and the columns asked for. @internal */
-export const selected = ({ session, key, returning = [] }: Task): string =>
+export const selected = ({ session, key, returning = [] }: RowTask): string =>
   [`${quoteName(session, key)} as "~key"`, ...returning.map((name) => quoteName(session, name))].join(", ")

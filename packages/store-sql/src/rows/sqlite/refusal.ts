@@ -2,7 +2,7 @@
  * Which errors of SQLite concern a row, and what they say of it.
  */
 import type { Refusal } from "../RowDialect.ts"
-import { mentioned, type TableFacts } from "../TableSchema.ts"
+import { mentioned, type TableSchema } from "../TableSchema.ts"
 
 const constraint = 19
 const mismatch = 20
@@ -22,7 +22,7 @@ interface SqliteError extends Error {
 }
 
 /** What an error says of its row; for a foreign key, which one it is, has to be asked. @internal */
-export const toSqliteRefusal = (facts: TableFacts, { errcode, message }: SqliteError): Refusal => {
+export const toSqliteRefusal = (facts: TableSchema, { errcode, message }: SqliteError): Refusal => {
   const [, what = "", rest = ""] = /^([A-Z ]+) constraint failed(?:: (.*))?$/s.exec(message) ?? []
   const names = rest.split(", ").map((name) => name.slice(name.lastIndexOf(".") + 1))
   const columns = names.filter((name) => facts.columns.has(name))

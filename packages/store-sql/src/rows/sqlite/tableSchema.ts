@@ -1,12 +1,12 @@
 import type { Session } from "../../database/Session.ts"
-import { type ConstraintFacts, mentioned, type TableFacts } from "../TableSchema.ts"
+import { type ConstraintSchema, mentioned, type TableSchema } from "../TableSchema.ts"
 
 /**
  * Looks a table up in the schema of SQLite.
  *
  * @internal
  */
-export const sqliteFacts = async (session: Session, text: string): Promise<TableFacts | undefined> => {
+export const sqliteTableSchema = async (session: Session, text: string): Promise<TableSchema | undefined> => {
   const names = [...text.matchAll(/"((?:[^"]|"")*)"/g)].map(([, name = ""]) => name.replaceAll('""', '"'))
   const table = names.at(-1) ?? ""
   const schema = names.at(-2) ?? "main"
@@ -50,7 +50,7 @@ export const sqliteFacts = async (session: Session, text: string): Promise<Table
     ),
     constraints: new Map([
       ...namedChecks(definition, known),
-      ...[...Map.groupBy(references, ({ id }) => String(id))].map(([id, group]): [string, ConstraintFacts] => [
+      ...[...Map.groupBy(references, ({ id }) => String(id))].map(([id, group]): [string, ConstraintSchema] => [
         `foreign key ${id}`,
         { kind: "foreign-key", columns: group.map((row) => String(row["column"])) },
       ]),
@@ -76,7 +76,7 @@ export const sqliteFacts = async (session: Session, text: string): Promise<Table
 }
 
 // The catalog has no CHECK constraints: those with a name are found in the table's definition.
-const namedChecks = (definition: string, columns: ReadonlyArray<string>): ReadonlyArray<[string, ConstraintFacts]> =>
+const namedChecks = (definition: string, columns: ReadonlyArray<string>): ReadonlyArray<[string, ConstraintSchema]> =>
   [...definition.matchAll(/constraint\s+("(?:[^"]|"")*"|\w+)\s+check\s*\(/gi)].map((found) => {
     const name = (found[1] ?? "").replace(/^"(.*)"$/, "$1").replaceAll('""', '"')
     const start = found.index + found[0].length

@@ -52,8 +52,8 @@ describe("jobs on PostgreSQL", () => {
         headers: { "content-type": "application/json", prefer: "respond-async" },
         body: { _tag: "Parsed", value: { operations } },
         isSubRequest: false,
-        gone: new AbortController().signal,
-        native: "",
+        signal: new AbortController().signal,
+        raw: "",
       })
       expect(status).toBe(202)
       return (JSON.parse(body) as { readonly id: string }).id
@@ -65,8 +65,8 @@ describe("jobs on PostgreSQL", () => {
         headers: {},
         body: { _tag: "Parsed", value: undefined },
         isSubRequest: false,
-        gone: new AbortController().signal,
-        native: "",
+        signal: new AbortController().signal,
+        raw: "",
       })
       return JSON.parse(body) as { readonly status: Job.JobState; readonly succeeded: number }
     }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
 
 import { toArrayLiteral, toCell, toLiteral } from "../../../src/rows/postgres/postgresText.ts"
-import type { ColumnFacts } from "../../../src/rows/TableSchema.ts"
+import type { ColumnSchema } from "../../../src/rows/TableSchema.ts"
 
-const column = (form: ColumnFacts["form"]): ColumnFacts => ({
+const column = (form: ColumnSchema["form"]): ColumnSchema => ({
   name: "c",
   type: "text",
   declared: "text",

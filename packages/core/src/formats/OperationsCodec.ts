@@ -6,8 +6,8 @@ import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import * as Strategy from "../batch/Strategy.ts"
 import type { Codec } from "../batch/Codec.ts"
-import * as MultiStatus from "./multiStatus.ts"
-import * as OperationList from "./operationList.ts"
+import * as MultiStatus from "./MultiStatus.ts"
+import * as OperationList from "./OperationList.ts"
 
 /** What an operation works on beside its own target; undefined for nothing. @category models @since 0.1.0 */
 export type OrderBy = (operation: {
@@ -22,7 +22,7 @@ export type OrderBy = (operation: {
  * @category models
  * @since 0.1.0
  */
-export interface OperationsOptions extends Partial<MultiStatus.MultiStatusOptions> {
+export interface OperationsCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: OrderBy | undefined
   /** Whether the member `idempotency_key` is read. Default false. */
@@ -39,7 +39,7 @@ export const make = ({
   orderBy = ({ id }) => id,
   keyed = false,
   ...options
-}: OperationsOptions = {}): Codec<unknown> => {
+}: OperationsCodecOptions = {}): Codec<unknown> => {
   const answer = { ...MultiStatus.defaults, ...options }
   const list = "operations"
   return {
@@ -81,7 +81,7 @@ const decodeOne = (
   if (Result.isFailure(key)) return refused(index, action, id, key.failure)
   const target = orderBy({ action, id, data })
   const idempotencyKey = key.success
-  return { index, id, action, input: data, target, dependsOn: [], idempotencyKey, result: undefined }
+  return { index, id, action, input: data, orderKey: target, dependsOn: [], idempotencyKey, result: undefined }
 }
 
 const refused = (index: number, action: string, id: string | undefined, error: Failure): Operation => ({
@@ -89,7 +89,7 @@ const refused = (index: number, action: string, id: string | undefined, error: F
   id,
   action,
   input: undefined,
-  target: undefined,
+  orderKey: undefined,
   dependsOn: [],
   result: OperationResult.refused(error),
 })

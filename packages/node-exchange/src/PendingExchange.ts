@@ -35,7 +35,7 @@ const keepsWhatIsEntered = ((): boolean => {
 /**
  * @internal
  */
-export class Ongoing extends AsyncResource implements SocketOwner, ResponseOwner {
+export class PendingExchange extends AsyncResource implements SocketOwner, ResponseOwner {
   readonly socket: ExchangeSocket
   request: IncomingMessage | undefined = undefined
   response: ExchangeResponse | undefined = undefined
@@ -182,9 +182,9 @@ export class Ongoing extends AsyncResource implements SocketOwner, ResponseOwner
 const isUtf8 = (encoding: BufferEncoding | null | undefined): boolean =>
   encoding === undefined || encoding === null || encoding === "utf8" || encoding === "utf-8"
 
-const drain = (exchange: Ongoing): void => exchange.drain()
+const drain = (exchange: PendingExchange): void => exchange.drain()
 
-const settleReply = (exchange: Ongoing): void => exchange.reply()
+const settleReply = (exchange: PendingExchange): void => exchange.reply()
 
 const close = (request: IncomingMessage, response: ExchangeResponse, socket: ExchangeSocket): void => {
   emitClose(response)

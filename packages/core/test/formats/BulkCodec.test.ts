@@ -1,17 +1,17 @@
 import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
-import * as Bulk from "../../src/formats/bulk.ts"
+import * as Bulk from "../../src/formats/BulkCodec.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import * as Limits from "../../src/batch/Limits.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { partial } from "../../src/batch/Strategy.ts"
 
-const create = Bulk.make({ action: "create", list: "users", count: "created", good: 201, identified: false })
-const update = Bulk.make({ action: "update", list: "users", count: "updated", good: 200, identified: true })
+const create = Bulk.make({ action: "create", list: "users", count: "created", successStatus: 201, identified: false })
+const update = Bulk.make({ action: "update", list: "users", count: "updated", successStatus: 200, identified: true })
 
 const decode = (codec: typeof create, users: unknown) => {
   const envelope = { value: { users }, text: undefined, bytes: undefined }
-  const options = { limits: Limits.make(), strategy: { standard: partial, choices: [] } }
+  const options = { limits: Limits.make(), strategy: { default: partial, choices: [] } }
   return Result.getOrThrow(codec.decode(envelope, options))
 }
 
@@ -23,7 +23,11 @@ const answer = (
 ) => {
   const batch = decode(codec, users)
   batch.operations.forEach((operation, index) => (operation.result = results[index]))
-  const { status, body, honoured } = codec.encode(batch, { responseBytes: undefined, prefer: undefined, ...encoding })
+  const {
+    status,
+    body,
+    preferenceApplied: honoured,
+  } = codec.encode(batch, { responseBytes: undefined, prefer: undefined, ...encoding })
   return { status, honoured, body: JSON.parse(body) }
 }
 
@@ -41,7 +45,7 @@ describe("an item", () => {
 
   it("that exists is named by its id, beside which stands the input", () => {
     const { operations } = decode(update, [{ id: "u_1", name: "A" }, "u_2", 7, { id: 8, name: "B" }])
-    expect(operations.map(({ id, target, input }) => [id, target, input])).toEqual([
+    expect(operations.map(({ id, orderKey, input }) => [id, orderKey, input])).toEqual([
       ["u_1", "u_1", { name: "A" }],
       ["u_2", "u_2", undefined],
       ["7", "7", undefined],
@@ -74,8 +78,15 @@ describe("an item", () => {
 
   it("may be ordered by another key than its id", () => {
     const orderBy = ({ data }: { readonly data: unknown }) => (data as { readonly team: string }).team
-    const codec = Bulk.make({ action: "create", list: "users", count: "n", good: 201, identified: false, orderBy })
-    expect(decode(codec, [{ team: "a" }, { team: "b" }]).operations.map(({ target }) => target)).toEqual(["a", "b"])
+    const codec = Bulk.make({
+      action: "create",
+      list: "users",
+      count: "n",
+      successStatus: 201,
+      identified: false,
+      orderBy,
+    })
+    expect(decode(codec, [{ team: "a" }, { team: "b" }]).operations.map(({ orderKey }) => orderKey)).toEqual(["a", "b"])
   })
 })
 
@@ -120,7 +131,7 @@ describe("the answer", () => {
   it("has the status that is configured for success", () => {
     const status = (status: "200" | "207") =>
       answer(
-        Bulk.make({ action: "create", list: "users", count: "created", good: 201, identified: false, status }),
+        Bulk.make({ action: "create", list: "users", count: "created", successStatus: 201, identified: false, status }),
         users,
         done,
       ).status

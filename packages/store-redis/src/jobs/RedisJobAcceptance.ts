@@ -44,7 +44,7 @@ export interface JobFacts {
 }
 
 /** @category models @since 0.1.0 */
-export interface RedisAdmission {
+export interface RedisJobAcceptance {
   /** Admits and accepts a job that is uploading, or drops it. */
   readonly admit: (job: Applicant, extent: JobExtent, limits: JobLimits, now?: number) => Promise<JobAdmission>
   /** Takes note of what became of a job. */
@@ -59,7 +59,7 @@ const acceptMs = 3_000
 const lookAgainMs = 25
 
 /** @category constructors @since 0.1.0 */
-export const makeRedisAdmission = (scripts: JobScriptRunner): RedisAdmission => {
+export const makeRedisAdmission = (scripts: JobScriptRunner): RedisJobAcceptance => {
   const settle = async (id: string, became: Became, facts: JobFacts = {}): Promise<void> => {
     const { over = "", ended = "", since = "" } = facts
     await scripts.onAll("settle", ["", id, became, String(over), String(ended), String(since)])

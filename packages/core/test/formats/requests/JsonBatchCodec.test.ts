@@ -1,13 +1,13 @@
 import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
-import * as JsonBatch from "../../../src/formats/requests/jsonBatch.ts"
+import * as JsonBatch from "../../../src/formats/requests/JsonBatchCodec.ts"
 import * as HeaderRules from "../../../src/http/HeaderRules.ts"
 import * as Limits from "../../../src/batch/Limits.ts"
 import type { StrategyOffer } from "../../../src/batch/Strategy.ts"
 
 const codec = JsonBatch.make({ headers: HeaderRules.make() })
 
-const offer: StrategyOffer = { standard: { _tag: "partial" }, choices: [] }
+const offer: StrategyOffer = { default: { _tag: "partial" }, choices: [] }
 
 const decode = (requests: unknown, strategy = offer, limits: Limits.LimitsOptions = {}) => {
   const text = JSON.stringify({ requests })
@@ -128,8 +128,8 @@ describe("a sub-request", () => {
   it("that is unsafe shares its target with every spelling of its path", () => {
     const urls = ["/Users/1", "/users//1/", "/users/./1?x", "/%75sers/2/../1"]
     const requests = urls.map((url, at) => ({ id: String(at), method: "PUT", url }))
-    expect(new Set(operations(requests).map(({ target }) => target))).toEqual(new Set(["/users/1"]))
-    expect(operations([get("a"), get("b", { method: "HEAD" })]).map(({ target }) => target)).toEqual([
+    expect(new Set(operations(requests).map(({ orderKey }) => orderKey))).toEqual(new Set(["/users/1"]))
+    expect(operations([get("a"), get("b", { method: "HEAD" })]).map(({ orderKey }) => orderKey)).toEqual([
       undefined,
       undefined,
     ])
@@ -206,7 +206,7 @@ describe("dependsOn", () => {
   })
 
   it("may name a group, which stands for all of its members", () => {
-    const atomic: StrategyOffer = { standard: { _tag: "partial" }, choices: ["atomic"] }
+    const atomic: StrategyOffer = { default: { _tag: "partial" }, choices: ["atomic"] }
     const requests = [
       get("a", { atomicityGroup: "g" }),
       get("b", { atomicityGroup: "g" }),
@@ -289,7 +289,7 @@ describe("a hostile batch", () => {
     const requests = Array.from({ length: count }, (_, at) =>
       post(String(at), 0, at < 900 ? { atomicityGroup: "g" } : { dependsOn: named }),
     )
-    const decoded = within(2_000, requests, { standard: { _tag: "partial" }, choices: ["atomic"] })
+    const decoded = within(2_000, requests, { default: { _tag: "partial" }, choices: ["atomic"] })
     expect(decoded.at(-1)!.dependsOn).toHaveLength(900)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import * as MultiStatus from "../../src/formats/multiStatus.ts"
+import * as MultiStatus from "../../src/formats/MultiStatus.ts"
 import type { Batch } from "../../src/batch/Batch.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
@@ -126,18 +126,18 @@ describe("encode", () => {
     const preferred = encode(operations, { listing: "failed" }, { prefer: "representation" })
     expect(preferred.json.results).toHaveLength(2)
     expect(preferred.json.results[0].data).toEqual({ id: "u_1", name: "Alice" })
-    expect(preferred.honoured).toBe(true)
+    expect(preferred.preferenceApplied).toBe(true)
   })
 
   it("lists the failures alone where that is preferred", () => {
-    const { json, honoured } = encode(
+    const { json, preferenceApplied: honoured } = encode(
       [success({ id: 1 }), error("CONFLICT", "m")],
       { data: true },
       { prefer: "minimal" },
     )
     expect(json.results.map(({ index }: { readonly index: number }) => index)).toEqual([1])
     expect(honoured).toBe(true)
-    expect(encode([success()]).honoured).toBe(false)
+    expect(encode([success()]).preferenceApplied).toBe(false)
   })
 
   it("takes the id from what was returned, if it has one that is a string or a number", () => {

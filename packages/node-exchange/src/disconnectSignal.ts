@@ -11,7 +11,7 @@ import type { ServerResponse } from "node:http"
  * @category getters
  * @since 0.1.0
  */
-export const goneSignal = (response: ServerResponse): AbortSignal => {
+export const disconnectSignal = (response: ServerResponse): AbortSignal => {
   const controller = new AbortController()
   const onClose = () => {
     if (!response.writableFinished) controller.abort()

@@ -1,13 +1,13 @@
 import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
-import * as Operations from "../../src/formats/operations.ts"
+import * as Operations from "../../src/formats/OperationsCodec.ts"
 import * as Limits from "../../src/batch/Limits.ts"
 import { partial } from "../../src/batch/Strategy.ts"
 
 const decode = (value: Readonly<Record<string, unknown>>, codec = Operations.make()) =>
   codec.decode(
     { value, text: undefined, bytes: undefined },
-    { limits: Limits.make(), strategy: { standard: partial, choices: ["stop-after"] } },
+    { limits: Limits.make(), strategy: { default: partial, choices: ["stop-after"] } },
   )
 
 const operations = (...operations: ReadonlyArray<unknown>) => Result.getOrThrow(decode({ operations })).operations
@@ -19,7 +19,7 @@ describe("an operation", () => {
       { action: "update", id: "u_042", data: { name: "Alice Smith" } },
       { action: "delete", id: "u_099" },
     )
-    expect(decoded.map(({ action, id, input, target }) => [action, id, input, target])).toEqual([
+    expect(decoded.map(({ action, id, input, orderKey }) => [action, id, input, orderKey])).toEqual([
       ["create", undefined, { name: "Alice", email: "alice@example.com" }, undefined],
       ["update", "u_042", { name: "Alice Smith" }, "u_042"],
       ["delete", "u_099", undefined, "u_099"],
@@ -66,7 +66,7 @@ describe("an operation", () => {
         codec,
       ),
     )
-    expect(decoded.operations.map(({ target }) => target)).toEqual(["a", "b"])
+    expect(decoded.operations.map(({ orderKey }) => orderKey)).toEqual(["a", "b"])
   })
 })
 

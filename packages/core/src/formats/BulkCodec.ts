@@ -8,18 +8,18 @@ import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import * as Strategy from "../batch/Strategy.ts"
 import type { Codec, EncodeOptions, Encoded } from "../batch/Codec.ts"
-import * as MultiStatus from "./multiStatus.ts"
-import * as OperationList from "./operationList.ts"
+import * as MultiStatus from "./MultiStatus.ts"
+import * as OperationList from "./OperationList.ts"
 
 /** How a bulk endpoint names its list and its count, and what its answers look like. @category models @since 0.1.0 */
-export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
+export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
   readonly action: string
   /** Member that holds the items, in requests and answers: `users`. */
   readonly list: string
   /** Member of the answer that counts what was done: `created`. */
   readonly count: string
   /** HTTP status when every item succeeded: 201 for a creation, else 200. */
-  readonly good: number
+  readonly successStatus: number
   /** The idempotency key of an item, as it was sent; undefined for none. It must not throw. */
   readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** Whether an item names an existing resource: an id, or an object with `id`. */
@@ -36,7 +36,7 @@ export interface BulkOptions extends Partial<MultiStatus.MultiStatusOptions> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: BulkOptions): Codec<unknown> => ({
+export const make = (options: BulkCodecOptions): Codec<unknown> => ({
   kind: "bulk",
   list: options.list,
   decode: (envelope, decoding) =>
@@ -55,7 +55,12 @@ export const make = (options: BulkOptions): Codec<unknown> => ({
   encodeResults: (results, strategy, encoding) => encodeWritten(results, strategy, options, encoding),
 })
 
-const decodeOne = (item: unknown, index: number, refusal: Failure | undefined, options: BulkOptions): Operation => {
+const decodeOne = (
+  item: unknown,
+  index: number,
+  refusal: Failure | undefined,
+  options: BulkCodecOptions,
+): Operation => {
   const { action, identified, idempotencyKey, orderBy = ({ id }) => id } = options
   const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
   const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
@@ -67,7 +72,7 @@ const decodeOne = (item: unknown, index: number, refusal: Failure | undefined, o
     id,
     action,
     input: data,
-    target: wrong === undefined ? orderBy({ id, data }) : undefined,
+    orderKey: wrong === undefined ? orderBy({ id, data }) : undefined,
     dependsOn: [],
     idempotencyKey: Result.isSuccess(key) ? key.success : undefined,
     result: wrong === undefined ? undefined : OperationResult.refused(wrong),
@@ -87,7 +92,7 @@ const readIdentified = (item: unknown): Result.Result<Item, Failure> => {
     : Result.map(OperationList.readTargetId(given), (id) => ({ id, data }))
 }
 
-const encodeMixed = (batch: Batch, options: BulkOptions, encoding: EncodeOptions): Encoded =>
+const encodeMixed = (batch: Batch, options: BulkCodecOptions, encoding: EncodeOptions): Encoded =>
   MultiStatus.encode(batch, { ...MultiStatus.defaults, ...options }, encoding, ({ succeeded }) => ({
     [options.count]: succeeded,
   }))
@@ -95,7 +100,7 @@ const encodeMixed = (batch: Batch, options: BulkOptions, encoding: EncodeOptions
 // Undefined where the short form does not fit: something failed, cannot be encoded, or is too large.
 const encodeAllGood = (
   batch: Batch,
-  options: BulkOptions,
+  options: BulkCodecOptions,
   { prefer, responseBytes }: EncodeOptions,
 ): Encoded | undefined => {
   const counted = tally(batch)
@@ -106,15 +111,15 @@ const encodeAllGood = (
     ...(prefer !== "minimal" && { [options.list]: values() }),
   })
   if (body === undefined || !Json.fitsUtf8(body, responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
-  const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.good)
-  return { status, body, honoured: prefer !== undefined }
+  const status = MultiStatus.httpStatus(options.status ?? MultiStatus.defaults.status, counted, options.successStatus)
+  return { status, body, preferenceApplied: prefer !== undefined }
 }
 
 // In the short form where every result says what was returned.
 const encodeWritten = (
   texts: ReadonlyArray<string>,
   strategy: Strategy.Strategy,
-  options: BulkOptions,
+  options: BulkCodecOptions,
   encoding: EncodeOptions,
 ): Encoded => {
   const answer = { ...MultiStatus.defaults, ...options }
@@ -128,8 +133,8 @@ const encodeWritten = (
     [options.count]: results.length,
     ...(prefer !== "minimal" && { [options.list]: results.map(({ data }) => data) }),
   }
-  const status = answer.status === "mixed" ? options.good : Number(answer.status)
-  return { status, body: JSON.stringify(body), honoured: prefer !== undefined }
+  const status = answer.status === "mixed" ? options.successStatus : Number(answer.status)
+  return { status, body: JSON.stringify(body), preferenceApplied: prefer !== undefined }
 }
 
 const stringify = (value: unknown): string | undefined => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import * as JsonBatch from "../../../src/formats/requests/jsonBatch.ts"
+import * as JsonBatch from "../../../src/formats/requests/JsonBatchCodec.ts"
 import { failure } from "../../../src/batch/Failure.ts"
 import * as HeaderRules from "../../../src/http/HeaderRules.ts"
 import { OperationResult } from "../../../src/batch/OperationResult.ts"

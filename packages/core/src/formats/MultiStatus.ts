@@ -127,7 +127,7 @@ const envelopeOf = (
     // 200 would let a client take it that nothing in the answer needs looking at.
     status: httpStatus(status, counted, isCut ? 207 : 200),
     body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
-    honoured: prefer !== undefined,
+    preferenceApplied: prefer !== undefined,
   }
 }
 
@@ -187,7 +187,7 @@ const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
     failed_index: index,
     code,
   }
-  return { status, body: JSON.stringify(body), honoured: false }
+  return { status, body: JSON.stringify(body), preferenceApplied: false }
 }
 
 interface Rollback extends Pick<Failure, "code" | "message" | "status"> {

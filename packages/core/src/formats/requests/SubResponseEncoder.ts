@@ -7,7 +7,7 @@ import type { Operation } from "../../batch/Operation.ts"
 import * as Problem from "../../http/Problem.ts"
 import { isJsonType } from "../../http/MediaType.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
-import { tooLarge } from "../multiStatus.ts"
+import { tooLarge } from "../MultiStatus.ts"
 
 /** What sub-responses show. @category models @since 0.1.0 */
 export interface SubResponseOptions {

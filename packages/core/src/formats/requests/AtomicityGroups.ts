@@ -20,7 +20,7 @@ export interface AtomicityGroups {
  */
 export const read = (
   items: ReadonlyArray<unknown>,
-  { standard, choices }: StrategyOffer,
+  { default: standard, choices }: StrategyOffer,
 ): Result.Result<AtomicityGroups, BatchError> => {
   const members = new Map<string, Set<number>>()
   const names: Array<string | undefined> = []

@@ -3,7 +3,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { BatchError } from "../../batch/BatchError.ts"
 import { type Failure, failure } from "../../batch/Failure.ts"
-import type { AtomicityGroups } from "./atomicityGroups.ts"
+import type { AtomicityGroups } from "./AtomicityGroups.ts"
 import * as HeaderRules from "../../http/HeaderRules.ts"
 import * as IdempotencyKey from "../../http/IdempotencyKey.ts"
 import * as Json from "../../batch/Json.ts"
@@ -11,7 +11,7 @@ import type { Dependency, Operation } from "../../batch/Operation.ts"
 import { OperationResult } from "../../batch/OperationResult.ts"
 import * as Reference from "./Reference.ts"
 import { methods, safeMethods, type SubRequest } from "./SubRequest.ts"
-import * as Target from "../../http/RequestTarget.ts"
+import * as RequestTarget from "../../http/RequestTarget.ts"
 
 /** @category models @since 0.1.0 */
 export interface DecodeSubRequests {
@@ -116,18 +116,18 @@ const decodeOne = (
     request.bodyRefers = eachString(request.body, (text) => collect(Reference.parse(text, names), refers))
   }
   if (request.urlTemplate === undefined) {
-    const checked = Target.check(request.url)
+    const checked = RequestTarget.check(request.url)
     if (Result.isFailure(checked)) return refuse(failure("INVALID_REQUEST", checked.failure, { field: "url" }))
   }
   const key = options.keyed ? readKey(request.headers) : Result.succeed(undefined)
   if (Result.isFailure(key)) return refuse(key.failure)
-  const target = safeMethods.has(request.method) ? undefined : Target.normalise(request.url)
+  const orderKey = safeMethods.has(request.method) ? undefined : RequestTarget.normalise(request.url)
   const operation = {
     index,
     id,
     action: request.method,
     input: request,
-    target,
+    orderKey,
     dependsOn: [],
     group: options.groups.groupOf(index),
     idempotencyKey: key.success,
@@ -149,7 +149,7 @@ const refused = (index: number, id: string, group: string | undefined): Operatio
     urlTemplate: undefined,
     bodyRefers: false,
   },
-  target: undefined,
+  orderKey: undefined,
   dependsOn: [],
   group,
   result: undefined,

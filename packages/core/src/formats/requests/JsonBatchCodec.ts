@@ -7,11 +7,11 @@ import * as Strategy from "../../batch/Strategy.ts"
 import type { HeaderRules } from "../../http/HeaderRules.ts"
 import type { SubRequest } from "./SubRequest.ts"
 import type { Codec } from "../../batch/Codec.ts"
-import * as AtomicityGroups from "./atomicityGroups.ts"
-import * as OperationList from "../operationList.ts"
+import * as AtomicityGroups from "./AtomicityGroups.ts"
+import * as OperationList from "../OperationList.ts"
 import { storedReplies } from "./storedReplies.ts"
-import * as SubRequests from "./subRequests.ts"
-import * as SubResponses from "./subResponses.ts"
+import * as SubRequests from "./SubRequestDecoder.ts"
+import * as SubResponses from "./SubResponseEncoder.ts"
 
 /** Which headers a JSON batch lets in, and which it shows. @category models @since 0.1.0 */
 export interface JsonBatchOptions extends SubResponses.SubResponseOptions {
@@ -53,7 +53,7 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
     encode: (batch, { responseBytes }) => ({
       status: 200,
       body: encodeResponses(batch, responseBytes),
-      honoured: false,
+      preferenceApplied: false,
     }),
   }
 }
