@@ -1,7 +1,5 @@
 /**
  * Checks the packages as their users get them: builds, packs, inspects, installs and runs them outside of the workspace.
- *
- * @since 0.1.0
  */
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -19,6 +19,8 @@ const node = ["node:*", "node:*/*"]
 /** Modules of Effect that are stable; those in lower case, such as `effect/http`, may still change. */
 const effect = ["effect/[A-Z]*"]
 const anyEffect = ["effect/*", "effect/*/*"]
+const forAdapters = ["@multistatus/core", "@multistatus/core/adapter", "@multistatus/node-exchange"]
+const forStores = ["@multistatus/core", "@multistatus/core/store"]
 
 export const packages: Readonly<Record<string, PackageRules>> = {
   core: {
@@ -47,23 +49,23 @@ export const packages: Readonly<Record<string, PackageRules>> = {
   "node-exchange": { rooms: ["testing"], imports: node, isFlat: true },
   "adapter-*": {
     rooms: [],
-    imports: ["@multistatus/core", "@multistatus/node-exchange", ...effect, ...node],
+    imports: [...forAdapters, ...effect, ...node],
     isFlat: true,
   },
   "adapter-express": {
     rooms: [],
-    imports: ["@multistatus/core", "@multistatus/node-exchange", "express", ...effect, ...node],
+    imports: [...forAdapters, "express", ...effect, ...node],
     isFlat: true,
   },
   "adapter-fastify": {
     rooms: [],
-    imports: ["@multistatus/core", "@multistatus/node-exchange", "fastify", "fastify-plugin", ...effect, ...node],
+    imports: [...forAdapters, "fastify", "fastify-plugin", ...effect, ...node],
     isFlat: true,
   },
   "store-sql": {
     rooms: ["transactions", "database", "rows", "idempotency", "quota", "jobs", "migrations"],
     imports: [
-      "@multistatus/core",
+      ...forStores,
       ...anyEffect,
       "kysely",
       "kysely/*",
@@ -78,7 +80,7 @@ export const packages: Readonly<Record<string, PackageRules>> = {
   },
   "store-redis": {
     rooms: ["scripts", "connection", "idempotency", "quota", "jobs"],
-    imports: ["@multistatus/core", ...anyEffect, "ioredis", "bullmq", ...node],
+    imports: [...forStores, ...anyEffect, "ioredis", "bullmq", ...node],
   },
 }
 

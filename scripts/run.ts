@@ -1,29 +1,15 @@
-/**
- * Runs the programs that the scripts are made of.
- *
- * @since 0.1.0
- */
+/** Runs the programs that the scripts are made of. */
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 
-/**
- * How a program ended, and all it printed.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a program ended, and all it printed. */
 export interface Outcome {
   readonly succeeded: boolean
   readonly stdout: string
   readonly output: string
 }
 
-/**
- * Runs a program to its end without standard input; a failing program is an outcome, not an exception.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Runs a program to its end without standard input; a failing program is an outcome, not an exception. */
 export const run = async (program: string, args: ReadonlyArray<string>, cwd: string): Promise<Outcome> => {
   const running = promisify(execFile)(program, args, { cwd, maxBuffer: 64 * 1024 * 1024 })
   running.child.stdin?.end()
@@ -36,12 +22,7 @@ export const run = async (program: string, args: ReadonlyArray<string>, cwd: str
   }
 }
 
-/**
- * Runs a program that must succeed and answers with what it printed.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Runs a program that must succeed and answers with what it printed. */
 export const runOrThrow = async (program: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const { output, stdout, succeeded } = await run(program, args, cwd)
   if (!succeeded) throw new Error(`${program} ${args.join(" ")} failed in ${cwd}\n${output}`)

@@ -1,12 +1,10 @@
 /** Cases that are measured in turns, so that whatever else the machine does weighs on all of them alike. */
 
-/** @category models @since 0.1.0 */
 export interface Case {
   readonly name: string
   readonly run: () => Promise<unknown>
 }
 
-/** @category models @since 0.1.0 */
 export interface RoundsOptions {
   /** How often every case is measured. Default 7. */
   readonly rounds?: number
@@ -16,12 +14,7 @@ export interface RoundsOptions {
   readonly warmUp?: number
 }
 
-/**
- * Milliseconds that each case took, in every round: `times[round][case]`. Rounds that warm up are left out.
- *
- * @category running
- * @since 0.1.0
- */
+/** Milliseconds that each case took, in every round: `times[round][case]`. Rounds that warm up are left out. */
 export const measure = async (
   cases: ReadonlyArray<Case>,
   { rounds = 7, repeat = 1, warmUp = 1 }: RoundsOptions = {},
@@ -39,16 +32,11 @@ export const measure = async (
   return times
 }
 
-/** The middle one of some numbers. @category getters @since 0.1.0 */
+/** The middle one of some numbers. */
 export const median = (numbers: ReadonlyArray<number>): number =>
   numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
 
-/**
- * Prints each case's median, and its ratio to the case at `base`, taken inside each round.
- *
- * @category printing
- * @since 0.1.0
- */
+/** Prints each case's median, and its ratio to the case at `base`, taken inside each round. */
 export const print = (
   title: string,
   cases: ReadonlyArray<Case>,

@@ -1,13 +1,6 @@
 /** What the engine adds to trivial handlers: against loops that one would write by hand. */
-import {
-  BatchEngine,
-  BatchMetrics,
-  Executor,
-  OperationResult,
-  Plan,
-  type Dispatcher,
-  type Operation,
-} from "@multistatus/core"
+import { BatchEngine, BatchMetrics, Executor, Plan } from "@multistatus/core/effect"
+import { OperationResult, type Dispatcher, type Operation } from "@multistatus/core/format"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"

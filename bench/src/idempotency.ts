@@ -3,7 +3,8 @@ import { randomBytes, randomUUID } from "node:crypto"
 import type { AddressInfo } from "node:net"
 
 import { fastifyBatch } from "@multistatus/adapter-fastify"
-import { type IdempotencyStore, isFailure, resource } from "@multistatus/core"
+import { type IdempotencyStore } from "@multistatus/core/store"
+import { isFailure, resource } from "@multistatus/core"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
 import {
   insertMany,

@@ -4,15 +4,14 @@
 import { createServer } from "node:http"
 import {
   ActionDispatcher,
-  Admission,
+  ConcurrencyLimit,
   BatchEndpoint,
   BatchEngine,
   BatchMetrics,
-  failure,
-  OperationsCodec,
-  resource,
-  settleOptions,
-} from "@multistatus/core"
+  resolveOptions,
+} from "@multistatus/core/effect"
+import { failure, resource } from "@multistatus/core"
+import { OperationsCodec } from "@multistatus/core/format"
 import { bytesOf, goneSignal, isSubRequest, writeAnswer } from "@multistatus/node-exchange"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -48,12 +47,12 @@ export const notesBatch = Effect.gen(function* () {
     },
   })
   return yield* BatchEndpoint.make({
-    ...settleOptions({ limits: { operations: 500 } }),
+    ...resolveOptions({ limits: { operations: 500 } }),
     endpoint: "notes",
     metrics: BatchMetrics.recorder("notes"),
     codec: OperationsCodec.make(),
     dispatcher: (batch) => ActionDispatcher.make(actions, batch),
-    concurrencyLimit: Admission.make(),
+    concurrencyLimit: ConcurrencyLimit.make(),
   })
 })
 

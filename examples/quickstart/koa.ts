@@ -1,6 +1,7 @@
 /** An adapter for Koa, and an application on it. */
 import { AsyncLocalStorage } from "node:async_hooks"
-import { type BatchOptions, createBatch, type Endpoint, failure, resource, type Send } from "@multistatus/core"
+import { type BatchOptions, failure, resource } from "@multistatus/core"
+import { createBatch, type Endpoint, type Send } from "@multistatus/core/adapter"
 import {
   bytesOf,
   type Exchange,

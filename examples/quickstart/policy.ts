@@ -1,7 +1,8 @@
 /**
  * A policy: outside of office hours only small batches are admitted, and nobody archives anything.
  */
-import { BatchError, type BatchPolicy, failure, OperationResult, PolicyRefusal } from "@multistatus/core"
+import { BatchError, type BatchPolicy, failure, PolicyRefusal } from "@multistatus/core"
+import { OperationResult } from "@multistatus/core/format"
 import * as Effect from "effect/Effect"
 
 export interface OfficeHoursOptions {

@@ -1,8 +1,4 @@
-/**
- * A project outside of the workspace that uses the packed packages as anybody would.
- *
- * @since 0.1.0
- */
+/** A project outside of the workspace that uses the packed packages as anybody would. */
 import { copyFileSync, globSync, mkdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { run, runOrThrow } from "../run.ts"
@@ -12,9 +8,6 @@ import * as Packed from "./Packed.ts"
  * Installs the tarballs and their peers from the registry in an empty project, with npm.
  *
  * **Details** The project also gets the type packages of the peers, so that smoke programs can be checked.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const install = async (
   packages: ReadonlyArray<Packed.Packed>,
@@ -37,12 +30,7 @@ export const install = async (
   await runOrThrow("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], directory)
 }
 
-/**
- * Finds what goes wrong when every entry point is imported and every smoke program is type checked and run.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Finds what goes wrong when every entry point is imported and every smoke program is type checked and run. */
 export const findings = async (
   packages: ReadonlyArray<Packed.Packed>,
   root: string,

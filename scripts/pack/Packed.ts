@@ -1,17 +1,8 @@
-/**
- * A package as it would reach the registry: its tarball and what is in it.
- *
- * @since 0.1.0
- */
+/** A package as it would reach the registry: its tarball and what is in it. */
 import { dirname, join } from "node:path"
 import { run, runOrThrow } from "../run.ts"
 
-/**
- * The fields of a manifest that a package's users depend on.
- *
- * @category models
- * @since 0.1.0
- */
+/** The fields of a manifest that a package's users depend on. */
 export interface Manifest {
   readonly name: string
   readonly version: string
@@ -24,36 +15,21 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
 }
 
-/**
- * A packed package.
- *
- * @category models
- * @since 0.1.0
- */
+/** A packed package. */
 export interface Packed {
   readonly tarball: string
   readonly manifest: Manifest
   readonly files: ReadonlySet<string>
 }
 
-/**
- * Packs the package of a directory into a tarball in `destination`, and reads it.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Packs the package of a directory into a tarball in `destination`, and reads it. */
 export const pack = async (directory: string, destination: string): Promise<Packed> => {
   const args = ["--yes", "pnpm@12", "pack", "--json", "--pack-destination", destination]
   const { filename } = JSON.parse(await runOrThrow("npx", args, directory))
   return read(join(destination, filename.slice(filename.lastIndexOf("/") + 1)))
 }
 
-/**
- * Reads what is in a tarball.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Reads what is in a tarball. */
 export const read = async (tarball: string): Promise<Packed> => {
   const directory = dirname(tarball)
   const listing = await runOrThrow("tar", ["-tzf", tarball], directory)
@@ -62,23 +38,13 @@ export const read = async (tarball: string): Promise<Packed> => {
   return { tarball, manifest, files }
 }
 
-/**
- * Names the package's entry points as a user writes them.
- *
- * @category filtering
- * @since 0.1.0
- */
+/** Names the package's entry points as a user writes them. */
 export const entryPoints = ({ manifest }: Packed): ReadonlyArray<string> =>
   Object.keys(typeof manifest.exports === "object" ? manifest.exports : { ".": manifest.exports })
     .filter((path) => path !== "./package.json")
     .map((path) => manifest.name + path.slice(1))
 
-/**
- * Finds what is wrong with the tarball itself: its manifest, its files, its types.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Finds what is wrong with the tarball itself: its manifest, its files, its types. */
 export const findings = async (packed: Packed, root: string): Promise<ReadonlyArray<string>> => {
   const tools = await Promise.all(
     [

@@ -7,12 +7,7 @@ import * as Schema from "effect/Schema"
 
 const NewNote = Schema.toStandardSchemaV1(Schema.Struct({ text: Schema.String }))
 
-/**
- * A resource in memory.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** A resource in memory. */
 export const makeNotes = () => {
   const notes = new Map<string, { readonly id: string; readonly text: string }>()
   const add = (text: string) => {
@@ -35,12 +30,7 @@ export const makeNotes = () => {
   }
 }
 
-/**
- * Sends a batch.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Sends a batch. */
 export const ask = async (url: string, body: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
   const response = await fetch(url, {
     method: "POST",
@@ -50,12 +40,7 @@ export const ask = async (url: string, body: unknown): Promise<{ readonly status
   return { status: response.status, body: await response.json() }
 }
 
-/**
- * Asks a server on this port for `/notes/bulk-create`, `/notes/batch` and `/batch`, which goes to `GET /notes`.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Asks a server on this port for `/notes/bulk-create`, `/notes/batch` and `/batch`, which goes to `GET /notes`. */
 export const askThreeEndpoints = async (port: number): Promise<void> => {
   const origin = `http://127.0.0.1:${port}`
   const first = { id: "1", text: "first" }

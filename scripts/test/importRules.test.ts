@@ -149,7 +149,14 @@ describe("packages", () => {
   })
 
   test("adapters import core, node-exchange and their framework", async () => {
-    const common = ["@multistatus/core", "@multistatus/node-exchange", "effect/Effect", "node:http", "./Other.ts"]
+    const common = [
+      "@multistatus/core",
+      "@multistatus/core/adapter",
+      "@multistatus/node-exchange",
+      "effect/Effect",
+      "node:http",
+      "./Other.ts",
+    ]
     const never = [
       "@multistatus/core/testing",
       "@multistatus/core/src/index.ts",
@@ -179,11 +186,20 @@ describe("packages", () => {
   test("stores import core and their driver", async () => {
     await expectRules({
       "packages/store-sql/src/rows/Noun.ts": {
-        allowed: ["kysely", "pg", "mysql2/promise", "@multistatus/core", "effect/Effect", "effect/sql", "node:sqlite"],
+        allowed: [
+          "kysely",
+          "pg",
+          "mysql2/promise",
+          "@multistatus/core",
+          "@multistatus/core/store",
+          "effect/Effect",
+          "effect/sql",
+          "node:sqlite",
+        ],
         forbidden: ["@multistatus/store-redis", "@multistatus/adapter-express", "@multistatus/core/testing", "ioredis"],
       },
       "packages/store-redis/src/quota/Noun.ts": {
-        allowed: ["ioredis", "bullmq", "@multistatus/core", "effect/Effect", "node:crypto"],
+        allowed: ["ioredis", "bullmq", "@multistatus/core", "@multistatus/core/store", "effect/Effect", "node:crypto"],
         forbidden: ["@multistatus/store-sql", "@multistatus/adapter-fastify", "kysely", "pg", "effect"],
       },
     })

@@ -1,19 +1,10 @@
-/**
- * Finds the programs of a product on this machine, and installs them where the tests may.
- *
- * @since 0.1.0
- */
+/** Finds the programs of a product on this machine, and installs them where the tests may. */
 import { execFile } from "node:child_process"
 import { accessSync, constants, globSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
 
-/**
- * What is looked for, and how a person installs it.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is looked for, and how a person installs it. */
 export interface Product {
   readonly name: string
 
@@ -27,12 +18,7 @@ export interface Product {
   readonly homebrewPackage: string
 }
 
-/**
- * The machine as the search sees it; tests put another in its place.
- *
- * @category models
- * @since 0.1.0
- */
+/** The machine as the search sees it; tests put another in its place. */
 export interface Host {
   readonly path: string
   readonly isRoot: boolean
@@ -45,9 +31,6 @@ export interface Host {
  *
  * **Details** When they are missing, they are installed with `apt-get` if that exists and this process is root.
  * Otherwise the error names the command that would install them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const locate = async (product: Product, host: Host = thisHost): Promise<ReadonlyArray<string>> => {
   const found = search(product, host)

@@ -4,18 +4,11 @@
  * Exit handlers do not run on SIGKILL, and signal handlers would change how the test runner itself reacts to Ctrl-C. The
  * guardian needs neither: it reads a pipe whose other end is held by the owner alone, and the kernel closes that end however
  * the owner ends.
- *
- * @since 0.1.0
  */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/**
- * What the guardian ends and removes.
- *
- * @category models
- * @since 0.1.0
- */
+/** What the guardian ends and removes. */
 export interface Ward {
   /** The server's directory, removed after its processes. */
   readonly directory: string
@@ -27,28 +20,13 @@ export interface Ward {
   readonly signal: NodeJS.Signals
 }
 
-/**
- * Puts a server in the guardian's care, or replaces what is known of it.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Puts a server in the guardian's care, or replaces what is known of it. */
 export const watch = (ward: Ward): void => tell({ watch: ward })
 
-/**
- * Takes a server that was stopped in order out of the guardian's care.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Takes a server that was stopped in order out of the guardian's care. */
 export const release = (directory: string): void => tell({ release: directory })
 
-/**
- * A line that the guardian reads.
- *
- * @category models
- * @since 0.1.0
- */
+/** A line that the guardian reads. */
 export type Message = { readonly watch: Ward } | { readonly release: string }
 
 let guardian: NodeJS.WritableStream | undefined

@@ -1,8 +1,4 @@
-/**
- * The servers that a test run shares, and how their addresses reach the test files.
- *
- * @since 0.1.0
- */
+/** The servers that a test run shares, and how their addresses reach the test files. */
 import type { ProvidedContext } from "vitest"
 import type { Server } from "./Server.ts"
 
@@ -19,20 +15,10 @@ declare module "vitest" {
   }
 }
 
-/**
- * The keys under which addresses are provided.
- *
- * @category models
- * @since 0.1.0
- */
+/** The keys under which addresses are provided. */
 export type Key = keyof Pick<ProvidedContext, "postgresUrl" | "redisUrl" | "redisClusterUrl" | "mariadbUrl">
 
-/**
- * The part of Vitest's project that a global setup needs.
- *
- * @category models
- * @since 0.1.0
- */
+/** The part of Vitest's project that a global setup needs. */
 export interface Project {
   readonly provide: (key: Key, value: string) => void
 }
@@ -44,12 +30,7 @@ interface Shared {
 
 const registry = Symbol.for("@multistatus/test-services/Provided")
 
-/**
- * Makes a global setup that starts a server for the first project that lists it and stops it after the last.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a global setup that starts a server for the first project that lists it and stops it after the last. */
 export const globalSetup = (key: Key, start: () => Promise<Server>) => async (project: Project) => {
   const shared = acquire(key, start)
   project.provide(key, (await shared.server).url)

@@ -1,17 +1,10 @@
-/**
- * What every started server offers to a test, whatever its product.
- *
- * @since 0.1.0
- */
+/** What every started server offers to a test, whatever its product. */
 
 /**
  * A real database server that belongs to this process alone.
  *
  * **Details** It listens on a free port of 127.0.0.1 and keeps its data in a temporary directory. It does not outlive the
  * process that started it, however that process ends.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Server extends AsyncDisposable {
   /** Where clients connect; the same after `restart`. */
@@ -40,12 +33,7 @@ export interface Server extends AsyncDisposable {
   readonly resume: () => Promise<void>
 }
 
-/**
- * How a server treats what it was told to keep.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a server treats what it was told to keep. */
 export interface ServerOptions {
   /** Whether a commit reaches the disk before it is confirmed. Default false, which is several times faster. */
   readonly durable?: boolean | undefined

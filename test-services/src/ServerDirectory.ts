@@ -1,7 +1,5 @@
 /**
  * Temporary directories that carry their owner's process id, so that leftovers of a machine that went down are found.
- *
- * @since 0.1.0
  */
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -12,12 +10,7 @@ import type { SystemUser } from "./SystemUser.ts"
 
 const prefix = "multistatus-test-"
 
-/**
- * Makes an empty directory that the given user may write, after removing those whose owner no longer exists.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes an empty directory that the given user may write, after removing those whose owner no longer exists. */
 export const make = (product: string, user: SystemUser | undefined): string => {
   removeStale()
   const directory = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-${product}-`))
@@ -27,12 +20,7 @@ export const make = (product: string, user: SystemUser | undefined): string => {
   return directory
 }
 
-/**
- * Removes the directories of owners that no longer exist.
- *
- * @category finalization
- * @since 0.1.0
- */
+/** Removes the directories of owners that no longer exist. */
 export const removeStale = (): void => {
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(prefix)) continue

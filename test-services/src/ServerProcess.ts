@@ -1,8 +1,4 @@
-/**
- * One operating system process of a server: starting, freezing, killing and starting it again.
- *
- * @since 0.1.0
- */
+/** One operating system process of a server: starting, freezing, killing and starting it again. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { openSync, closeSync, readFileSync } from "node:fs"
@@ -12,12 +8,7 @@ import { anyRuns, processTree } from "./processTree.ts"
 import { sendSignal } from "./sendSignal.ts"
 import type { SystemUser } from "./SystemUser.ts"
 
-/**
- * How a server's process is run.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a server's process is run. */
 export interface Command {
   readonly program: string
   readonly args: ReadonlyArray<string>
@@ -34,12 +25,7 @@ export interface Command {
 const startTimeout = 30_000
 const stopTimeout = 5_000
 
-/**
- * A running process that can be started again.
- *
- * @category models
- * @since 0.1.0
- */
+/** A running process that can be started again. */
 export class ServerProcess {
   readonly #command: Command
   #child: ChildProcess | undefined

@@ -1,16 +1,7 @@
-/**
- * The unprivileged user as whom a server runs when the tests run as root: PostgreSQL and MariaDB refuse root.
- *
- * @since 0.1.0
- */
+/** The unprivileged user as whom a server runs when the tests run as root: PostgreSQL and MariaDB refuse root. */
 import { execFileSync } from "node:child_process"
 
-/**
- * A user of the operating system.
- *
- * @category models
- * @since 0.1.0
- */
+/** A user of the operating system. */
 export interface SystemUser {
   readonly uid: number
   readonly gid: number
@@ -18,9 +9,6 @@ export interface SystemUser {
 
 /**
  * Finds the first of the named users when this process is root; nothing otherwise, since the process' own user will do.
- *
- * @category filtering
- * @since 0.1.0
  */
 export const find = (...names: ReadonlyArray<string>): SystemUser | undefined => {
   if (process.getuid?.() !== 0) return undefined

@@ -1,17 +1,10 @@
-/**
- * Ports nobody listens on.
- *
- * @since 0.1.0
- */
+/** Ports nobody listens on. */
 import { createServer } from "node:net"
 
 /**
  * Finds a free port of 127.0.0.1.
  *
  * **Gotchas** It is free when found, not reserved: start the server with another one when it is taken meanwhile.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -1,8 +1,4 @@
-/**
- * A database of its own for each test file on a shared server.
- *
- * @since 0.1.0
- */
+/** A database of its own for each test file on a shared server. */
 import { createConnection } from "mysql2/promise"
 import { Client } from "pg"
 import { randomUUID } from "node:crypto"
@@ -15,9 +11,6 @@ import { redisCommand } from "./redisCommand.ts"
  * server's numbered databases that no other caller was given. A cluster has a single database and cannot be divided.
  *
  * **Gotchas** The database goes with its server; a Redis server has a thousand of them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const freshDatabase = async (url: string): Promise<string> => {
   const name = `test_${randomUUID().replaceAll("-", "")}`

@@ -1,8 +1,4 @@
-/**
- * The guardian's program: collects wards from its standard input and ends them when it closes.
- *
- * @since 0.1.0
- */
+/** The guardian's program: collects wards from its standard input and ends them when it closes. */
 import { rmSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { setTimeout as sleep } from "node:timers/promises"

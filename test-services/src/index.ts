@@ -3,8 +3,6 @@
  *
  * A test file that wants to break a server starts its own; the others share one through the global setups
  * `@multistatus/test-services/{postgres,redis,redis-cluster,mariadb}`.
- *
- * @since 0.1.0
  */
 export { freshDatabase } from "./freshDatabase.ts"
 export type { Server, ServerOptions } from "./Server.ts"

@@ -1,19 +1,10 @@
-/**
- * A `Server` from the processes it consists of.
- *
- * @since 0.1.0
- */
+/** A `Server` from the processes it consists of. */
 import { rm } from "node:fs/promises"
 import * as Guardian from "./Guardian.ts"
 import type { Server } from "./Server.ts"
 import type { ServerProcess } from "./ServerProcess.ts"
 
-/**
- * What a product says about the server it starts.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a product says about the server it starts. */
 export interface Parts {
   readonly url: string
   readonly port: number
@@ -24,12 +15,7 @@ export interface Parts {
   readonly abortSignal: NodeJS.Signals
 }
 
-/**
- * Starts the processes, puts them in the guardian's care and answers with their handle.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Starts the processes, puts them in the guardian's care and answers with their handle. */
 export const makeServer = async ({ abortSignal, directory, port, processes, url }: Parts): Promise<Server> => {
   const watch = () =>
     Guardian.watch({

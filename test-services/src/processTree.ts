@@ -1,18 +1,11 @@
 /**
  * Which processes stem from a process. PostgreSQL's backends leave its process group, so a signal to the group misses
  * them.
- *
- * @since 0.1.0
  */
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 
-/**
- * Lists a process and all its descendants, parents first; empty when the process does not exist.
- *
- * @category filtering
- * @since 0.1.0
- */
+/** Lists a process and all its descendants, parents first; empty when the process does not exist. */
 export const processTree = (root: number): ReadonlyArray<number> => {
   const children = new Map<number, Array<number>>()
   let exists = false
@@ -30,9 +23,6 @@ export const processTree = (root: number): ReadonlyArray<number> => {
  *
  * **Details** One that has ended and waits for its parent to notice does not run, although signals still reach it: in a
  * container nobody may ever notice.
- *
- * @category filtering
- * @since 0.1.0
  */
 export const anyRuns = (pids: ReadonlyArray<number>): boolean => parents().some(([pid]) => pids.includes(pid))
 

@@ -1,17 +1,10 @@
-/**
- * One command to a Redis server, without a client library.
- *
- * @since 0.1.0
- */
+/** One command to a Redis server, without a client library. */
 import { connect } from "node:net"
 
 /**
  * Sends one command and answers with the raw reply, which the server's closing of the connection ends.
  *
  * **Details** Inline form: arguments must not contain spaces. An error reply rejects.
- *
- * @category commands
- * @since 0.1.0
  */
 export const redisCommand = (port: number, ...command: ReadonlyArray<string | number>): Promise<string> =>
   new Promise((resolve, reject) => {

@@ -1,15 +1,6 @@
-/**
- * Starting a server again when its port was taken between finding and using it.
- *
- * @since 0.1.0
- */
+/** Starting a server again when its port was taken between finding and using it. */
 
-/**
- * Runs an attempt up to three times and fails with the last attempt's error.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Runs an attempt up to three times and fails with the last attempt's error. */
 export const retryPort = async <A>(attempt: () => Promise<A>): Promise<A> => {
   for (let left = 2; ; left--) {
     try {

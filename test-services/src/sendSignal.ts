@@ -1,15 +1,6 @@
-/**
- * Signals that tolerate a process which is already gone.
- *
- * @since 0.1.0
- */
+/** Signals that tolerate a process which is already gone. */
 
-/**
- * Sends a signal to each process; false when none of them exists any more.
- *
- * @category signals
- * @since 0.1.0
- */
+/** Sends a signal to each process; false when none of them exists any more. */
 export const sendSignal = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): boolean => {
   let delivered = false
   for (const pid of pids) {

@@ -1,8 +1,4 @@
-/**
- * MariaDB servers for tests.
- *
- * @since 0.1.0
- */
+/** MariaDB servers for tests. */
 import { execFile } from "node:child_process"
 import { realpathSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -32,12 +28,7 @@ const installer: Binaries.Product = {
   ...packages,
 }
 
-/**
- * Starts an empty MariaDB server; anybody on this machine may connect as `root`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Starts an empty MariaDB server; anybody on this machine may connect as `root`. */
 export const startMariadb = async (options: ServerOptions = {}): Promise<Server> => {
   // Linux keeps the daemon in sbin and the script in bin, so the two are searched apart.
   const [mariadbd = ""] = await Binaries.locate(daemon)

@@ -1,8 +1,4 @@
-/**
- * PostgreSQL servers for tests.
- *
- * @since 0.1.0
- */
+/** PostgreSQL servers for tests. */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -32,12 +28,7 @@ const product: Binaries.Product = {
   homebrewPackage: "postgresql@17",
 }
 
-/**
- * Starts an empty PostgreSQL server; anybody on this machine may connect as the superuser `postgres`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Starts an empty PostgreSQL server; anybody on this machine may connect as the superuser `postgres`. */
 export const startPostgres = async (options: ServerOptions = {}): Promise<Server> => {
   const [initdb = "", postgres = ""] = await Binaries.locate(product)
   return retryPort(async () => {

@@ -1,17 +1,8 @@
-/**
- * A TCP connection with somebody in the middle: counts round trips, takes its time, loses what is said.
- *
- * @since 0.1.0
- */
+/** A TCP connection with somebody in the middle: counts round trips, takes its time, loses what is said. */
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 
-/**
- * How a proxy passes things on.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a proxy passes things on. */
 export interface ProxyOptions {
   /** Milliseconds that each request takes longer. Default 0. */
   readonly delayMs?: number | undefined
@@ -22,12 +13,7 @@ export interface ProxyOptions {
   readonly quietMs?: number | undefined
 }
 
-/**
- * A proxy in front of a server on 127.0.0.1.
- *
- * @category models
- * @since 0.1.0
- */
+/** A proxy in front of a server on 127.0.0.1. */
 export interface Proxy extends AsyncDisposable {
   /** The server's URL, through the proxy. */
   readonly url: string
@@ -43,12 +29,7 @@ export interface Proxy extends AsyncDisposable {
   readonly open: () => void
 }
 
-/**
- * Starts a proxy in front of the server that a URL names.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Starts a proxy in front of the server that a URL names. */
 export const startProxy = async (target: string, { delayMs = 0, quietMs = 0 }: ProxyOptions = {}): Promise<Proxy> => {
   const { port } = new URL(target)
   const clients = new Set<Socket>()

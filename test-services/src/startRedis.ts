@@ -1,8 +1,4 @@
-/**
- * Redis servers and clusters for tests.
- *
- * @since 0.1.0
- */
+/** Redis servers and clusters for tests. */
 import { mkdirSync, chownSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -31,12 +27,7 @@ const product: Binaries.Product = {
 const slots = 16_384
 const clusterNodes = 3
 
-/**
- * How a Redis server is started.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a Redis server is started. */
 export interface RedisOptions extends ServerOptions {
   /** Three masters that share the slots; the URL names the first of them. Default false. */
   readonly cluster?: boolean | undefined
@@ -46,9 +37,6 @@ export interface RedisOptions extends ServerOptions {
  * Starts an empty Redis server, or a cluster of three.
  *
  * **Details** A durable one logs every write and syncs the log before it answers; another one loses everything in `kill`.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const startRedis = async (options: RedisOptions = {}): Promise<Server> => {
   const [program = ""] = await Binaries.locate(product)

@@ -7,34 +7,19 @@ import { once } from "node:events"
 import type { IncomingMessage } from "node:http"
 import { json } from "node:stream/consumers"
 
-/**
- * An answer with its decoded body.
- *
- * @category models
- * @since 0.1.0
- */
+/** An answer with its decoded body. */
 export interface Reply {
   readonly status: number
   readonly body: unknown
 }
 
-/**
- * Sends JSON requests to one origin.
- *
- * @category services
- * @since 0.1.0
- */
+/** Sends JSON requests to one origin. */
 export interface Client extends Disposable {
   readonly get: (path: string) => Promise<Reply>
   readonly post: (path: string, body: unknown) => Promise<Reply>
 }
 
-/**
- * Opens a client that keeps its connections until it is disposed of.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Opens a client that keeps its connections until it is disposed of. */
 export const makeClient = (origin: string): Client => {
   const agent = new Agent({ keepAlive: true })
   const send = async (method: string, path: string, payload?: Buffer): Promise<Reply> => {

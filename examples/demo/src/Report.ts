@@ -2,12 +2,7 @@
  * What became of the rows, grouped so that a person can read it.
  */
 
-/**
- * A refused row: its number from 1, and why.
- *
- * @category models
- * @since 0.1.0
- */
+/** A refused row: its number from 1, and why. */
 export interface Refusal {
   readonly row: number
   readonly code: string
@@ -15,12 +10,7 @@ export interface Refusal {
   readonly message: string
 }
 
-/**
- * What an import says of itself.
- *
- * @category models
- * @since 0.1.0
- */
+/** What an import says of itself. */
 export interface Report {
   readonly sent: number
   readonly created: number
@@ -28,12 +18,7 @@ export interface Report {
   readonly seconds: number
 }
 
-/**
- * How many rows were refused for each code and field, `VALIDATION_ERROR email` for one.
- *
- * @category getters
- * @since 0.1.0
- */
+/** How many rows were refused for each code and field, `VALIDATION_ERROR email` for one. */
 export const tally = (
   refusals: Iterable<{ readonly code: string; readonly field: string }>,
 ): ReadonlyMap<string, number> => {
@@ -45,12 +30,7 @@ export const tally = (
   return counts
 }
 
-/**
- * The report in lines of text: what went in, how fast, and for each reason how many were refused, with an example.
- *
- * @category formatting
- * @since 0.1.0
- */
+/** The report in lines of text: what went in, how fast, and for each reason how many were refused, with an example. */
 export const linesOf = ({ sent, created, refusals, seconds }: Report): ReadonlyArray<string> => [
   `${count(created)} of ${count(sent)} rows went in, ${count(refusals.length)} were refused`,
   ...[...tally(refusals)].map(([reason, times]) => {
@@ -60,10 +40,5 @@ export const linesOf = ({ sent, created, refusals, seconds }: Report): ReadonlyA
   `${seconds.toFixed(2)} s, ${count(Math.round(sent / seconds))} rows a second`,
 ]
 
-/**
- * A number with its thousands set apart.
- *
- * @category formatting
- * @since 0.1.0
- */
+/** A number with its thousands set apart. */
 export const count = (number: number): string => number.toLocaleString("en")

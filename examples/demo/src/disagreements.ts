@@ -2,12 +2,7 @@ import { faultOf } from "./cities.ts"
 import type { Client } from "./Client.ts"
 import { count, type Report, tally } from "./Report.ts"
 
-/**
- * What is in the server and not as an import reports it: nothing, if all is well.
- *
- * @category getters
- * @since 0.1.0
- */
+/** What is in the server and not as an import reports it: nothing, if all is well. */
 export const disagreements = async (client: Client, report: Report): Promise<ReadonlyArray<string>> => {
   const { body } = await client.get("/api/v1/users?limit=100000")
   const held = (body as { readonly users: ReadonlyArray<unknown> }).users.length

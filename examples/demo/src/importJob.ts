@@ -6,12 +6,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { Row } from "./cities.ts"
 import type { Refusal, Report } from "./Report.ts"
 
-/**
- * How a job is watched.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a job is watched. */
 export interface JobImportOptions {
   /** Where the server is: another one may have come in the place of the first. */
   readonly origin: () => string
@@ -37,9 +32,6 @@ interface Page {
 /**
  * Imports rows through `POST /api/v1/users/batch` as one job. Each row has a key of its own, so that it goes in once, however
  * often the server is killed.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const importJob = async (
   rows: ReadonlyArray<Row>,

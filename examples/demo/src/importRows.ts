@@ -5,12 +5,7 @@ import type { Row } from "./cities.ts"
 import type { Client, Reply } from "./Client.ts"
 import type { Refusal, Report } from "./Report.ts"
 
-/**
- * How rows are imported.
- *
- * @category models
- * @since 0.1.0
- */
+/** How rows are imported. */
 export interface ImportOptions {
   /** Rows in one request. Default 500. */
   readonly batchSize?: number | undefined
@@ -24,9 +19,6 @@ export interface ImportOptions {
  * Imports rows through `POST /api/v1/users/bulk-create`.
  *
  * **Details** Rejects when an answer is not one of the endpoint's two, or does not account for each row it was sent.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const importRows = async (
   client: Client,

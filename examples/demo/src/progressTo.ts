@@ -2,22 +2,12 @@ import { Presets, SingleBar } from "cli-progress"
 
 import { count } from "./Report.ts"
 
-/**
- * Shows how far an import is.
- *
- * @category models
- * @since 0.1.0
- */
+/** Shows how far an import is. */
 export interface Progress extends Disposable {
   readonly update: (done: number) => void
 }
 
-/**
- * Shows progress on a stream: as a bar on a terminal, elsewhere as a line for each tenth.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Shows progress on a stream: as a bar on a terminal, elsewhere as a line for each tenth. */
 export const progressTo = (stream: NodeJS.WriteStream, total: number): Progress =>
   stream.isTTY ? barOn(stream, total) : linesOn(stream, total)
 

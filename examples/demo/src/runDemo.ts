@@ -9,12 +9,7 @@ import type { Progress } from "./progressTo.ts"
 import { count, linesOf, type Report } from "./Report.ts"
 import type { RunningServer } from "./startServer.ts"
 
-/**
- * What the demo runs with.
- *
- * @category models
- * @since 0.1.0
- */
+/** What the demo runs with. */
 export interface DemoOptions {
   /** Starts an empty server; called once for each part of the demo. */
   readonly start: () => Promise<RunningServer>
@@ -26,12 +21,7 @@ export interface DemoOptions {
   readonly progress: (total: number) => Progress
 }
 
-/**
- * Runs the demo and tells whether everything it reports is so.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Runs the demo and tells whether everything it reports is so. */
 export const runDemo = async (options: DemoOptions): Promise<boolean> => {
   const agrees = await runImport(options)
   await compare(options)

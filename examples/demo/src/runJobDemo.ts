@@ -13,12 +13,7 @@ import type { Progress } from "./progressTo.ts"
 import { count, linesOf } from "./Report.ts"
 import { startServer } from "./startServer.ts"
 
-/**
- * What the demo runs with.
- *
- * @category models
- * @since 0.1.0
- */
+/** What the demo runs with. */
 export interface JobDemoOptions {
   /** Rows to import, of which fewer than 100,000 may go in: the list of users ends there. */
   readonly rows: number
@@ -28,12 +23,7 @@ export interface JobDemoOptions {
   readonly progress: (total: number) => Progress
 }
 
-/**
- * Runs the demo and tells whether everything it reports is so.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Runs the demo and tells whether everything it reports is so. */
 export const runJobDemo = async ({ rows, kill, print, progress }: JobDemoOptions): Promise<boolean> => {
   const directory = await mkdtemp(join(tmpdir(), "multistatus-demo-"))
   // In a file, so that a server that comes after finds what there was.

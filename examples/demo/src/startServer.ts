@@ -3,12 +3,7 @@ import { once } from "node:events"
 import { createRequire } from "node:module"
 import { createInterface } from "node:readline"
 
-/**
- * A server of the demo's own.
- *
- * @category models
- * @since 0.1.0
- */
+/** A server of the demo's own. */
 export interface RunningServer extends AsyncDisposable {
   readonly origin: string
   /** Ends it as a crash would. */
@@ -18,9 +13,6 @@ export interface RunningServer extends AsyncDisposable {
 /**
  * Starts the reference server as a process of its own, on a free port, until it is disposed of: empty and in memory, unless
  * the environment says otherwise.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const startServer = async (environment: Readonly<Record<string, string>> = {}): Promise<RunningServer> => {
   const main = createRequire(import.meta.url).resolve("@multistatus/example-server/main")

@@ -2,7 +2,7 @@
  * The program that the documentation shows for applications on Effect.
  */
 import type { AddressInfo } from "node:net"
-import { BatchMetrics } from "@multistatus/core"
+import { BatchMetrics } from "@multistatus/core/effect"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"

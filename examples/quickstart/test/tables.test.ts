@@ -1,7 +1,8 @@
 /**
  * Tables of the documentation that repeat what the code says.
  */
-import { settleOptions, statusOf } from "@multistatus/core"
+import { resolveOptions } from "@multistatus/core/effect"
+import { statusOf } from "@multistatus/core/format"
 import { describe, expect, it } from "vitest"
 import { guides } from "./Page.ts"
 
@@ -21,7 +22,7 @@ const toNumber = (value: string): number | undefined => {
 describe.each(["README.md", "docs/limits.md"])("the table of limits in %s", (path) => {
   it("has every limit with its default", () => {
     const table = rows(textOf(path)).map(([name, value]) => [name, toNumber(value)])
-    expect(Object.fromEntries(table)).toStrictEqual({ ...settleOptions({}).limits })
+    expect(Object.fromEntries(table)).toStrictEqual({ ...resolveOptions({}).limits })
   })
 })
 

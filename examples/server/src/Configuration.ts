@@ -4,12 +4,7 @@
 
 import { redactDatabaseUrl } from "@multistatus/store-sql"
 
-/**
- * The server's configuration.
- *
- * @category models
- * @since 0.1.0
- */
+/** The server's configuration. */
 export interface Configuration {
   /** `PORT`, 0 for any free one. Default 3000. */
   readonly port: number
@@ -47,12 +42,7 @@ export interface Configuration {
   readonly workers: number
 }
 
-/**
- * A variable of the environment with a value that is not accepted.
- *
- * @category errors
- * @since 0.1.0
- */
+/** A variable of the environment with a value that is not accepted. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError"
 
@@ -65,9 +55,6 @@ export class ConfigurationError extends Error {
  * Reads the configuration from the environment, or throws a `ConfigurationError` for the first wrong value.
  *
  * **Details** A variable that is empty counts as not set.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const readConfiguration = (environment: Readonly<Record<string, string | undefined>>): Configuration => ({
   port: whole(environment, "PORT", { minimum: 0, maximum: 65_535, fallback: 3000 }),

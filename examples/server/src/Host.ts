@@ -4,12 +4,7 @@
 import type { Server } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 
-/**
- * An application with its routes, ready to listen.
- *
- * @category models
- * @since 0.1.0
- */
+/** An application with its routes, ready to listen. */
 export interface Host<App> {
   readonly app: App
   /** What whoever starts the server should know; undefined for nothing. */
@@ -20,20 +15,12 @@ export interface Host<App> {
   readonly close: () => Promise<void>
 }
 
-/**
- * The port that a listening server was given.
- *
- * @category getters
- * @since 0.1.0
- */
+/** The port that a listening server was given. */
 export const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
 /**
  * Keeps in sight the connections of a server over which no request has come yet, such as those that browsers and load
  * balancers open in advance.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const watchUnused = (server: Server): ReadonlySet<Socket> => {
   const unused = new Set<Socket>()
@@ -50,9 +37,6 @@ export const watchUnused = (server: Server): ReadonlySet<Socket> => {
  *
  * A server closes only those that are idle when it starts to close, and counts those that were never used as busy: one
  * that still answered then, or that nothing came over yet, would be kept until its time-out.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const drain = async (server: Server, unused: ReadonlySet<Socket>, closing: Promise<void>): Promise<void> => {
   const sweep = setInterval(() => {

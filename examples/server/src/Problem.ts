@@ -5,12 +5,7 @@ import { STATUS_CODES } from "node:http"
 
 import { type FieldFailure, isUserFailure } from "./UserFailure.ts"
 
-/**
- * The body of an error answer.
- *
- * @category models
- * @since 0.1.0
- */
+/** The body of an error answer. */
 export interface Problem {
   readonly type: "about:blank"
   readonly title: string
@@ -23,12 +18,7 @@ export interface Problem {
   readonly errors?: ReadonlyArray<FieldFailure>
 }
 
-/**
- * Media type of a `Problem`.
- *
- * @category models
- * @since 0.1.0
- */
+/** Media type of a `Problem`. */
 export const problemType = "application/problem+json"
 
 const statuses = {
@@ -43,12 +33,7 @@ const statuses = {
   INTERNAL: 500,
 }
 
-/**
- * A refusal by the host itself, before any route or instead of one.
- *
- * @category errors
- * @since 0.1.0
- */
+/** A refusal by the host itself, before any route or instead of one. */
 export class HostRefusal extends Error {
   override readonly name = "HostRefusal"
   readonly code: keyof typeof statuses
@@ -64,9 +49,6 @@ export class HostRefusal extends Error {
  *
  * **Details** Client errors of the frameworks themselves (those with a status from 400 to 499) get a code and a
  * sentence of ours, so that both say the same. Anything else is `INTERNAL`, logged, and nothing of it is shown.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const problemOf = (error: unknown): Problem => {
   if (error instanceof HostRefusal) return problem(error.code, error.message)

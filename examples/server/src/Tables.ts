@@ -6,12 +6,7 @@ import { type Generated, sql } from "kysely"
 
 import type { Configuration } from "./Configuration.ts"
 
-/**
- * The tables, as Kysely sees them.
- *
- * @category models
- * @since 0.1.0
- */
+/** The tables, as Kysely sees them. */
 export interface Tables {
   readonly users: {
     readonly seq: Generated<number>
@@ -29,9 +24,6 @@ export interface Tables {
 
 /**
  * Opens the database that the tables are in, with a connection for each chunk of a job that may run at once, and some more.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const openTables = ({ databaseUrl, workers }: Configuration): Promise<OpenedDatabase<Tables>> =>
   openDatabase<Tables>(databaseUrl, { maxConnections: workers + forRequests })
@@ -42,9 +34,6 @@ const forRequests = 6
  * Creates the tables, and what the store keeps in the database, where they are missing.
  *
  * **Details** Servers that start on one PostgreSQL database at once take turns.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const migrate = async ({ db, dialect }: Pick<OpenedDatabase<Tables>, "db" | "dialect">): Promise<void> => {
   await migrateStore(db, dialect)

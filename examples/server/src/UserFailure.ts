@@ -3,66 +3,36 @@
  * capture a thousand stacks.
  */
 
-/**
- * What is wrong with one field.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is wrong with one field. */
 export interface FieldFailure {
   readonly field?: string
   readonly message: string
 }
 
-/**
- * An outcome that the caller is told about: a code, a sentence, and where it applies the fields at fault.
- *
- * @category models
- * @since 0.1.0
- */
+/** An outcome that the caller is told about: a code, a sentence, and where it applies the fields at fault. */
 export type UserFailure =
   | { readonly code: "NOT_FOUND"; readonly message: string }
   | { readonly code: "DUPLICATE"; readonly field: "email"; readonly message: string }
   | ({ readonly code: "VALIDATION_ERROR"; readonly errors?: ReadonlyArray<FieldFailure> } & FieldFailure)
 
-/**
- * No user has this id.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** No user has this id. */
 export const userNotFound = (id: string): UserFailure => ({ code: "NOT_FOUND", message: `User ${id} not found` })
 
-/**
- * Another user has this email.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Another user has this email. */
 export const emailTaken = {
   code: "DUPLICATE",
   field: "email",
   message: "Email already exists",
 } as const satisfies UserFailure
 
-/**
- * The input is wrong: the first fault, and all of them when there are several.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The input is wrong: the first fault, and all of them when there are several. */
 export const invalid = (faults: readonly [FieldFailure, ...ReadonlyArray<FieldFailure>]): UserFailure => ({
   code: "VALIDATION_ERROR",
   ...faults[0],
   ...(faults.length > 1 && { errors: faults }),
 })
 
-/**
- * Whether a thrown value is one of these outcomes.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a thrown value is one of these outcomes. */
 export const isUserFailure = (value: unknown): value is UserFailure =>
   typeof value === "object" &&
   value !== null &&

@@ -18,12 +18,7 @@ import type { Tables } from "./Tables.ts"
 import { emailTaken, userNotFound } from "./UserFailure.ts"
 import type { NewUser, UserPatch } from "./userInput.ts"
 
-/**
- * A user as clients see it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A user as clients see it. */
 export interface User {
   readonly id: string
   readonly name: string
@@ -38,9 +33,6 @@ type Row = Omit<Selectable<Tables["users"]>, "seq" | "created">
  *
  * **Details** Its statements join the transaction of an atomic batch where they are called in one. What cannot be done rejects with a `UserFailure`. Each method is one transaction; on a transaction's
  * handle (see `within`) it takes part in that one.
- *
- * @category services
- * @since 0.1.0
  */
 export class Users {
   readonly db: Kysely<Tables>

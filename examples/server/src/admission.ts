@@ -7,9 +7,6 @@ import { HostRefusal } from "./Problem.ts"
 
 /**
  * The tenant that a request's `X-Api-Key` names, `demo` without one. The key `blocked` is refused, and so are several keys.
- *
- * @category getters
- * @since 0.1.0
  */
 export const tenantOf = (headers: IncomingHttpHeaders): string => {
   const key = headers["x-api-key"] ?? "demo"
@@ -20,34 +17,19 @@ export const tenantOf = (headers: IncomingHttpHeaders): string => {
   return tenant
 }
 
-/**
- * Refuses a body that is not plain JSON in UTF-8, so that both frameworks' parsers see the same.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Refuses a body that is not plain JSON in UTF-8, so that both frameworks' parsers see the same. */
 export const requireJson = (headers: IncomingHttpHeaders): void => {
   if (!hasBody(headers)) return
   if (json.test(headers["content-type"] ?? "") && (headers["content-encoding"] ?? "identity") === "identity") return
   throw new HostRefusal("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8")
 }
 
-/**
- * Whether a request announces a body that is not empty.
- *
- * @category getters
- * @since 0.1.0
- */
+/** Whether a request announces a body that is not empty. */
 export const hasBody = (headers: IncomingHttpHeaders): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 const json = /^\s*application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 
-/**
- * What is thrown where no route answers.
- *
- * @category errors
- * @since 0.1.0
- */
+/** What is thrown where no route answers. */
 export const routeNotFound = (method: string, url: string): HostRefusal =>
   new HostRefusal("NOT_FOUND", `Nothing answers ${method} ${url.split("?", 1)[0]}`)

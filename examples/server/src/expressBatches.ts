@@ -7,7 +7,7 @@ import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints, and opens what they keep things in, on the Express application. @category constructors @since 0.1.0 */
+/** Mounts the batch endpoints, and opens what they keep things in, on the Express application. */
 export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<Stores> => {
   const stores = await openStores(users, configuration)
   const batch = expressBatch({

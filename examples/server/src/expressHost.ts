@@ -11,12 +11,7 @@ import { problemOf, problemType } from "./Problem.ts"
 import { health, type Route, routes } from "./routes.ts"
 import type { Users } from "./Users.ts"
 
-/**
- * The reference application on Express 5.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The reference application on Express 5. */
 export const expressHost = async (users: Users, configuration: Configuration): Promise<Host<Express>> => {
   let draining = false
   const app = express()

@@ -7,7 +7,7 @@ import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from
 import { openStores, type Stores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints, and opens what they keep things in, on the Fastify application. @category constructors @since 0.1.0 */
+/** Mounts the batch endpoints, and opens what they keep things in, on the Fastify application. */
 export const mountBatches = async (
   app: FastifyInstance,
   users: Users,

@@ -8,12 +8,7 @@ import { problemOf, problemType } from "./Problem.ts"
 import { health, type Route, routes } from "./routes.ts"
 import type { Users } from "./Users.ts"
 
-/**
- * The reference application on Fastify 5.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The reference application on Fastify 5. */
 export const fastifyHost = async (users: Users, configuration: Configuration): Promise<Host<FastifyInstance>> => {
   const app = Fastify({
     bodyLimit: configuration.maxBodyBytes,

@@ -8,12 +8,7 @@ import { invalid } from "./UserFailure.ts"
 import { NewUser, UserPatch, validate } from "./userInput.ts"
 import type { Users } from "./Users.ts"
 
-/**
- * A request as a route sees it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A request as a route sees it. */
 export interface Call {
   readonly method: string
   /** Path and query as they arrived. */
@@ -28,12 +23,7 @@ export interface Call {
   readonly body: unknown
 }
 
-/**
- * What a route answers; errors are thrown.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a route answers; errors are thrown. */
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
@@ -41,36 +31,21 @@ export interface Answer {
   readonly body?: unknown
 }
 
-/**
- * A method, a path in the syntax that Express and Fastify share, and what answers it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A method, a path in the syntax that Express and Fastify share, and what answers it. */
 export interface Route {
   readonly method: "get" | "post" | "patch" | "delete"
   readonly path: string
   readonly answer: (call: Call) => Answer | Promise<Answer>
 }
 
-/**
- * The route that needs no key: whether the process serves.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The route that needs no key: whether the process serves. */
 export const health: Route = {
   method: "get",
   path: "/health",
   answer: () => ({ status: 200, body: { status: "ok" } }),
 }
 
-/**
- * Every route behind the key.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Every route behind the key. */
 export const routes = (users: Users): ReadonlyArray<Route> => [
   {
     method: "post",

@@ -1,14 +1,8 @@
 /**
  * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
  */
-import {
-  type IdempotencyStore,
-  type JobEngine,
-  memoryIdempotencyStore,
-  memoryJobs,
-  memoryQuotaStore,
-  type QuotaStore,
-} from "@multistatus/core"
+import { type IdempotencyStore, type QuotaStore } from "@multistatus/core/store"
+import { type JobEngine, memoryIdempotencyStore, memoryJobs, memoryQuotaStore } from "@multistatus/core"
 import {
   checkRedis,
   redisClient,
@@ -23,12 +17,7 @@ import { type Configuration, ConfigurationError } from "./Configuration.ts"
 import type { Tables } from "./Tables.ts"
 import type { Users } from "./Users.ts"
 
-/**
- * The stores of one server.
- *
- * @category models
- * @since 0.1.0
- */
+/** The stores of one server. */
 export interface Stores {
   readonly idempotency: IdempotencyStore
   readonly quota: QuotaStore
@@ -42,9 +31,6 @@ export interface Stores {
 
 /**
  * Opens the stores that the configuration names: `STORE`, or else Redis where `REDIS_URL` is set, or else the database.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Configuration): Promise<Stores> => {
   if (store === "memory") return inMemory()

@@ -13,12 +13,7 @@ import { isUserFailure } from "./UserFailure.ts"
 import { NewUser, UserPatch } from "./userInput.ts"
 import type { Users } from "./Users.ts"
 
-/**
- * The actions on users, and two to try things with: `sleep` waits for `data.ms`, `boom` throws.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The actions on users, and two to try things with: `sleep` waits for `data.ms`, `boom` throws. */
 export const userResource = (users: Users): Resource =>
   resource("users", {
     create: {
@@ -51,20 +46,10 @@ export const userResource = (users: Users): Resource =>
     },
   })
 
-/**
- * Where clients find their jobs.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Where clients find their jobs. */
 export const jobsPath = "/api/v1/jobs"
 
-/**
- * The options of every endpoint.
- *
- * @category getters
- * @since 0.1.0
- */
+/** The options of every endpoint. */
 export const batchOptions = (users: Users, stores: Stores, configuration: Configuration) =>
   ({
     limits: {
@@ -100,9 +85,6 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
 
 /**
  * What endpoints of actions have beside: where the store is the database itself, operations with keys happen exactly once.
- *
- * @category getters
- * @since 0.1.0
  */
 export const actionOptions = (stores: Stores, configuration: Configuration) =>
   ({
@@ -114,10 +96,5 @@ const idempotency = (stores: Stores, configuration: Configuration) => ({
   ttlSeconds: configuration.idempotencyTtlSeconds,
 })
 
-/**
- * Who is calling is said by the outer request alone.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Who is calling is said by the outer request alone. */
 export const headerRules: HeaderRulesOptions = { credentials: ["x-api-key"] }

@@ -18,58 +18,33 @@ const name = z
 
 const email = z.email("Invalid email format").max(254, "Invalid email format").nullish()
 
-/**
- * A user to create: a name, an email or none, and any other members.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** A user to create: a name, an email or none, and any other members. */
 export const NewUser = z
   .looseObject({ name, email }, "A user must be an object")
   // Ids are the server's to give.
   .transform(({ id: _, ...user }): NewUser => user)
 
-/**
- * A user to create, decoded.
- *
- * @category models
- * @since 0.1.0
- */
+/** A user to create, decoded. */
 export interface NewUser {
   readonly name: string
   readonly email?: string | null | undefined
   readonly [member: string]: unknown
 }
 
-/**
- * Members of a user to change; `email: null` takes the email away.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Members of a user to change; `email: null` takes the email away. */
 export const UserPatch = z
   .looseObject({ name: name.optional(), email }, "A user must be an object")
   // A row of a bulk update carries one.
   .transform(({ id: _, ...patch }): UserPatch => patch)
 
-/**
- * Members of a user to change, decoded.
- *
- * @category models
- * @since 0.1.0
- */
+/** Members of a user to change, decoded. */
 export interface UserPatch {
   readonly name?: string | undefined
   readonly email?: string | null | undefined
   readonly [member: string]: unknown
 }
 
-/**
- * Decodes input, or throws a `VALIDATION_ERROR` that names the fields at fault.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Decodes input, or throws a `VALIDATION_ERROR` that names the fields at fault. */
 export const validate = <Output>(schema: z.ZodType<Output>, input: unknown): Output => {
   const { success, data, error } = schema.safeParse(input)
   if (success) return data

@@ -1,20 +1,13 @@
-/**
- * Batch endpoints for Express 4 and 5: two conversions, and a dispatch through the application itself.
- *
- * @since 0.1.0
- */
+/** Batch endpoints for Express 4 and 5: two conversions, and a dispatch through the application itself. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import {
   type BatchOptions,
   type BulkOptions,
-  createBatch,
-  type Endpoint,
-  type HttpBody,
-  type HttpRequest,
   type OperationsOptions,
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
+import { createBatch, type Endpoint, type HttpBody, type HttpRequest } from "@multistatus/core/adapter"
 import {
   bytesOf,
   type ExchangeOptions,
@@ -27,31 +20,16 @@ import {
 import type { Request } from "express"
 import { type ExpressApplication, expressExchange } from "./expressExchange.ts"
 
-/**
- * A batch endpoint, for `app.post(path, handler)`; its `describe`, for `app.get`, answers what it accepts.
- *
- * @category models
- * @since 0.1.0
- */
+/** A batch endpoint, for `app.post(path, handler)`; its `describe`, for `app.get`, answers what it accepts. */
 export interface ExpressBatchHandler {
   (request: IncomingMessage, response: ServerResponse): void
   readonly describe: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-/**
- * Options of a JSON batch on Express.
- *
- * @category models
- * @since 0.1.0
- */
+/** Options of a JSON batch on Express. */
 export interface ExpressRequestsOptions extends RequestsOptions<Request>, Pick<ExchangeOptions, "preParsed"> {}
 
-/**
- * What makes batch endpoints for an Express application.
- *
- * @category models
- * @since 0.1.0
- */
+/** What makes batch endpoints for an Express application. */
 export interface ExpressBatch {
   /** One action, many items. */
   readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => ExpressBatchHandler
@@ -81,9 +59,6 @@ export interface ExpressBatch {
  *
  * **Gotchas** Mount the endpoints before `express.json()`: a body that was parsed already has been held to the parser's
  * limits, not to those of the endpoint. It is used as it is, and a warning says so once.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const expressBatch = (options: BatchOptions<Request> = {}): ExpressBatch => {
   const batch = createBatch<Request>(options, nodePlatform)

@@ -1,17 +1,8 @@
-/**
- * Sub-requests through an Express application, 4 or 5.
- *
- * @since 0.1.0
- */
+/** Sub-requests through an Express application, 4 or 5. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type Exchange, type ExchangeOptions, makeExchange } from "@multistatus/node-exchange"
 
-/**
- * The part of an Express application that an exchange uses.
- *
- * @category models
- * @since 0.1.0
- */
+/** The part of an Express application that an exchange uses. */
 export interface ExpressApplication {
   (request: IncomingMessage, response: ServerResponse): unknown
   readonly request: object
@@ -24,9 +15,6 @@ export interface ExpressApplication {
  * **Details**
  * Express sets the prototype of every request and response to those of the application. Here they are built with them,
  * so that this changes nothing; the prototypes themselves, which live requests share, are never touched.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const expressExchange = (
   app: ExpressApplication,

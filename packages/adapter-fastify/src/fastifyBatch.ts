@@ -1,16 +1,14 @@
-/**
- * Batch endpoints for Fastify 5: two conversions, and a dispatch through the instance's own routing.
- *
- * @since 0.1.0
- */
+/** Batch endpoints for Fastify 5: two conversions, and a dispatch through the instance's own routing. */
 import {
   type BatchEndpoints,
-  type BatchOptions,
-  type BulkOptions,
   createBatch,
   type Endpoint,
   type HttpRequest,
   type JobsEndpoint,
+} from "@multistatus/core/adapter"
+import {
+  type BatchOptions,
+  type BulkOptions,
   type OperationsOptions,
   type RequestsOptions,
   type Resource,
@@ -22,9 +20,6 @@ import { fastifyExchange } from "./fastifyExchange.ts"
 /**
  * What `app.batch` has: each adds `POST url` and `GET url/describe` to the instance it is called on, whose prefix and
  * hooks hold for them.
- *
- * @category models
- * @since 0.1.0
  */
 export interface FastifyBatch {
   /** One action, many items. */
@@ -60,9 +55,6 @@ declare module "fastify" {
  *
  * **Details** The endpoints read their bodies themselves, within their own limits: `bodyLimit` and content type parsers
  * of the instance do not concern them, its hooks do.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Object.assign(
   async (app: FastifyInstance, options: BatchOptions<FastifyRequest>) => {

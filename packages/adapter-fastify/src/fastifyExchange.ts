@@ -1,17 +1,8 @@
-/**
- * Sub-requests through a Fastify instance.
- *
- * @since 0.1.0
- */
+/** Sub-requests through a Fastify instance. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type Exchange, type ExchangeOptions, makeExchange } from "@multistatus/node-exchange"
 
-/**
- * The part of a Fastify instance that an exchange uses.
- *
- * @category models
- * @since 0.1.0
- */
+/** The part of a Fastify instance that an exchange uses. */
 export interface FastifyRouting {
   readonly routing: (request: IncomingMessage, response: ServerResponse) => void
 }
@@ -23,9 +14,6 @@ export interface FastifyRouting {
  * Any instance of an application will do, an encapsulated one too: routing is the application's as a whole. It must be
  * ready (`await fastify.ready()`, or listening) before the first dispatch. Bodies arrive as streams, so that the content
  * type parsers, `bodyLimit` and the protection of prototypes apply as they do to a request that comes alone.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const fastifyExchange = (
   fastify: FastifyRouting,

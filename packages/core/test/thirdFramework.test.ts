@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { type AddressInfo, connect } from "node:net"
-import { createBatch, type Endpoint, type Send } from "@multistatus/core"
+import { createBatch, type Endpoint, type Send } from "@multistatus/core/adapter"
 import { AdapterContract } from "@multistatus/core/testing"
 import { bytesOf, type Exchange, goneSignal, isSubRequest, makeExchange } from "@multistatus/node-exchange"
 import { nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"

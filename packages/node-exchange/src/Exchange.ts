@@ -1,8 +1,4 @@
-/**
- * HTTP requests inside a process, through an application's own request handler.
- *
- * @since 0.1.0
- */
+/** HTTP requests inside a process, through an application's own request handler. */
 import { IncomingMessage, type ServerResponse } from "node:http"
 import type { ExchangeFailure } from "./ExchangeFailure.ts"
 import type { ExchangeReply } from "./ExchangeReply.ts"
@@ -12,12 +8,7 @@ import { markSubRequest } from "./isSubRequest.ts"
 import { type Done, PendingExchange } from "./PendingExchange.ts"
 import { closeBody, deliverBody } from "./requestBody.ts"
 
-/**
- * Runs sub-requests against one application.
- *
- * @category models
- * @since 0.1.0
- */
+/** Runs sub-requests against one application. */
 export interface Exchange {
   /**
    * Starts a sub-request and returns what aborts it.
@@ -35,12 +26,7 @@ export interface Exchange {
   ) => () => void
 }
 
-/**
- * What an exchange is made of.
- *
- * @category models
- * @since 0.1.0
- */
+/** What an exchange is made of. */
 export interface ExchangeOptions {
   /** The application: whatever one would give to `http.createServer`. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => unknown
@@ -74,9 +60,6 @@ export interface ExchangeOptions {
  *   })
  * })
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const makeExchange = (options: ExchangeOptions): Exchange => {
   const makeResponse = responseConstructor(options.responsePrototype)

@@ -1,8 +1,4 @@
-/**
- * Why a sub-request ended without an answer.
- *
- * @since 0.1.0
- */
+/** Why a sub-request ended without an answer. */
 
 /**
  * A sub-request that got no answer: a value, since making an `Error` for each costs more than the sub-request.
@@ -15,9 +11,6 @@
  * - `too-large`: the answer grew beyond `maxResponseBytes`; the application saw its client disconnect.
  *
  * `message` is for logs: it may quote what the application threw.
- *
- * @category errors
- * @since 0.1.0
  */
 export interface ExchangeFailure {
   readonly _tag: "ExchangeFailure"

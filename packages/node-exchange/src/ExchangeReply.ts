@@ -1,8 +1,4 @@
-/**
- * What the application answered to a sub-request.
- *
- * @since 0.1.0
- */
+/** What the application answered to a sub-request. */
 
 /**
  * An answer as a client would have received it.
@@ -11,9 +7,6 @@
  * Header names are in lower case; the record has no prototype. A header that was sent on several lines is an array, and
  * `set-cookie` always is. `date`, `connection`, `keep-alive` and `transfer-encoding` are there only if the application
  * set them: they belong to the connection that there is none of. `body` is empty where HTTP has none (HEAD, 204, 304).
- *
- * @category models
- * @since 0.1.0
  */
 export interface ExchangeReply {
   readonly _tag: "ExchangeReply"

@@ -1,8 +1,4 @@
-/**
- * What a sub-request asks for, and the head of it as a server's parser would have left it on the request.
- *
- * @since 0.1.0
- */
+/** What a sub-request asks for, and the head of it as a server's parser would have left it on the request. */
 import type { IncomingMessage } from "node:http"
 import { forbidden, token } from "./headerSyntax.ts"
 
@@ -13,9 +9,6 @@ import { forbidden, token } from "./headerSyntax.ts"
  * Header names are in lower case. `host` is the outer request's, and the exchange frames the body itself: `host`,
  * `content-length` and `transfer-encoding` found in `headers` are left out. The method is in upper case and the URL (path
  * and query) is used as it is: both are the caller's to check.
- *
- * @category models
- * @since 0.1.0
  */
 export interface ExchangeRequest {
   readonly method: string

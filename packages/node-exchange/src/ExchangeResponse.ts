@@ -4,8 +4,6 @@
  * All that an application can see (argument checks, overloads, header bookkeeping, states, callbacks) stays Node's own
  * code; five of its inner steps are replaced: the head is kept as a record, a chunk as a chunk, informational responses
  * are dropped, there is no output to flush, and the end is reported.
- *
- * @since 0.1.0
  */
 import { type IncomingMessage, ServerResponse } from "node:http"
 import { forbidden, token } from "./headerSyntax.ts"

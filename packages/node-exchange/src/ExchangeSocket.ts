@@ -3,8 +3,6 @@
  *
  * Applications ask sockets who is calling (address, certificate), listen on them and destroy them. The first is answered
  * by the outer request's connection; the other two must never reach it, or one sub-request could end the whole batch.
- *
- * @since 0.1.0
  */
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"

@@ -1,8 +1,4 @@
-/**
- * One sub-request from its start to its one outcome.
- *
- * @since 0.1.0
- */
+/** One sub-request from its start to its one outcome. */
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"

@@ -1,8 +1,4 @@
-/**
- * The body of a server's request.
- *
- * @since 0.1.0
- */
+/** The body of a server's request. */
 import type { IncomingMessage } from "node:http"
 
 /**
@@ -11,9 +7,6 @@ import type { IncomingMessage } from "node:http"
  * **Details**
  * Ending the iteration early leaves the request as it is, so that it can still be answered; Node's own iterator would
  * destroy its connection. It fails if the client goes away before the last byte.
- *
- * @category getters
- * @since 0.1.0
  */
 export const bytesOf = (request: IncomingMessage): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>,

@@ -1,16 +1,7 @@
-/**
- * Whether a client is still there.
- *
- * @since 0.1.0
- */
+/** Whether a client is still there. */
 import type { ServerResponse } from "node:http"
 
-/**
- * A signal that fires when the client goes away before it was answered.
- *
- * @category getters
- * @since 0.1.0
- */
+/** A signal that fires when the client goes away before it was answered. */
 export const disconnectSignal = (response: ServerResponse): AbortSignal => {
   const controller = new AbortController()
   const onClose = () => {

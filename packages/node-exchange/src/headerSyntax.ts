@@ -1,8 +1,4 @@
-/**
- * What header names and values may consist of, in both directions.
- *
- * @since 0.1.0
- */
+/** What header names and values may consist of, in both directions. */
 
 /**
  * A header's name (RFC 9110 §5.6.2).

@@ -1,8 +1,4 @@
-/**
- * HTTP exchanges inside a process over Node's own request and response classes: no socket, no second HTTP stack.
- *
- * @since 0.1.0
- */
+/** HTTP exchanges inside a process over Node's own request and response classes: no socket, no second HTTP stack. */
 export type { ExchangeFailure } from "./ExchangeFailure.ts"
 export type { ExchangeReply } from "./ExchangeReply.ts"
 export type { ExchangeRequest } from "./ExchangeRequest.ts"

@@ -1,8 +1,4 @@
-/**
- * The mark on requests that an exchange made.
- *
- * @since 0.1.0
- */
+/** The mark on requests that an exchange made. */
 
 // A registered symbol, so that two installed copies of this package recognise each other's requests.
 const mark = Symbol.for("@multistatus/node-exchange/sub-request")
@@ -21,8 +17,5 @@ export const markSubRequest = (request: object): void => {
  *
  * **Details**
  * Takes Node's request (`req` in Express, `request.raw` in Fastify). Nothing that a client sends can set the mark.
- *
- * @category guards
- * @since 0.1.0
  */
 export const isSubRequest = (request: object): boolean => Object.hasOwn(request, mark)

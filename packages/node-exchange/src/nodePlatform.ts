@@ -1,17 +1,8 @@
-/**
- * What Node has for engines that run anywhere.
- *
- * @since 0.1.0
- */
+/** What Node has for engines that run anywhere. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { hash } from "node:crypto"
 
-/**
- * The asynchronous context of a request, and a SHA-256 that is not asynchronous.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The asynchronous context of a request, and a SHA-256 that is not asynchronous. */
 export const nodePlatform = {
   /** Captures the asynchronous context that this is called in; what it returns runs functions there. */
   captureContext: (): (<A>(run: () => A) => A) => AsyncLocalStorage.snapshot(),

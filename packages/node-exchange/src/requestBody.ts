@@ -1,8 +1,4 @@
-/**
- * How a sub-request's body arrives, and what becomes of it when nobody reads it.
- *
- * @since 0.1.0
- */
+/** How a sub-request's body arrives, and what becomes of it when nobody reads it. */
 import { IncomingMessage } from "node:http"
 
 interface NativeRequest extends Omit<IncomingMessage, "complete"> {

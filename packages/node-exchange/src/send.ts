@@ -1,20 +1,11 @@
-/**
- * Exchanges as promises.
- *
- * @since 0.1.0
- */
+/** Exchanges as promises. */
 import type { IncomingMessage } from "node:http"
 import type { Exchange } from "./Exchange.ts"
 import type { ExchangeFailure } from "./ExchangeFailure.ts"
 import type { ExchangeReply } from "./ExchangeReply.ts"
 import type { ExchangeRequest } from "./ExchangeRequest.ts"
 
-/**
- * An exchange that got no answer.
- *
- * @category errors
- * @since 0.1.0
- */
+/** An exchange that got no answer. */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError"
   readonly reason: ExchangeFailure["reason"]
@@ -25,12 +16,7 @@ export class ExchangeError extends Error {
   }
 }
 
-/**
- * Sends a sub-request; `onAbort` is given what aborts it.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Sends a sub-request; `onAbort` is given what aborts it. */
 export const send = (
   exchange: Exchange,
   request: ExchangeRequest,

@@ -1,18 +1,9 @@
-/**
- * The answer to a server's request, also to one whose body was not read to its end.
- *
- * @since 0.1.0
- */
+/** The answer to a server's request, also to one whose body was not read to its end. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 
-/**
- * What is answered.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is answered. */
 export interface NodeAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, number | string | ReadonlyArray<string> | undefined>>
@@ -35,9 +26,6 @@ const drainBytes = 256 * 1024
  * **Details**
  * A client that is still sending reads no answer when its connection ends under it, so the connection stays open for half
  * a second. The first 256 KiB of what arrives then are thrown away; the rest is not taken from the connection at all.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const writeAnswer = (request: IncomingMessage, response: ServerResponse, answer: NodeAnswer): void => {
   if (response.destroyed || response.headersSent) return

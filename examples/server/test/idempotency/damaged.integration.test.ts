@@ -1,7 +1,8 @@
 /** Records that were changed behind the back of a store: what they were of is never run again. */
 import { randomBytes } from "node:crypto"
 
-import { aesGcmResults, type BatchOptions, type IdempotencyStore } from "@multistatus/core"
+import { aesGcmResults, type BatchOptions } from "@multistatus/core"
+import { type IdempotencyStore } from "@multistatus/core/store"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
 import { migrate, openDatabase, sqlIdempotencyStore } from "@multistatus/store-sql"
 import { freshDatabase } from "@multistatus/test-services"

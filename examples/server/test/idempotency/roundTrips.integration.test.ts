@@ -1,6 +1,7 @@
 /** How often a server waits for its store while it answers a batch with keys; effects stay in the process. */
 import { fastifyBatch } from "@multistatus/adapter-fastify"
-import { type IdempotencyStore, resource } from "@multistatus/core"
+import { type IdempotencyStore } from "@multistatus/core/store"
+import { resource } from "@multistatus/core"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
 import { migrate, openDatabase, sqlIdempotencyStore } from "@multistatus/store-sql"
 import { freshDatabase, type Proxy, startProxy } from "@multistatus/test-services"

@@ -4,13 +4,8 @@ import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { expressBatch } from "@multistatus/adapter-express"
 import { fastifyBatch } from "@multistatus/adapter-fastify"
-import {
-  type BatchOptions,
-  memoryIdempotencyStore,
-  type QuotaOptions,
-  type QuotaStore,
-  resource,
-} from "@multistatus/core"
+import { type BatchOptions, memoryIdempotencyStore, type QuotaOptions, resource } from "@multistatus/core"
+import { type QuotaStore } from "@multistatus/core/store"
 import express from "express"
 import Fastify from "fastify"
 import { afterEach, describe, expect, it } from "vitest"

@@ -1,7 +1,7 @@
 /** Charges one tenant in a shared store as fast as it can, and prints how much was admitted, and between which moments. */
 import { randomBytes } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
-import type { QuotaStore } from "@multistatus/core"
+import type { QuotaStore } from "@multistatus/core/store"
 import { checkRedis, redisClient, redisQuotaStore } from "@multistatus/store-redis"
 import { openDatabase, sqlQuotaStore } from "@multistatus/store-sql"
 

@@ -19,10 +19,10 @@ import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
 import * as RateLimitFields from "../quota/RateLimitFields.ts"
 import { readEnvelope } from "../http/readBody.ts"
 
-/** Tells who is calling. @category models @since 0.1.0 */
+/** Tells who is calling. */
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
-/** What an endpoint is made of: a wire format, what runs its operations, and how. @category models @since 0.1.0 */
+/** What an endpoint is made of: a wire format, what runs its operations, and how. */
 export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
   readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
@@ -30,7 +30,7 @@ export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
   readonly jobs?: BatchJobs | undefined
 }
 
-/** A batch endpoint that answers with effects. @category models @since 0.1.0 */
+/** A batch endpoint that answers with effects. */
 export interface BatchEndpoint {
   /** Answers a batch; never fails. A response with status 499 has nobody to read it. */
   readonly handle: (request: HttpRequest) => Effect.Effect<HttpResponse>
@@ -38,12 +38,7 @@ export interface BatchEndpoint {
   readonly describe: () => HttpResponse
 }
 
-/**
- * Makes an endpoint on the engine in the context.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes an endpoint on the engine in the context. */
 export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
@@ -142,7 +137,7 @@ const respond = (
   close = false,
 ): HttpResponse => ({ status, headers: { "content-type": type, ...headers }, body, close })
 
-/** The answer to a batch that was refused. @category constructors @since 0.1.0 */
+/** The answer to a batch that was refused. */
 export const refuse = (error: BatchError): HttpResponse => {
   const { reason } = error
   const headers: Record<string, string> =
@@ -151,7 +146,7 @@ export const refuse = (error: BatchError): HttpResponse => {
   return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, unread)
 }
 
-/** The answer where nothing is known of a batch but that it was not answered. @category constructors @since 0.1.0 */
+/** The answer where nothing is known of a batch but that it was not answered. */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
 const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchEndpointOptions<Input>) => ({

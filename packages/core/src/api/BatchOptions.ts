@@ -15,10 +15,10 @@ import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 
-/** How many commit groups run at once. @category models @since 0.1.0 */
+/** How many commit groups run at once. */
 export type Concurrency = "sequential" | "parallel" | number
 
-/** What endpoints do, unless they are told otherwise. @category models @since 0.1.0 */
+/** What endpoints do, unless they are told otherwise. */
 export interface BatchOptions<Request = unknown> {
   /** Each limit has a default; see `Limits`. */
   readonly limits?: Limits.LimitsOptions | undefined
@@ -53,7 +53,7 @@ export interface BatchOptions<Request = unknown> {
   readonly planner?: Plan.Planner | undefined
 }
 
-/** Options as they hold. @category models @since 0.1.0 */
+/** Options as they hold. */
 export interface Settings {
   readonly limits: Limits.Limits
   readonly concurrency: number
@@ -100,9 +100,6 @@ const check = checker("batch", Options)
 
 /**
  * Checks options and fills in defaults; throws a `TypeError` that names what is wrong, for the start-up to fail with.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const resolveOptions = <Request>(
   options: BatchOptions<Request>,

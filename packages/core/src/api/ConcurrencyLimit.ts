@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import { BatchError, Overloaded } from "../batch/BatchError.ts"
 import type { Limits } from "../batch/Limits.ts"
 
-/** Room for so many batches at once. @category models @since 0.1.0 */
+/** Room for so many batches at once. */
 export interface ConcurrencyLimit {
   /** Runs an effect if there is room for it; refuses the batch at once if there is not. Nobody waits in line. */
   readonly within: <A, E>(tenant: string | undefined, run: Effect.Effect<A, E>) => Effect.Effect<A, E | BatchError>
 }
 
-/** Makes room for as many batches as the limits allow. @category constructors @since 0.1.0 */
+/** Makes room for as many batches as the limits allow. */
 export const make = ({
   concurrentBatches,
   concurrentBatchesPerTenant,

@@ -15,7 +15,7 @@ const answer = {
   status: Schema.optional(Schema.Literals(["mixed", "200", "207"])),
 }
 
-/** Checks the options of a bulk endpoint. @category guards @since 0.1.0 */
+/** Checks the options of a bulk endpoint. */
 export const checkBulk = checker(
   "bulk",
   Schema.Struct({
@@ -29,13 +29,13 @@ export const checkBulk = checker(
   }),
 )
 
-/** Checks the options of an operations endpoint. @category guards @since 0.1.0 */
+/** Checks the options of an operations endpoint. */
 export const checkOperations = checker(
   "operations",
   Schema.Struct({ name: Schema.optional(name), orderBy: Schema.optional(AnyFunction), ...answer }),
 )
 
-/** Checks the options of a JSON batch. @category guards @since 0.1.0 */
+/** Checks the options of a JSON batch. */
 export const checkRequests = checker(
   "requests",
   Schema.Struct({
@@ -52,7 +52,7 @@ export const checkRequests = checker(
   }),
 )
 
-/** Checks that an endpoint is given a resource, and not the actions that one is made of. @category guards @since 0.1.0 */
+/** Checks that an endpoint is given a resource, and not the actions that one is made of. */
 export const checkResource = (resource: Partial<Resource> | undefined): void => {
   if (resource?.actions instanceof Map) return
   throw new TypeError(`An endpoint needs a resource as resource("users", { … }) makes it`)

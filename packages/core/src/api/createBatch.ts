@@ -27,7 +27,7 @@ import { checkBulk, checkOperations, checkRequests, checkResource } from "./Endp
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import { localStores } from "../quota/QuotaOptions.ts"
 
-/** An endpoint that answers with promises. @category models @since 0.1.0 */
+/** An endpoint that answers with promises. */
 export interface Endpoint {
   /** Answers a batch; never rejects. */
   readonly handle: (request: HttpRequest) => Promise<HttpResponse>
@@ -35,7 +35,7 @@ export interface Endpoint {
   readonly describe: () => HttpResponse
 }
 
-/** What the answers of bulk and operations endpoints look like. @category models @since 0.1.0 */
+/** What the answers of bulk and operations endpoints look like. */
 export interface AnswerOptions {
   /** Which results are listed: `all` (default), `failed`, or `failed+ids` with the ids of the others. */
   readonly results?: Listing | undefined
@@ -45,7 +45,7 @@ export interface AnswerOptions {
   readonly status?: StatusMode | undefined
 }
 
-/** Options of one bulk endpoint, above those that all endpoints share. @category models @since 0.1.0 */
+/** Options of one bulk endpoint, above those that all endpoints share. */
 export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
   /** What policies, metrics and jobs know the endpoint by. Default: `users.create`, of the resource and the action. */
   readonly name?: string | undefined
@@ -63,7 +63,7 @@ export interface BulkOptions<Request = unknown> extends BatchOptions<Request>, A
     | undefined
 }
 
-/** Options of one operations endpoint, above those that all endpoints share. @category models @since 0.1.0 */
+/** Options of one operations endpoint, above those that all endpoints share. */
 export interface OperationsOptions<Request = unknown> extends BatchOptions<Request>, AnswerOptions {
   /** What policies, metrics and jobs know the endpoint by. Default: the name of the resource. */
   readonly name?: string | undefined
@@ -71,7 +71,7 @@ export interface OperationsOptions<Request = unknown> extends BatchOptions<Reque
   readonly orderBy?: Operations.OrderBy | undefined
 }
 
-/** Options of one JSON batch, above those that all endpoints share. @category models @since 0.1.0 */
+/** Options of one JSON batch, above those that all endpoints share. */
 export interface RequestsOptions<Request = unknown> extends BatchOptions<Request> {
   /** Which headers sub-requests get. */
   readonly headers?: HeaderRules.HeaderRulesOptions | undefined
@@ -86,7 +86,7 @@ export interface RequestsOptions<Request = unknown> extends BatchOptions<Request
   readonly contentType?: boolean | undefined
 }
 
-/** Where clients follow, read and stop their jobs. @category models @since 0.1.0 */
+/** Where clients follow, read and stop their jobs. */
 export interface JobsEndpoint {
   /** The path, or the whole url, that clients are told. */
   readonly url: string
@@ -94,7 +94,7 @@ export interface JobsEndpoint {
   readonly handle: (request: HttpRequest) => Promise<HttpResponse>
 }
 
-/** Makes endpoints that share one engine and its limits. @category models @since 0.1.0 */
+/** Makes endpoints that share one engine and its limits. */
 export interface BatchEndpoints<Request = unknown> {
   /** One action, many items. */
   readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => Endpoint
@@ -108,7 +108,7 @@ export interface BatchEndpoints<Request = unknown> {
   readonly close: () => Promise<void>
 }
 
-/** What an adapter adds to the options of its users. @category models @since 0.1.0 */
+/** What an adapter adds to the options of its users. */
 export interface Platform {
   /** SHA-256 of a text, in base64url. Default: Web Crypto, which is slower where it is asynchronous. */
   readonly digest?: Digest | undefined
@@ -121,9 +121,6 @@ export interface Platform {
  *
  * **Details** Options are checked here: a wrong one throws a `TypeError` that names it. Options of an endpoint stand
  * above those of the whole, member by member.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const createBatch = <Request = unknown>(
   options: BatchOptions<Request> = {},

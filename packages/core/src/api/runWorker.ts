@@ -2,7 +2,7 @@
 import type { BatchOptions } from "./BatchOptions.ts"
 import { type BatchEndpoints, createBatch, type Platform } from "./createBatch.ts"
 
-/** A worker at work. @category models @since 0.1.0 */
+/** A worker at work. */
 export interface Worker {
   /** Takes no more chunks, lets those that run end, at most `jobs.shutdownMs`, and stops. */
   readonly close: () => Promise<void>
@@ -20,9 +20,6 @@ export interface Worker {
  * })
  * process.once("SIGTERM", () => worker.close())
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const runWorker = <Request = unknown>(
   options: BatchOptions<Request> & Required<Pick<BatchOptions, "jobs">>,

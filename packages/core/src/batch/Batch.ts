@@ -2,13 +2,13 @@
 import type { Operation } from "./Operation.ts"
 import type { Strategy } from "./Strategy.ts"
 
-/** A batch: its operations in request order, and its strategy. @category models @since 0.1.0 */
+/** A batch: its operations in request order, and its strategy. */
 export interface Batch<Input = unknown> {
   readonly operations: ReadonlyArray<Operation<Input>>
   readonly strategy: Strategy
 }
 
-/** How many operations ended how. The first three add up to the number of operations. @category models @since 0.1.0 */
+/** How many operations ended how. The first three add up to the number of operations. */
 export interface Tally {
   readonly succeeded: number
   readonly failed: number
@@ -17,12 +17,7 @@ export interface Tally {
   readonly replayed: number
 }
 
-/**
- * Counts the outcomes of a batch that has run.
- *
- * @category getters
- * @since 0.1.0
- */
+/** Counts the outcomes of a batch that has run. */
 export const tally = (batch: Batch): Tally => {
   let succeeded = 0
   let skipped = 0

@@ -1,7 +1,7 @@
 /** Why a whole batch was refused. Nothing of a refused batch was executed. One error, many reasons. */
 import * as Schema from "effect/Schema"
 
-/** Codes of batches that are wrong in themselves, answered 400. @category schemas @since 0.1.0 */
+/** Codes of batches that are wrong in themselves, answered 400. */
 export const InvalidCode = Schema.Literals([
   "MALFORMED_JSON",
   "INVALID_BATCH",
@@ -15,7 +15,7 @@ export const InvalidCode = Schema.Literals([
   "INVALID_IDEMPOTENCY_KEY",
 ])
 
-/** The envelope is wrong: its shape, an id, a dependency, a strategy. @category errors @since 0.1.0 */
+/** The envelope is wrong: its shape, an id, a dependency, a strategy. */
 export class InvalidBatch extends Schema.TaggedError<InvalidBatch>("@multistatus/core/BatchError/InvalidBatch")(
   "InvalidBatch",
   {
@@ -33,7 +33,7 @@ export class InvalidBatch extends Schema.TaggedError<InvalidBatch>("@multistatus
   }
 }
 
-/** The batch has too many operations or too many bytes. @category errors @since 0.1.0 */
+/** The batch has too many operations or too many bytes. */
 export class LimitExceeded extends Schema.TaggedError<LimitExceeded>("@multistatus/core/BatchError/LimitExceeded")(
   "LimitExceeded",
   {
@@ -52,7 +52,7 @@ export class LimitExceeded extends Schema.TaggedError<LimitExceeded>("@multistat
   }
 }
 
-/** The body is not sent in a form that the endpoint reads. @category errors @since 0.1.0 */
+/** The body is not sent in a form that the endpoint reads. */
 export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaType>(
   "@multistatus/core/BatchError/UnsupportedMediaType",
 )("UnsupportedMediaType", { detail: Schema.String }) {
@@ -63,7 +63,7 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
   }
 }
 
-/** The body did not arrive in time. @category errors @since 0.1.0 */
+/** The body did not arrive in time. */
 export class ReceiveTimeout extends Schema.TaggedError<ReceiveTimeout>("@multistatus/core/BatchError/ReceiveTimeout")(
   "ReceiveTimeout",
   { limit: Schema.Int },
@@ -75,7 +75,7 @@ export class ReceiveTimeout extends Schema.TaggedError<ReceiveTimeout>("@multist
   }
 }
 
-/** The client went away before its body had arrived. Nobody reads the answer. @category errors @since 0.1.0 */
+/** The client went away before its body had arrived. Nobody reads the answer. */
 export class ClientGone extends Schema.TaggedError<ClientGone>("@multistatus/core/BatchError/ClientGone")(
   "ClientGone",
   {},
@@ -87,7 +87,7 @@ export class ClientGone extends Schema.TaggedError<ClientGone>("@multistatus/cor
   }
 }
 
-/** As many batches are running as the server allows. @category errors @since 0.1.0 */
+/** As many batches are running as the server allows. */
 export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/core/BatchError/Overloaded")(
   "Overloaded",
   {
@@ -106,7 +106,7 @@ export class Overloaded extends Schema.TaggedError<Overloaded>("@multistatus/cor
   }
 }
 
-/** The reply to the commit of an atomic batch was lost, and what became of it cannot be read. @category errors @since 0.1.0 */
+/** The reply to the commit of an atomic batch was lost, and what became of it cannot be read. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@multistatus/core/BatchError/OutcomeUnknown")(
   "OutcomeUnknown",
   {},
@@ -118,7 +118,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@multist
   }
 }
 
-/** The caller has used up a quota, for the time being. @category errors @since 0.1.0 */
+/** The caller has used up a quota, for the time being. */
 export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>("@multistatus/core/BatchError/QuotaExceeded")(
   "QuotaExceeded",
   {
@@ -137,7 +137,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>("@multistat
   }
 }
 
-/** The batch costs more than a quota ever has. @category errors @since 0.1.0 */
+/** The batch costs more than a quota ever has. */
 export class ExceedsQuota extends Schema.TaggedError<ExceedsQuota>("@multistatus/core/BatchError/ExceedsQuota")(
   "ExceedsQuota",
   {
@@ -154,7 +154,7 @@ export class ExceedsQuota extends Schema.TaggedError<ExceedsQuota>("@multistatus
   }
 }
 
-/** A refusal that a custom policy makes up. @category errors @since 0.1.0 */
+/** A refusal that a custom policy makes up. */
 export class PolicyRefusal extends Schema.TaggedError<PolicyRefusal>("@multistatus/core/BatchError/PolicyRefusal")(
   "PolicyRefusal",
   {
@@ -169,7 +169,7 @@ export class PolicyRefusal extends Schema.TaggedError<PolicyRefusal>("@multistat
   }
 }
 
-/** Every reason a batch may be refused for. @category schemas @since 0.1.0 */
+/** Every reason a batch may be refused for. */
 export const Reason = Schema.Union([
   InvalidBatch,
   LimitExceeded,
@@ -187,9 +187,6 @@ export const Reason = Schema.Union([
  * A batch was refused, for one `reason`; nothing of it was executed.
  *
  * **Details** Recover from one reason with `Effect.catchReason("BatchError", "LimitExceeded", …)`.
- *
- * @category errors
- * @since 0.1.0
  */
 export class BatchError extends Schema.TaggedError<BatchError>("@multistatus/core/BatchError")("BatchError", {
   reason: Reason,

@@ -11,7 +11,7 @@ import type { Operation } from "./Operation.ts"
 import type { Outcome } from "./OperationResult.ts"
 import type { Strategy, StrategyOffer } from "./Strategy.ts"
 
-/** A request body that has been read and parsed. @category models @since 0.1.0 */
+/** A request body that has been read and parsed. */
 export interface Envelope {
   readonly value: unknown
   /** The text that `value` was parsed from; undefined where the host parsed it. */
@@ -20,19 +20,19 @@ export interface Envelope {
   readonly bytes: number | undefined
 }
 
-/** What decoding has to keep to. @category models @since 0.1.0 */
+/** What decoding has to keep to. */
 export interface DecodeOptions {
   readonly limits: Limits
   readonly strategy: StrategyOffer
 }
 
-/** Which results the answer lists. @category models @since 0.1.0 */
+/** Which results the answer lists. */
 export type Listing = "all" | "failed" | "failed+ids"
 
-/** What the client prefers (RFC 7240, section 4.2). @category models @since 0.1.0 */
+/** What the client prefers (RFC 7240, section 4.2). */
 export type ReturnPreference = "minimal" | "representation"
 
-/** What encoding has to keep to. @category models @since 0.1.0 */
+/** What encoding has to keep to. */
 export interface EncodeOptions {
   readonly responseBytes: number | undefined
   readonly prefer: ReturnPreference | undefined
@@ -44,9 +44,6 @@ export interface EncodeOptions {
  * **Details** `stub` is what is left of a value that is too large to be kept, or is no JSON. `fromJson` is given
  * undefined where nothing was kept, and how the operation ended; it throws at what it did not write. `purpose` is what two uses of one idempotency
  * key must have in common beside the action, as JSON; default: the `id` and the `input`.
- *
- * @category models
- * @since 0.1.0
  */
 export interface ValueFormat {
   readonly toJson: (value: unknown) => unknown
@@ -55,14 +52,14 @@ export interface ValueFormat {
   readonly purpose?: ((operation: Operation) => unknown) | undefined
 }
 
-/** How one result is written. @category models @since 0.1.0 */
+/** How one result is written. */
 export interface EncodeResultOptions {
   readonly index: number
   /** Default: as the format is configured. */
   readonly data: boolean | undefined
 }
 
-/** An encoded answer. @category models @since 0.1.0 */
+/** An encoded answer. */
 export interface Encoded {
   readonly status: number
   /** JSON. */
@@ -77,9 +74,6 @@ export interface Encoded {
  * **Details** `decode` never throws, whatever the value is, and refuses what is wrong with the envelope; what is
  * wrong with one operation becomes that operation's result, and it is not run. It counts before it looks at any
  * operation. `encode` is given a batch whose operations all have a result, and keeps request order.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Codec<Input> {
   readonly kind: string

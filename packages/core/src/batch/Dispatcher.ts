@@ -3,10 +3,10 @@ import type * as Effect from "effect/Effect"
 import type { Operation } from "./Operation.ts"
 import type { OperationResult } from "./OperationResult.ts"
 
-/** A value, a promise of it, or an effect that cannot fail (defects aside). @category models @since 0.1.0 */
+/** A value, a promise of it, or an effect that cannot fail (defects aside). */
 export type Answer<A> = A | PromiseLike<A> | Effect.Effect<A>
 
-/** What a running call is told, and how it learns that it is to stop. @category models @since 0.1.0 */
+/** What a running call is told, and how it learns that it is to stop. */
 export interface CallContext {
   /** Fires when the deadline of the batch or the time of the operation is over. Made on first use. */
   readonly signal: AbortSignal
@@ -18,7 +18,7 @@ export interface CallContext {
   readonly onAbort: (listener: () => void) => void
 }
 
-/** Reports a defect of one operation, and tells what the operation is answered with. @category models @since 0.1.0 */
+/** Reports a defect of one operation, and tells what the operation is answered with. */
 export type OnDefect = (defect: unknown, operation: Operation) => OperationResult
 
 /**
@@ -29,9 +29,6 @@ export type OnDefect = (defect: unknown, operation: Operation) => OperationResul
  * inputs and set results of operations that are not to be run, and must not touch anything outside of the batch.
  * `runMany` answers one result per operation, in order; if it throws, it must have changed nothing: the engine then
  * calls it again with fewer operations to find the offenders.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Dispatcher<Input> {
   readonly prepare?: (operations: ReadonlyArray<Operation<Input>>, onDefect: OnDefect) => PromiseLike<void>

@@ -5,14 +5,14 @@
 
 const TypeId: unique symbol = Symbol.for("@multistatus/core/Failure") as never
 
-/** One of several things wrong with an operation's input. @category models @since 0.1.0 */
+/** One of several things wrong with an operation's input. */
 export interface FieldError {
   /** Path of the field, joined with dots: `address.city`, `tags.0`. Absent where the whole input is meant. */
   readonly field?: string
   readonly message: string
 }
 
-/** What a failure may carry beside its code and message. @category models @since 0.1.0 */
+/** What a failure may carry beside its code and message. */
 export interface FailureDetails {
   /** HTTP status, from 400 to 599. Default: the code's own, see `statusOf`; 422 for codes of the application's own. */
   readonly status?: number | undefined
@@ -26,7 +26,7 @@ export interface FailureDetails {
   readonly retryAfter?: number | undefined
 }
 
-/** The failure of one operation: a machine-readable code, a sentence, an HTTP status. @category models @since 0.1.0 */
+/** The failure of one operation: a machine-readable code, a sentence, an HTTP status. */
 export interface Failure extends FailureDetails {
   readonly [TypeId]: typeof TypeId
   readonly code: string
@@ -62,12 +62,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["INTERNAL", 500],
 ])
 
-/**
- * The HTTP status of a failure code; 422 for codes that the application made up.
- *
- * @category getters
- * @since 0.1.0
- */
+/** The HTTP status of a failure code; 422 for codes that the application made up. */
 export const statusOf = (code: string): number => statuses.get(code) ?? 422
 
 /**
@@ -79,9 +74,6 @@ export const statusOf = (code: string): number => statuses.get(code) ?? 422
  * ```ts
  * run: async (patch, { id }) => (await users.update(id, patch)) ?? failure("NOT_FOUND", `User ${id} not found`)
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const failure = (code: string, message: string, details?: FailureDetails): Failure => {
   const status = details?.status ?? statusOf(code)
@@ -91,19 +83,9 @@ export const failure = (code: string, message: string, details?: FailureDetails)
   return { [TypeId]: TypeId, code, message, ...details, status }
 }
 
-/**
- * Whether a value was made by `failure`. Works across copies of this package.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a value was made by `failure`. Works across copies of this package. */
 export const isFailure = (value: unknown): value is Failure =>
   typeof value === "object" && value !== null && TypeId in value
 
-/**
- * What a client is shown of an unexpected exception: nothing of the exception's own.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** What a client is shown of an unexpected exception: nothing of the exception's own. */
 export const internalFailure = (): Failure => failure("INTERNAL", "The operation failed unexpectedly")

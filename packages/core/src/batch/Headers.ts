@@ -1,7 +1,7 @@
 /** Header fields of requests and responses. */
 
-/** Lower-case names to values. @category models @since 0.1.0 */
+/** Lower-case names to values. */
 export type Headers = Readonly<Record<string, string>>
 
-/** Headers as frameworks have them: lower-case names, several values possible. @category models @since 0.1.0 */
+/** Headers as frameworks have them: lower-case names, several values possible. */
 export type HeadersInput = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

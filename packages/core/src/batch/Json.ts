@@ -5,18 +5,10 @@
  * - `deep`: deeper than allowed.
  * - `poisoned`: has a member `__proto__`, or a `constructor` with a `prototype`, that a careless merge would turn
  *   into a change of a prototype.
- *
- * @category models
- * @since 0.1.0
  */
 export type Finding = "sound" | "deep" | "poisoned"
 
-/**
- * Inspects a parsed JSON value down to `depth` levels; a scalar has none.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Inspects a parsed JSON value down to `depth` levels; a scalar has none. */
 export const inspect = (value: unknown, depth: number): Finding => {
   if (typeof value !== "object" || value === null) return "sound"
   if (depth <= 0) return "deep"
@@ -48,17 +40,17 @@ const hasPrototype = (value: object): boolean => {
 
 const encoder = new TextEncoder()
 
-/** How many bytes a text takes as UTF-8. @category getters @since 0.1.0 */
+/** How many bytes a text takes as UTF-8. */
 export const utf8Length = (text: string): number =>
   // Up to some length, looking is faster than encoding.
   text.length <= 500 && isAscii(text) ? text.length : encoder.encode(text).length
 
-/** Whether a text takes at most so many bytes as UTF-8. @category guards @since 0.1.0 */
+/** Whether a text takes at most so many bytes as UTF-8. */
 export const fitsUtf8 = (text: string, bytes: number): boolean =>
   // No unit of a text takes more than three.
   text.length * 3 <= bytes || (text.length <= bytes && utf8Length(text) <= bytes)
 
-/** How many bytes a value takes as JSON. @category getters @since 0.1.0 */
+/** How many bytes a value takes as JSON. */
 export const byteLength = (value: unknown): number => {
   try {
     return utf8Length(JSON.stringify(value) ?? "")

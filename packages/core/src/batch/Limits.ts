@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 
 const atLeast = (minimum: number) => Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum))
 
-/** Limits as they hold; `undefined` means there is none. @category models @since 0.1.0 */
+/** Limits as they hold; `undefined` means there is none. */
 export interface Limits {
   /** Operations per batch. */
   readonly operations: number
@@ -27,7 +27,7 @@ export interface Limits {
   readonly concurrentBatchesPerTenant: number | undefined
 }
 
-/** Limits as configured: any of them, each checked. @category schemas @since 0.1.0 */
+/** Limits as configured: any of them, each checked. */
 export const LimitsOptions = Schema.Struct({
   operations: Schema.optional(atLeast(1)),
   bodyBytes: Schema.optional(atLeast(1)),
@@ -42,15 +42,11 @@ export const LimitsOptions = Schema.Struct({
   concurrentBatchesPerTenant: Schema.optional(atLeast(1)),
 })
 
-/** @category models @since 0.1.0 */
 export type LimitsOptions = typeof LimitsOptions.Type
 
 /**
  * 1,000 operations, 10 MiB, 1 MiB an operation, depth 64, 30 s to run, 60 s to arrive; no limit on the time of one
  * operation, on the response or on concurrent batches.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const defaults: Limits = {
   operations: 1_000,
@@ -65,7 +61,7 @@ export const defaults: Limits = {
   concurrentBatchesPerTenant: undefined,
 }
 
-/** Fills in what was not configured. @category constructors @since 0.1.0 */
+/** Fills in what was not configured. */
 export const make = (options: LimitsOptions = {}): Limits => {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return { ...defaults, ...Object.fromEntries(given) }

@@ -1,7 +1,7 @@
 /** One unit of work of a batch: its request, its place and its result, kept in one record from decoding to encoding. */
 import type { OperationResult } from "./OperationResult.ts"
 
-/** An operation that has to end well before another may begin. @category models @since 0.1.0 */
+/** An operation that has to end well before another may begin. */
 export interface Dependency {
   readonly operation: Operation
   /** HTTP statuses beside 2xx that count as good. */
@@ -11,9 +11,6 @@ export interface Dependency {
 /**
  * One operation. `result` and `input` are the only members that change: the result is set exactly once, the input
  * is replaced by its validated form before the operation is planned.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Operation<Input = unknown> {
   /** Position in the request, from 0. */
@@ -35,12 +32,7 @@ export interface Operation<Input = unknown> {
   result: OperationResult | undefined
 }
 
-/**
- * Whether a dependency ended in a way that lets its dependants run.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a dependency ended in a way that lets its dependants run. */
 export const isFulfilled = ({ operation: { result }, accept }: Dependency): boolean =>
   result !== undefined &&
   result.outcome !== "skipped" &&

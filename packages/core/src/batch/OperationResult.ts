@@ -1,15 +1,10 @@
 /** What became of one operation: one instance per operation, success or not, in request order. */
 import type { Failure } from "./Failure.ts"
 
-/** `skipped` operations never began. @category models @since 0.1.0 */
+/** `skipped` operations never began. */
 export type Outcome = "success" | "error" | "skipped"
 
-/**
- * The result of one operation. Built through its statics, never by hand.
- *
- * @category models
- * @since 0.1.0
- */
+/** The result of one operation. Built through its statics, never by hand. */
 export class OperationResult {
   readonly outcome: Outcome
   /** HTTP status of this operation alone. */
@@ -75,9 +70,6 @@ const asksForRetry: ReadonlySet<number> = new Set([408, 425, 429])
 /**
  * Tells whether a result is final, so that a retry should get it again: a handler's own answer that succeeded, or that
  * failed with a status from 400 to 499 other than 408, 425 and 429.
- *
- * @category guards
- * @since 0.1.0
  */
 export const isFinal = ({ answered, outcome, status }: OperationResult): boolean =>
   answered && (outcome === "success" || (status >= 400 && status < 500 && !asksForRetry.has(status)))

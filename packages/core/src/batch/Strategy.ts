@@ -6,22 +6,19 @@ import { BatchError } from "./BatchError.ts"
  * - `partial`: each operation stands alone.
  * - `atomic`: all or nothing, inside one transaction.
  * - `stop-after`: operations start in request order; after `failures` failed ones nothing more starts.
- *
- * @category models
- * @since 0.1.0
  */
 export type Strategy =
   | { readonly _tag: "partial" }
   | { readonly _tag: "atomic" }
   | { readonly _tag: "stop-after"; readonly failures: number }
 
-/** What a client asked for in the envelope; absent members were not sent. @category models @since 0.1.0 */
+/** What a client asked for in the envelope; absent members were not sent. */
 export interface StrategyRequest {
   readonly atomic: unknown
   readonly stopAfter: unknown
 }
 
-/** Which strategies an endpoint has. @category models @since 0.1.0 */
+/** Which strategies an endpoint has. */
 export interface StrategyOffer {
   /** Taken when the client asks for none. */
   readonly default: Strategy
@@ -29,7 +26,6 @@ export interface StrategyOffer {
   readonly choices: ReadonlyArray<Strategy["_tag"]>
 }
 
-/** @category constructors @since 0.1.0 */
 export const partial: Strategy = { _tag: "partial" }
 
 /**
@@ -38,9 +34,6 @@ export const partial: Strategy = { _tag: "partial" }
  * **Details** `"atomic": true` and `"stop_after": n` (a whole number from 1) ask for one; `"atomic": false` asks for
  * partial success where atomic is standard. Both at once, a wrong type, or a strategy that the endpoint does not
  * offer refuse the batch.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Result<Strategy, BatchError> => {
   const { atomic, stopAfter } = asked

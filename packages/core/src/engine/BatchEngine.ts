@@ -23,7 +23,7 @@ import { Executor } from "../execution/Executor.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
 
-/** How the batches of one endpoint are run. @category models @since 0.1.0 */
+/** How the batches of one endpoint are run. */
 export interface EngineOptions {
   /** Name of the endpoint, for policies, spans and metrics. */
   readonly endpoint: string
@@ -49,16 +49,16 @@ export interface EngineOptions {
   readonly onUnexpected: OnUnexpected | undefined
 }
 
-/** Where an unexpected error happened: in an operation, or in the batch as a whole. @category models @since 0.1.0 */
+/** Where an unexpected error happened: in an operation, or in the batch as a whole. */
 export interface UnexpectedOrigin {
   readonly endpoint: string
   readonly operation: Pick<Operation, "index" | "action" | "id"> | undefined
 }
 
-/** What is told of an unexpected error, and where it happened. @category models @since 0.1.0 */
+/** What is told of an unexpected error, and where it happened. */
 export type OnUnexpected = (error: unknown, origin: UnexpectedOrigin) => void
 
-/** One batch to run. @category models @since 0.1.0 */
+/** One batch to run. */
 export interface EngineRequest<Input> {
   readonly batch: Batch<Input>
   readonly dispatcher: Dispatcher<Input>
@@ -77,7 +77,7 @@ export interface EngineRequest<Input> {
   readonly stop?: AbortSignal | undefined
 }
 
-/** How a batch was run. @category models @since 0.1.0 */
+/** How a batch was run. */
 export interface BatchRun {
   /** Whether the batch was done before, as a whole: all of its results are replays. */
   readonly completed: boolean
@@ -87,12 +87,7 @@ export interface BatchRun {
   readonly isCommitUnknown: boolean
 }
 
-/**
- * Runs batches: on success every operation of the batch has its result. A `BatchError` means that nothing ran.
- *
- * @category services
- * @since 0.1.0
- */
+/** Runs batches: on success every operation of the batch has its result. A `BatchError` means that nothing ran. */
 export class BatchEngine extends Context.Service<
   BatchEngine,
   {

@@ -4,34 +4,34 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Tally } from "../batch/Batch.ts"
 
-/** Batches that ran, by endpoint. @category metrics @since 0.1.0 */
+/** Batches that ran, by endpoint. */
 export const batches = Metric.counter("multistatus.batches", { description: "Batches that ran", incremental: true })
 
-/** Batches that were refused, by endpoint and code. @category metrics @since 0.1.0 */
+/** Batches that were refused, by endpoint and code. */
 export const refusals = Metric.counter("multistatus.refusals", {
   description: "Batches that were refused",
   incremental: true,
 })
 
-/** Operations, by endpoint and outcome. @category metrics @since 0.1.0 */
+/** Operations, by endpoint and outcome. */
 export const operations = Metric.counter("multistatus.operations", {
   description: "Operations by outcome",
   incremental: true,
 })
 
-/** Operations that were answered with a stored result, by endpoint. @category metrics @since 0.1.0 */
+/** Operations that were answered with a stored result, by endpoint. */
 export const replays = Metric.counter("multistatus.replays", {
   description: "Operations that were answered with a stored result",
   incremental: true,
 })
 
-/** Milliseconds that batches took to execute, by endpoint. @category metrics @since 0.1.0 */
+/** Milliseconds that batches took to execute, by endpoint. */
 export const duration = Metric.histogram("multistatus.batch.duration", {
   description: "Milliseconds that batches took",
   boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000],
 })
 
-/** What records the batches of one endpoint. @category models @since 0.1.0 */
+/** What records the batches of one endpoint. */
 export interface BatchRecorder {
   /** Records a batch that ran, and the milliseconds it took. */
   readonly ran: (counted: Tally, milliseconds: number) => Effect.Effect<void>
@@ -39,7 +39,7 @@ export interface BatchRecorder {
   readonly refused: (code: string) => Effect.Effect<void>
 }
 
-/** Makes the recorder of an endpoint; once, since naming attributes costs more than counting. @category constructors @since 0.1.0 */
+/** Makes the recorder of an endpoint; once, since naming attributes costs more than counting. */
 export const recorder = (endpoint: string): BatchRecorder => {
   const ran = Metric.withAttributes(batches, { endpoint })
   const took = Metric.withAttributes(duration, { endpoint })

@@ -8,7 +8,7 @@ import type { BatchError } from "../batch/BatchError.ts"
 import type { Batch } from "../batch/Batch.ts"
 import type { Plan } from "../planning/Plan.ts"
 
-/** A batch that is known to be runnable, and of which nothing has run. @category models @since 0.1.0 */
+/** A batch that is known to be runnable, and of which nothing has run. */
 export interface PlannedBatch {
   readonly batch: Batch
   readonly plan: Plan
@@ -25,9 +25,6 @@ export interface PlannedBatch {
  * run: a replay, or a refusal of that operation alone. What it takes it gives back in a finalizer of the scope, which
  * closes when the batch has run, was refused by a later policy, or was interrupted; by then every operation that ran
  * has its result.
- *
- * @category models
- * @since 0.1.0
  */
 export interface BatchPolicy {
   readonly name: string

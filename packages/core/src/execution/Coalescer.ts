@@ -5,15 +5,13 @@
 import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 
-/** Calls a handler; `hear` is told what it answered or threw, once. @category models @since 0.1.0 */
+/** Calls a handler; `hear` is told what it answered or threw, once. */
 export type Ask<Request, A> = (request: Request, hear: (outcome: CallOutcome<A>) => void) => void
 
-/** @category models @since 0.1.0 */
 export type CallOutcome<A> =
   | { readonly _tag: "answer"; readonly value: A }
   | { readonly _tag: "defect"; readonly defect: unknown }
 
-/** @category models @since 0.1.0 */
 export interface CoalesceOptions<Input> {
   readonly many: Ask<ReadonlyArray<Operation<Input>>, ReadonlyArray<OperationResult>>
   readonly one: Ask<Operation<Input>, OperationResult>
@@ -31,9 +29,6 @@ export interface CoalesceOptions<Input> {
  *
  * **Details** A call that throws must have changed nothing. k offenders among n operations take at most
  * 2 k log2(n) further calls.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const run = <Input>(
   operations: ReadonlyArray<Operation<Input>>,

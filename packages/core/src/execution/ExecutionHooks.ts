@@ -3,12 +3,7 @@ import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 import type { UnitOfWork } from "./UnitOfWork.ts"
 
-/**
- * Hooks around the commit groups of one batch.
- *
- * @category models
- * @since 0.1.0
- */
+/** Hooks around the commit groups of one batch. */
 export interface ExecutionHooks {
   /** Called before operations begin. Returns the result that they get instead of running, or undefined if they may run. */
   readonly refuse: (operations: ReadonlyArray<Operation>) => OperationResult | undefined

@@ -12,7 +12,7 @@ import { type Began, Invoker } from "./Invoker.ts"
 import { GroupScheduler } from "./GroupScheduler.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 
-/** @category models @since 0.1.0 */
+/** Limits, signals and hooks of one execution. */
 export interface ExecuteOptions {
   /** Milliseconds that the whole may take. */
   readonly deadlineMs: number
@@ -36,9 +36,6 @@ export interface ExecuteOptions {
  *
  * **Details** Never fails. A defect stays with the operation it happened in. When the deadline is over, running calls
  * are told by their signal and not waited for. Interrupting the effect does the same.
- *
- * @category services
- * @since 0.1.0
  */
 export class Executor extends Context.Service<
   Executor,

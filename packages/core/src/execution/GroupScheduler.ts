@@ -12,7 +12,7 @@ import { RunningGroup } from "./RunningGroup.ts"
 import { dueOperations } from "./dueOperations.ts"
 import { type TimeoutOptions, TimeoutQueue } from "./TimeoutQueue.ts"
 
-/** What a pool needs of its surroundings. @category models @since 0.1.0 */
+/** What a pool needs of its surroundings. */
 export interface GroupSchedulerOptions<Input> {
   /** Calls the handlers of a group, settles its operations, and then tells that it has finished. Never throws. */
   readonly call: (call: RunningGroup<Input>, due: ReadonlyArray<Operation<Input>>, finished: () => void) => void
@@ -35,7 +35,6 @@ const deadlineExceeded = () => failure("DEADLINE_EXCEEDED", "The time for the ba
 const cancelled = () => failure("CANCELLED", "The client went away", { retryable: true })
 const stopped = () => failure("SKIPPED", "Not begun: earlier operations failed", { retryable: true })
 
-/** @category models @since 0.1.0 */
 export class GroupScheduler<Input> {
   private readonly plan: Plan<Input>
   private readonly options: GroupSchedulerOptions<Input>

@@ -17,12 +17,11 @@ import * as OperationSpans from "./OperationSpans.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
 
-/** Told of operations whose handler is about to be called. @category models @since 0.1.0 */
+/** Told of operations whose handler is about to be called. */
 export type Began = (operations: ReadonlyArray<Operation>) => void
 
 type Hear<A> = (outcome: Coalescer.CallOutcome<A>) => void
 
-/** @category models @since 0.1.0 */
 export class Invoker<Input> {
   /** Waits by the clock of the batch's fiber. */
   readonly timer: Timer

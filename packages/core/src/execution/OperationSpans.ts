@@ -6,15 +6,10 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { Operation } from "../batch/Operation.ts"
 
-/** Opens spans; what it returns ends them, once every operation has its result. @category models @since 0.1.0 */
+/** Opens spans; what it returns ends them, once every operation has its result. */
 export type Trace = (operations: ReadonlyArray<Operation>) => () => void
 
-/**
- * Gives every operation a span; undefined where no tracer is installed.
- *
- * @category tracing
- * @since 0.1.0
- */
+/** Gives every operation a span; undefined where no tracer is installed. */
 export const ofBatch = (context: Context.Context<never>): Trace | undefined => {
   const tracer = Context.get(context, Tracer.Tracer)
   if (tracer === Tracer.nativeTracer) return undefined

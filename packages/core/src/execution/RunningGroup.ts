@@ -8,9 +8,6 @@ import type { CallContext } from "../batch/Dispatcher.ts"
 /**
  * A running commit group. `over` turns true once, when it has ended or was given up; what its handlers answer later is
  * not heard.
- *
- * @category models
- * @since 0.1.0
  */
 export class RunningGroup<Input> implements CallContext {
   readonly group: CommitGroup<Input>

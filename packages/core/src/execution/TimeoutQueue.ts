@@ -1,7 +1,6 @@
 /** Timeouts of calls that all may take equally long: they end in the order they began in, so one timer serves all. */
 import type { Timer } from "../platform/FiberClock.ts"
 
-/** @category models @since 0.1.0 */
 export interface TimeoutOptions<A> {
   readonly milliseconds: number
   readonly timer: Timer
@@ -11,7 +10,6 @@ export interface TimeoutOptions<A> {
   readonly expire: (entry: A) => void
 }
 
-/** @category models @since 0.1.0 */
 export class TimeoutQueue<A extends { readonly over: boolean; endsAt: number }> {
   private readonly options: TimeoutOptions<A>
   private entries: Array<A> = []

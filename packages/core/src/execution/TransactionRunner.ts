@@ -8,7 +8,7 @@ import * as Coalescer from "./Coalescer.ts"
 import { dueOperations } from "./dueOperations.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 
-/** How handlers are called within a transaction. @category models @since 0.1.0 */
+/** How handlers are called within a transaction. */
 export interface TransactionRunOptions<Input> {
   readonly unitOfWork: UnitOfWork
   /** Milliseconds that are left to the batch. */
@@ -37,9 +37,6 @@ const unknown = () =>
  *
  * **Details** Until then results are provisional: a group that is given up meanwhile, or tried again after a conflict,
  * has done nothing. Once the commit is on its way the group cannot be given up.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const run = async <Input>(call: RunningGroup<Input>, options: TransactionRunOptions<Input>): Promise<void> => {
   const { group } = call

@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 
-/** A transaction that is open. @category models @since 0.1.0 */
+/** A transaction that is open. */
 export interface Transaction {
   /** What handlers are given as `tx`: the client library's own transaction. */
   readonly handle: unknown
@@ -22,13 +22,10 @@ export interface Transaction {
 /**
  * How a transaction ended. `conflict`: rivals made it fail as often as it was tried; it left nothing behind.
  * `unknown`: the answer to its commit was lost, and what became of it cannot be read.
- *
- * @category models
- * @since 0.1.0
  */
 export type TransactionOutcome = "committed" | "rolled-back" | "conflict" | "unknown"
 
-/** What a transaction has to keep to. @category models @since 0.1.0 */
+/** What a transaction has to keep to. */
 export interface TransactionOptions {
   /** Milliseconds that are left to the batch: the database is told to give up statements by then. */
   readonly remainingMs: number
@@ -42,9 +39,6 @@ export interface TransactionOptions {
  * start in a new transaction, a bounded number of times with random pauses: `work` has to be repeatable. Other
  * rejections are passed on. An outcome of `committed` is only ever told of a transaction that is known to have
  * committed. After `run` has ended, the transaction's handle refuses to work.
- *
- * @category models
- * @since 0.1.0
  */
 export interface UnitOfWork {
   /** What handlers are given as `tx` outside of a transaction: the client library's database. */
@@ -57,12 +51,7 @@ export interface UnitOfWork {
   ) => Promise<TransactionOutcome>
 }
 
-/**
- * The transaction that an Effect handler runs in, or the database outside of one; undefined without a unit of work.
- *
- * @category services
- * @since 0.1.0
- */
+/** The transaction that an Effect handler runs in, or the database outside of one; undefined without a unit of work. */
 export const CurrentTransaction = Context.Reference<unknown>("@multistatus/core/CurrentTransaction", {
   defaultValue: () => undefined,
 })

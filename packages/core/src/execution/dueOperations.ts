@@ -3,12 +3,7 @@ import { type Failure, failure } from "../batch/Failure.ts"
 import { isFulfilled, type Operation } from "../batch/Operation.ts"
 import { isFinal, OperationResult } from "../batch/OperationResult.ts"
 
-/**
- * The operations that have no result yet. One whose dependencies did not succeed gets the result that says so.
- *
- * @category getters
- * @since 0.1.0
- */
+/** The operations that have no result yet. One whose dependencies did not succeed gets the result that says so. */
 export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>): ReadonlyArray<Operation<Input>> => {
   let settled = 0
   for (const operation of operations) {

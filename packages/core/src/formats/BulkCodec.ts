@@ -11,7 +11,7 @@ import type { Codec, EncodeOptions, Encoded } from "../batch/Codec.ts"
 import * as MultiStatus from "./MultiStatus.ts"
 import * as OperationList from "./OperationList.ts"
 
-/** How a bulk endpoint names its list and its count, and what its answers look like. @category models @since 0.1.0 */
+/** How a bulk endpoint names its list and its count, and what its answers look like. */
 export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
   readonly action: string
   /** Member that holds the items, in requests and answers: `users`. */
@@ -30,12 +30,7 @@ export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions
     | undefined
 }
 
-/**
- * The codec of bulk endpoints. `input` of an operation is the item, without its `id` where it is identified.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The codec of bulk endpoints. `input` of an operation is the item, without its `id` where it is identified. */
 export const make = (options: BulkCodecOptions): Codec<unknown> => ({
   kind: "bulk",
   list: options.list,

@@ -8,10 +8,9 @@ import type { OperationResult, Outcome } from "../batch/OperationResult.ts"
 import type { Strategy } from "../batch/Strategy.ts"
 import type { EncodeOptions, Encoded, EncodeResultOptions, Listing } from "../batch/Codec.ts"
 
-/** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). @category models @since 0.1.0 */
+/** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). */
 export type StatusMode = "mixed" | "200" | "207"
 
-/** @category models @since 0.1.0 */
 export interface MultiStatusOptions {
   /** Which results are listed. Default `all`. */
   readonly listing: Listing
@@ -21,22 +20,21 @@ export interface MultiStatusOptions {
   readonly status: StatusMode
 }
 
-/** @category constructors @since 0.1.0 */
 export const defaults: MultiStatusOptions = { listing: "all", data: false, status: "mixed" }
 
-/** The status of the whole: `partial` means that some succeeded and some did not. @category getters @since 0.1.0 */
+/** The status of the whole: `partial` means that some succeeded and some did not. */
 export const verdict = ({ succeeded, failed, skipped }: Tally): "success" | "partial" | "failed" => {
   if (failed + skipped === 0) return "success"
   return succeeded === 0 ? "failed" : "partial"
 }
 
-/** The HTTP status of the whole. @category getters @since 0.1.0 */
+/** The HTTP status of the whole. */
 export const httpStatus = (mode: StatusMode, counted: Tally, good: number): number => {
   if (mode !== "mixed") return Number(mode)
   return verdict(counted) === "success" ? good : 207
 }
 
-/** A failure as the client sees it. @category encoding @since 0.1.0 */
+/** A failure as the client sees it. */
 export const encodeFailure = ({ code, message, field, errors, retryable, retryAfter }: Failure) => ({
   code,
   message,
@@ -46,7 +44,7 @@ export const encodeFailure = ({ code, message, field, errors, retryable, retryAf
   retry_after: retryAfter,
 })
 
-/** The id of a result: that of what was returned, or else the one the operation was for. @category getters @since 0.1.0 */
+/** The id of a result: that of what was returned, or else the one the operation was for. */
 export const idOf = ({ id, result }: Operation): string | number | undefined => {
   const value = result?.outcome === "success" ? result.value : undefined
   if (!Predicate.isObject(value) || !Object.hasOwn(value, "id")) return id
@@ -54,7 +52,7 @@ export const idOf = ({ id, result }: Operation): string | number | undefined => 
   return typeof own === "string" || typeof own === "number" ? own : id
 }
 
-/** What a client is told of a result that would have made the response too large. @category constructors @since 0.1.0 */
+/** What a client is told of a result that would have made the response too large. */
 export const tooLarge = (result: OperationResult): Failure =>
   failure(
     "RESPONSE_TOO_LARGE",
@@ -78,12 +76,7 @@ const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["pr
   return prefer === "representation" ? "all" : options.listing
 }
 
-/**
- * Encodes the results of a batch, with `extra` members (such as `created`) between the counts and the results.
- *
- * @category encoding
- * @since 0.1.0
- */
+/** Encodes the results of a batch, with `extra` members (such as `created`) between the counts and the results. */
 export const encode = (
   batch: Batch,
   options: MultiStatusOptions,
@@ -131,7 +124,7 @@ const envelopeOf = (
   }
 }
 
-/** A result as `encodeResult` wrote it. @category models @since 0.1.0 */
+/** A result as `encodeResult` wrote it. */
 export interface WrittenResult {
   readonly index: number
   readonly status: Outcome
@@ -141,12 +134,7 @@ export interface WrittenResult {
   readonly replayed?: boolean
 }
 
-/**
- * Encodes the results of a batch that were written one by one, as `encode` would have done at once.
- *
- * @category encoding
- * @since 0.1.0
- */
+/** Encodes the results of a batch that were written one by one, as `encode` would have done at once. */
 export const encodeWritten = (
   texts: ReadonlyArray<string>,
   strategy: Strategy,
@@ -227,9 +215,6 @@ const encodeWithin = (
  *
  * **Details** What an action returned may not be JSON (a cycle, a BigInt, a getter that throws). That it succeeded is
  * still so, and is said without it.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const encodeResult = (operation: Operation, options: EncodeResultOptions): string => {
   try {

@@ -7,7 +7,7 @@ import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Json from "../batch/Json.ts"
 import type { DecodeOptions, Envelope } from "../batch/Codec.ts"
 
-/** The members of the envelope and its counted list. @category models @since 0.1.0 */
+/** The members of the envelope and its counted list. */
 export interface OperationList {
   readonly envelope: Readonly<Record<string, unknown>>
   readonly items: ReadonlyArray<unknown>
@@ -15,12 +15,7 @@ export interface OperationList {
   readonly isSound: boolean
 }
 
-/**
- * Reads the list `name` of an envelope; refuses one that is missing, empty or too long, before looking at any item.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Reads the list `name` of an envelope; refuses one that is missing, empty or too long, before looking at any item. */
 export const read = (
   { value }: Envelope,
   name: string,
@@ -49,9 +44,6 @@ export const read = (
 /**
  * Tells what refuses one operation for its size. Sizes are only taken where the body is large enough to hold one that
  * is too large.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((item: unknown) => Failure | undefined) => {
   const limit = limits.operationBytes
@@ -67,9 +59,6 @@ export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((ite
 /**
  * Tells what refuses one operation for its size, or for a member name that could reach a prototype. Names are only looked
  * at where the envelope has such a one.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const guard = (
   envelope: Envelope,
@@ -84,12 +73,7 @@ export const guard = (
 
 const poisoned = failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
 
-/**
- * Reads an idempotency key of one operation; `undefined` where there is none.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Reads an idempotency key of one operation; `undefined` where there is none. */
 export const readKey = (key: unknown, field: string): Result.Result<string | undefined, Failure> =>
   key === undefined
     ? Result.succeed(undefined)
@@ -99,12 +83,7 @@ export const readKey = (key: unknown, field: string): Result.Result<string | und
 
 const longestId = 256
 
-/**
- * Reads the id of a resource: a string of 1 to 256 characters without control characters, or a whole number.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Reads the id of a resource: a string of 1 to 256 characters without control characters, or a whole number. */
 export const readTargetId = (id: unknown): Result.Result<string, Failure> => {
   if (typeof id === "number" && Number.isSafeInteger(id)) return Result.succeed(String(id))
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

@@ -9,19 +9,14 @@ import type { Codec } from "../batch/Codec.ts"
 import * as MultiStatus from "./MultiStatus.ts"
 import * as OperationList from "./OperationList.ts"
 
-/** What an operation works on beside its own target; undefined for nothing. @category models @since 0.1.0 */
+/** What an operation works on beside its own target; undefined for nothing. */
 export type OrderBy = (operation: {
   readonly action: string
   readonly id: string | undefined
   readonly data: unknown
 }) => string | undefined
 
-/**
- * What operations are kept in order by, and what the answers of their endpoint look like.
- *
- * @category models
- * @since 0.1.0
- */
+/** What operations are kept in order by, and what the answers of their endpoint look like. */
 export interface OperationsCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: OrderBy | undefined
@@ -29,12 +24,7 @@ export interface OperationsCodecOptions extends Partial<MultiStatus.MultiStatusO
   readonly keyed?: boolean | undefined
 }
 
-/**
- * The codec of operations endpoints. `input` of an operation is its `data`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The codec of operations endpoints. `input` of an operation is its `data`. */
 export const make = ({
   orderBy = ({ id }) => id,
   keyed = false,

@@ -5,12 +5,7 @@
 import * as Result from "effect/Result"
 import type { Headers, HeadersInput } from "../batch/Headers.ts"
 
-/**
- * Which headers of the outer request reach sub-requests, and which say who is calling.
- *
- * @category models
- * @since 0.1.0
- */
+/** Which headers of the outer request reach sub-requests, and which say who is calling. */
 export interface HeaderRulesOptions {
   /** Headers of the outer request, beside the standard ones, that every sub-request inherits. */
   readonly inherit?: ReadonlyArray<string> | undefined
@@ -56,7 +51,7 @@ const isOfTheConnection = (name: string): boolean => ofTheConnection.has(name) |
 
 const isAddress = (name: string): boolean => addresses.has(name) || name.startsWith("x-forwarded-")
 
-/** The rules of one endpoint. @category models @since 0.1.0 */
+/** The rules of one endpoint. */
 export interface HeaderRules {
   /** What every sub-request of a batch inherits; worked out once per batch. */
   readonly inherit: (outer: HeadersInput) => Headers
@@ -64,7 +59,7 @@ export interface HeaderRules {
   readonly passes: (name: string) => boolean
 }
 
-/** Makes the rules of one endpoint. @category constructors @since 0.1.0 */
+/** Makes the rules of one endpoint. */
 export const make = (options: HeaderRulesOptions = {}): HeaderRules => {
   const callers = new Set([...credentials, ...(options.credentials ?? [])].map((name) => name.toLowerCase()))
   const passedOn = new Set([...inherited, ...(options.inherit ?? [])].map((name) => name.toLowerCase()))
@@ -92,9 +87,6 @@ export const make = (options: HeaderRulesOptions = {}): HeaderRules => {
  *
  * **Details** A name is a token (RFC 9110, section 5.6.2), a value a string without control characters and beyond
  * Latin-1 nothing (section 5.5); the same name twice, in whatever letter case, is refused.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const check = (headers: unknown, rules: HeaderRules): Result.Result<Headers, string> => {
   if (typeof headers !== "object" || headers === null || Array.isArray(headers)) {

@@ -1,7 +1,7 @@
 /** HTTP as the edge sees it: what every adapter converts its framework's requests to, and responses from. */
 import type { HeadersInput } from "../batch/Headers.ts"
 
-/** A body that is still to be read, or one that the host has parsed already. @category models @since 0.1.0 */
+/** A body that is still to be read, or one that the host has parsed already. */
 export type HttpBody =
   | {
       readonly _tag: "Stream"
@@ -10,7 +10,7 @@ export type HttpBody =
     }
   | { readonly _tag: "Parsed"; readonly value: unknown }
 
-/** A request to a batch endpoint, in no framework's terms. @category models @since 0.1.0 */
+/** A request to a batch endpoint, in no framework's terms. */
 export interface HttpRequest {
   readonly method: string
   /** The url as the client sent it: keys of endpoints at unlike paths are kept apart. Without it the name of the endpoint does. */
@@ -26,7 +26,7 @@ export interface HttpRequest {
   readonly raw: unknown
 }
 
-/** The answer of a batch endpoint, in no framework's terms. @category models @since 0.1.0 */
+/** The answer of a batch endpoint, in no framework's terms. */
 export interface HttpResponse {
   readonly status: number
   /** By lower-case name. */

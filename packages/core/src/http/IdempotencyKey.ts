@@ -5,12 +5,7 @@ const form = /^[\u0021-\u007e]{1,255}$/
 
 const rule = "an idempotency key has 1 to 255 visible ASCII characters"
 
-/**
- * Checks a key in a body; fails with what is wrong with it.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Checks a key in a body; fails with what is wrong with it. */
 export const fromValue = (value: unknown): Result.Result<string, string> =>
   typeof value === "string" && form.test(value)
     ? Result.succeed(value)
@@ -19,9 +14,6 @@ export const fromValue = (value: unknown): Result.Result<string, string> =>
 /**
  * Reads the header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a structured-field string in quotes,
  * or bare. Two of them are refused, also where Node has joined them with a comma.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const fromHeader = (header: string | ReadonlyArray<string>): Result.Result<string, string> => {
   const lines = typeof header === "string" ? [header] : header

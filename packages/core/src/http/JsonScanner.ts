@@ -13,10 +13,9 @@ const at = {
   closeObject: 0x7d,
 }
 
-/** What a scanner found so far. @category models @since 0.1.0 */
+/** What a scanner found so far. */
 export type Finding = "within" | "too many" | "too deep"
 
-/** @category models @since 0.1.0 */
 export class JsonScanner {
   /** Items of the longest array directly in the envelope, so far. */
   count = 0

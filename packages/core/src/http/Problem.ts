@@ -2,10 +2,10 @@
 import type { BatchError } from "../batch/BatchError.ts"
 import type { Failure } from "../batch/Failure.ts"
 
-/** @category constants @since 0.1.0 */
+/** The media type of problem details (RFC 9457, section 6.1). */
 export const mediaType = "application/problem+json"
 
-/** A problem document. @category models @since 0.1.0 */
+/** A problem document. */
 export interface Problem {
   readonly type: string
   readonly title: string
@@ -17,7 +17,7 @@ export interface Problem {
 
 const words = (code: string) => code.toLowerCase().split("_")
 
-/** A problem by its code: the type and the title are made of it. @category constructors @since 0.1.0 */
+/** A problem by its code: the type and the title are made of it. */
 export const make = (
   code: string,
   status: number,
@@ -32,7 +32,7 @@ export const make = (
 /** Registered with IANA by draft-ietf-httpapi-ratelimit-headers. */
 const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-/** The problem of a refused batch, with what helps to mend it. @category constructors @since 0.1.0 */
+/** The problem of a refused batch, with what helps to mend it. */
 export const ofBatchError = ({ reason }: BatchError): Problem => ({
   ...make(reason.code, reason.status, reason.message, {
     pointer: "pointer" in reason ? reason.pointer : undefined,
@@ -43,9 +43,9 @@ export const ofBatchError = ({ reason }: BatchError): Problem => ({
   ...(reason._tag === "QuotaExceeded" && { type: quotaExceeded, "violated-policies": reason.violated }),
 })
 
-/** The problem of one operation. @category constructors @since 0.1.0 */
+/** The problem of one operation. */
 export const ofFailure = ({ code, status, message, field, errors, retryable, retryAfter }: Failure): Problem =>
   make(code, status, message, { field, errors, retryable, retry_after: retryAfter })
 
-/** The problem of a defect: nothing of the exception's own. @category constructors @since 0.1.0 */
+/** The problem of a defect: nothing of the exception's own. */
 export const internal = (): Problem => make("INTERNAL", 500, "The request failed unexpectedly")

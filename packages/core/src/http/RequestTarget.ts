@@ -10,9 +10,6 @@ import * as Result from "effect/Result"
  * **Details** Refused: anything that does not begin with `/`, a scheme, an authority (`//host`), a backslash, a
  * control character or a space, a fragment, a character beyond ASCII, broken percent-encoding, and a `..` that leaves
  * the root.
- *
- * @category guards
- * @since 0.1.0
  */
 export const check = (url: unknown): Result.Result<string, string> => {
   if (typeof url !== "string") return Result.fail(`"url" must be a string`)
@@ -35,7 +32,7 @@ export const check = (url: unknown): Result.Result<string, string> => {
   return Result.succeed(url)
 }
 
-/** The path of a checked url, without its query. @category getters @since 0.1.0 */
+/** The path of a checked url, without its query. */
 export const pathOf = (url: string): string => {
   const query = url.indexOf("?")
   return query === -1 ? url : url.slice(0, query)
@@ -44,9 +41,6 @@ export const pathOf = (url: string): string => {
 /**
  * One spelling for all that mean the same path: percent-encoding of unreserved characters undone, dot segments and
  * double and trailing slashes removed (RFC 3986, section 6.2.2), letter case folded, as routers commonly do.
- *
- * @category getters
- * @since 0.1.0
  */
 export const normalise = (url: string): string => {
   const decoded = pathOf(url).replace(/%([0-9a-f]{2})/gi, (escape, hex: string) => {

@@ -3,7 +3,7 @@ import { BatchError } from "../batch/BatchError.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import type { HttpRequest } from "./HttpMessage.ts"
 
-/** The client's name for its batch, as the header `Idempotency-Key` says; undefined without one. @category getters @since 0.1.0 */
+/** The client's name for its batch, as the header `Idempotency-Key` says; undefined without one. */
 export const idempotencyKeyOf = ({
   headers,
 }: Pick<HttpRequest, "headers">): Result.Result<string | undefined, BatchError> => {

@@ -15,9 +15,6 @@ const scannedFrom = 256 * 1024
 /**
  * Reads and parses the body of a batch; refuses what is not JSON in UTF-8, too large, too deep, or has too many items,
  * as soon as that is known.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const readEnvelope = (request: HttpRequest, limits: Limits): Effect.Effect<Envelope, BatchError> => {
   const refused = refuseHead(request, limits)

@@ -1,7 +1,7 @@
 /** Reads newline-delimited JSON as it arrives, a line at a time: however much is sent, only one line is held. */
 import { BatchError, ClientGone, ReceiveTimeout } from "../batch/BatchError.ts"
 
-/** What lines have to keep to. @category models @since 0.1.0 */
+/** What lines have to keep to. */
 export interface LineLimits {
   /** Lines that are not empty. */
   readonly operations: number
@@ -19,9 +19,6 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 /**
  * The lines that are not empty. What is not UTF-8 stands as `!400`. Fails with a `BatchError` beyond a limit, and where
  * the client goes away or falls silent.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const readLines = async function* (
   bytes: AsyncIterable<Uint8Array>,

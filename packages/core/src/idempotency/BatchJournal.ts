@@ -9,7 +9,7 @@ import type { SettleAction, SettleItem } from "./IdempotencyStore.ts"
 import type { HashedKey } from "./IdempotencyKeys.ts"
 import * as StoredResult from "./StoredResult.ts"
 
-/** How a batch stands that has something to tell the store. @category models @since 0.1.0 */
+/** How a batch stands that has something to tell the store. */
 export interface Standing {
   /** Whether every operation has ended. */
   readonly isOver: boolean
@@ -20,10 +20,9 @@ export interface Standing {
 /** Characters that the lines of a batch may have together; stores take records of some megabytes, and not of any size. */
 const maxLength = 8 * 2 ** 20
 
-/** Operations whose results share a line at most. @category constants @since 0.1.0 */
+/** Operations whose results share a line at most. */
 export const mostTogether = 100
 
-/** @category models @since 0.1.0 */
 export class BatchJournal {
   readonly claim: HashedKey
   /** By index. The line of several operations stands with the first of them, and nothing with the others. */
@@ -127,7 +126,6 @@ export class BatchJournal {
 
 const placeOf = ({ key }: HashedKey, index: number): string => `${key}/${index}`
 
-/** @category models @since 0.1.0 */
 export interface ReadJournal {
   /** Results and lines, by index. */
   readonly lines: ReadonlyMap<number, { readonly line: string; readonly result: OperationResult }>
@@ -135,12 +133,7 @@ export interface ReadJournal {
   readonly isDamaged: boolean
 }
 
-/**
- * Reads a journal.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Reads a journal. */
 export const readJournal = async (
   journal: string,
   claim: HashedKey,
@@ -177,7 +170,7 @@ export const readJournal = async (
   return { lines, isDamaged: hasHole || at < journal.length }
 }
 
-/** Reads one stored text. @category decoding @since 0.1.0 */
+/** Reads one stored text. */
 export const decode = async (
   text: string,
   place: string,

@@ -6,9 +6,6 @@
  *
  * **Details** Never throws where the standard would refuse: a lone surrogate is written as its escape, an infinity or a
  * big integer, as other parsers make them, by its digits or name. What `JSON.stringify` leaves out is left out.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const canonicalJson = (given: unknown): string => write(given, 0)
 

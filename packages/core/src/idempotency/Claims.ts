@@ -15,7 +15,6 @@ import { Settlement, type SettlementOptions } from "./Settlement.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 import { WriteOrder } from "./WriteOrder.ts"
 
-/** @category models @since 0.1.0 */
 export interface ClaimsOptions extends Omit<SettlementOptions, "endings"> {
   readonly times: IdempotencyTimes
   readonly timer: Timer
@@ -36,7 +35,6 @@ const afterLullMs = 3
 /** Milliseconds between attempts to record what could not be recorded. */
 const retryMs = 1000
 
-/** @category models @since 0.1.0 */
 export class Claims implements ExecutionHooks {
   private readonly options: ClaimsOptions
   private readonly endings: OutcomeLedger
@@ -275,12 +273,7 @@ interface Ending {
 
 const refused = (refusal: () => OperationResult): Ending => ({ undo: () => {}, keep: () => {}, refusal })
 
-/**
- * What is said of operations that another execution has taken over.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** What is said of operations that another execution has taken over. */
 export const taken = (): OperationResult =>
   OperationResult.refused(
     failure("IDEMPOTENCY_IN_PROGRESS", "This took so long that another request with the same key went on with it", {

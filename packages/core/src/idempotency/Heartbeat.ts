@@ -1,7 +1,6 @@
 /** Keeps claims alive while their operations run, and knows until when they surely are. */
 import type { Timer } from "../platform/FiberClock.ts"
 
-/** @category models @since 0.1.0 */
 export interface HeartbeatOptions {
   readonly leaseMs: number
   readonly timer: Timer
@@ -16,7 +15,6 @@ export interface HeartbeatOptions {
 /** The part of a lease that is counted on: the store's clock may run a little faster than this process' own. */
 const sure = 0.7
 
-/** @category models @since 0.1.0 */
 export class Heartbeat {
   private readonly options: HeartbeatOptions
   private aliveUntil: number

@@ -14,7 +14,6 @@ import * as StoredResult from "./StoredResult.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 
-/** @category models @since 0.1.0 */
 export interface ClaimRequest {
   readonly settings: IdempotencySettings
   readonly operations: ReadonlyArray<Operation>
@@ -30,7 +29,6 @@ export interface ClaimRequest {
   readonly deadlineMs: number
 }
 
-/** @category models @since 0.1.0 */
 export interface Claimed {
   /** What has to be settled; undefined where nothing was claimed. */
   readonly claims: Claims | undefined
@@ -45,9 +43,6 @@ export interface Claimed {
  *
  * **Details** Rejects with a `BatchError` if the batch itself is being done or was another one, or if the store cannot
  * be reached and fails closed; nothing is then claimed.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const { settings, operations, keys, batchKey, now, ...rest } = request

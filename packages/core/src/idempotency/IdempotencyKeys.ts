@@ -10,7 +10,7 @@ import type { Digest, SyncDigest } from "../platform/Digest.ts"
 /** Counts up when hashes are made another way, so that old records are not taken for new ones. */
 const version = "v1"
 
-/** Whose keys they are, and how they are hashed. @category models @since 0.1.0 */
+/** Whose keys they are, and how they are hashed. */
 export interface KeyScope {
   readonly tenant: string | undefined
   readonly endpoint: string
@@ -18,7 +18,7 @@ export interface KeyScope {
   readonly format: ValueFormat
 }
 
-/** What one claim is made with. @category models @since 0.1.0 */
+/** What one claim is made with. */
 export interface HashedKey {
   readonly key: string
   readonly fingerprint: string
@@ -41,9 +41,6 @@ const text = (value: unknown): string => (value === undefined ? "null" : canonic
  *
  * **Details** The input is hashed as it was sent, so this comes before inputs are validated and replaced. An operation
  * with the key of an earlier one and the same purpose becomes its duplicate; with another it is refused.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const ofOperations = async (
   operations: ReadonlyArray<Operation>,
@@ -66,7 +63,7 @@ export const ofOperations = async (
   return hashAll(hashed, scope.digest)
 }
 
-/** Hashes the key of a batch. @category constructors @since 0.1.0 */
+/** Hashes the key of a batch. */
 export const ofBatch = async (
   { operations, strategy }: Pick<Batch, "operations" | "strategy">,
   key: string,
@@ -90,12 +87,7 @@ const placeText = ({ id, idempotencyKey, group, dependsOn }: Operation): string 
   return `${text(id)},${text(idempotencyKey)},${text(group)},${edges}`
 }
 
-/**
- * Hashes keys for operations that have none of their own, from their place in a batch that has one.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Hashes keys for operations that have none of their own, from their place in a batch that has one. */
 export const ofParts = async (
   operations: ReadonlyArray<Operation>,
   batchKey: string,
@@ -156,7 +148,7 @@ class LateHash implements HashedKey {
   }
 }
 
-/** What is said of a key that was first used for something else. @category constructors @since 0.1.0 */
+/** What is said of a key that was first used for something else. */
 export const keyReused = () =>
   failure("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used before for another request: use a new key", {
     retryable: false,

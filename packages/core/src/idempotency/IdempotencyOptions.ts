@@ -5,7 +5,7 @@ import type { ResultCodec } from "./StoredResult.ts"
 import type { IdempotencyStore } from "./IdempotencyStore.ts"
 import { AnyFunction, withMethods } from "../options/OptionSchemas.ts"
 
-/** How an application has retries recognised. @category models @since 0.1.0 */
+/** How an application has retries recognised. */
 export interface IdempotencyOptions {
   readonly store: IdempotencyStore
   /** Seconds that results are kept, from when they are stored. Default 86,400: a day. */
@@ -44,7 +44,7 @@ export interface IdempotencyOptions {
 
 const positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
-/** What options have to be. @category schemas @since 0.1.0 */
+/** What options have to be. */
 export const Options = Schema.Struct({
   store: withMethods("acquire", "settle"),
   ttlSeconds: Schema.optional(positive),
@@ -58,12 +58,7 @@ export const Options = Schema.Struct({
   unsafeScope: Schema.optional(Schema.Literal("global")),
 })
 
-/**
- * Fills in defaults; throws a `TypeError` where keys could be seen by other callers.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Fills in defaults; throws a `TypeError` where keys could be seen by other callers. */
 export const resolveOptions = (
   options: IdempotencyOptions | undefined,
   { hasTenant, hasUnitOfWork }: { readonly hasTenant: boolean; readonly hasUnitOfWork: boolean },

@@ -3,7 +3,7 @@ import type { IdempotencyStore } from "./IdempotencyStore.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { ResultCodec } from "./StoredResult.ts"
 
-/** How retries are recognised at one endpoint, defaults filled in. @category models @since 0.1.0 */
+/** How retries are recognised at one endpoint, defaults filled in. */
 export interface IdempotencySettings {
   readonly store: IdempotencyStore
   /** Milliseconds that results are kept. */
@@ -28,8 +28,5 @@ export interface IdempotencySettings {
 /**
  * Milliseconds in which the store has to answer: a third of the lease, so that a heartbeat may fail, but no less than a
  * second.
- *
- * @category getters
- * @since 0.1.0
  */
 export const answerMs = ({ leaseMs }: Pick<IdempotencySettings, "leaseMs">): number => Math.max(1000, leaseMs / 3)

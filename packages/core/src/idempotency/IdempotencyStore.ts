@@ -4,12 +4,7 @@
  * To add a store, implement `IdempotencyStore` and run `IdempotencyStoreContract` against it.
  */
 
-/**
- * One key to be claimed.
- *
- * @category models
- * @since 0.1.0
- */
+/** One key to be claimed. */
 export interface AcquireItem {
   /** 43 characters of base64url: the SHA-256 hash of the key in its scope. */
   readonly key: string
@@ -29,9 +24,6 @@ export interface AcquireItem {
  * - `in-progress`: another owner holds the claim, for so many milliseconds yet.
  * - `mismatch`: the key was first used for something else, whatever came of it.
  * - `indeterminate`: an owner's lease ended without a result, and nobody may take over.
- *
- * @category models
- * @since 0.1.0
  */
 export type Acquired =
   | { readonly _tag: "fresh"; readonly fence: number }
@@ -51,9 +43,6 @@ export type Acquired =
  * - `extend`: extends the lease.
  * - `release`: frees the key, for other uses too. A tombstone stays, so that an owner before this one still cannot store
  *   anything; whoever claims the key next gets a higher fence.
- *
- * @category models
- * @since 0.1.0
  */
 export type SettleAction =
   | { readonly _tag: "complete"; readonly result: string }
@@ -61,7 +50,7 @@ export type SettleAction =
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** One claim to be settled. @category models @since 0.1.0 */
+/** One claim to be settled. */
 export interface SettleItem {
   readonly key: string
   /** Needed where a record has vanished and a result recreates it. */
@@ -73,13 +62,10 @@ export interface SettleItem {
  * What became of settling. `already`: this owner did the same before. `recreated`: the record had vanished (evicted, or
  * lost in a failover), and the result made it anew. `refused`: the claim is not, or no longer, this owner's: nothing
  * was changed.
- *
- * @category models
- * @since 0.1.0
  */
 export type Settled = "applied" | "already" | "recreated" | "refused"
 
-/** Who claims or settles, and for how long. @category models @since 0.1.0 */
+/** Who claims or settles, and for how long. */
 export interface IdempotencyTimes {
   /** 22 characters of base64url, random: one attempt at executing one batch. */
   readonly owner: string
@@ -93,7 +79,7 @@ export interface IdempotencyTimes {
   readonly now?: number | undefined
 }
 
-/** A record, as operators see it. @category models @since 0.1.0 */
+/** A record, as operators see it. */
 export interface IdempotencyRecord {
   readonly state: "pending" | "held" | "done" | "released"
   readonly fence: number
@@ -118,9 +104,6 @@ export interface IdempotencyRecord {
  * Results and chunks are any text, of any length, each well-formed by itself. Of NUL and of lone surrogates, which JSON
  * texts never hold raw, a store need not think: it keeps them, or rejects the call and changes nothing, or gives U+FFFD
  * back for a lone surrogate.
- *
- * @category models
- * @since 0.1.0
  */
 export interface IdempotencyStore {
   readonly acquire: (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Acquired>>

@@ -4,13 +4,12 @@ import type { Operation } from "../batch/Operation.ts"
 import { isFinal } from "../batch/OperationResult.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
 
-/** The operations of a transaction that is about to commit. @category models @since 0.1.0 */
+/** The operations of a transaction that is about to commit. */
 export type Inside = ReadonlySet<Operation>
 
 /** Codes of results whose operation may have had its effect, or may be having it still. */
 const ambiguous: ReadonlySet<Failure["code"]> = new Set(["TIMEOUT", "DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"])
 
-/** @category models @since 0.1.0 */
 export class OutcomeLedger {
   /** Operations whose results are not encoded, whatever is left out of them. */
   readonly unencodable = new Set<Operation>()

@@ -8,7 +8,6 @@ import type { HashedKey } from "./IdempotencyKeys.ts"
 import type { IdempotencySettings } from "./IdempotencySettings.ts"
 import * as StoredResult from "./StoredResult.ts"
 
-/** @category models @since 0.1.0 */
 export interface SettlementOptions {
   readonly settings: IdempotencySettings
   /** All operations of the batch. */
@@ -19,7 +18,6 @@ export interface SettlementOptions {
   readonly endings: OutcomeLedger
 }
 
-/** @category models @since 0.1.0 */
 export interface Telling {
   /** Whether every operation of the batch has ended. */
   readonly isOver: boolean
@@ -28,7 +26,6 @@ export interface Telling {
   readonly call: (items: ReadonlyArray<SettleItem>) => PromiseLike<ReadonlyArray<Settled>>
 }
 
-/** @category models @since 0.1.0 */
 export class Settlement {
   /** Whether claims were lost: others may be at work on the same. */
   lost = false

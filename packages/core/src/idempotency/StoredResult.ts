@@ -10,9 +10,6 @@ import type { ValueFormat } from "../batch/Codec.ts"
  * **Details** `place` names where the text is stored: the hash of its key, and in the record of a batch the operation's
  * position too. An encryption should bind its text to it, so that texts cannot change places. What `decode` throws at is
  * answered `OUTCOME_UNKNOWN`: an operation that ran is not run again because its result cannot be read.
- *
- * @category models
- * @since 0.1.0
  */
 export interface ResultCodec {
   readonly encode: (text: string, place: string) => string | PromiseLike<string>
@@ -35,9 +32,6 @@ interface Stored {
 /**
  * Writes a result. One beyond `maxBytes`, or one that is no JSON, is kept without its value: that the operation ran is
  * what must not be forgotten.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const write = (
   { outcome: o, status, value, failure: f }: OperationResult,
@@ -66,7 +60,7 @@ interface StoredAll {
   readonly all: ReadonlyArray<unknown>
 }
 
-/** Several results as one text. @category models @since 0.1.0 */
+/** Several results as one text. */
 export interface WrittenAll {
   readonly text: string
   /** How many of the results it has; the others did not fit. */
@@ -76,9 +70,6 @@ export interface WrittenAll {
 /**
  * Writes results as one, which takes less time and room than one by one: successes that differ in nothing but the object
  * that they returned. As many of them as surely have no more than `maxBytes`; undefined where these are not two.
- *
- * @category encoding
- * @since 0.1.0
  */
 export const writeAll = (
   results: ReadonlyArray<OperationResult>,
@@ -125,15 +116,10 @@ const short = ({ code, message, status }: Failure) => ({
   status: Number(status),
 })
 
-/**
- * Writes of a result as little as says that the operation ran.
- *
- * @category encoding
- * @since 0.1.0
- */
+/** Writes of a result as little as says that the operation ran. */
 export const writeStub = (result: OperationResult, format: ValueFormat): string => write(result, format, 0)
 
-/** Hands a text to the codec, where there is one. @category encoding @since 0.1.0 */
+/** Hands a text to the codec, where there is one. */
 export const encode = async (text: string, place: string, codec: ResultCodec | undefined): Promise<string> => {
   const encoded: unknown = codec === undefined ? text : await codec.encode(text, place)
   if (typeof encoded !== "string") throw new TypeError("A codec of results has to encode them as a text")
@@ -143,9 +129,6 @@ export const encode = async (text: string, place: string, codec: ResultCodec | u
 /**
  * Reads a result. A text that cannot be read stays what it is, the trace of an operation that ran: the answer is then
  * that its outcome is not known, never that it may run again.
- *
- * @category decoding
- * @since 0.1.0
  */
 export const read = (text: string, format: ValueFormat): OperationResult =>
   attempt(() => {
@@ -163,7 +146,7 @@ export const read = (text: string, format: ValueFormat): OperationResult =>
     })
   }) ?? unreadable()
 
-/** Reads what `writeAll` wrote; undefined where it cannot be read. @category decoding @since 0.1.0 */
+/** Reads what `writeAll` wrote; undefined where it cannot be read. */
 export const readAll = (text: string, format: ValueFormat): ReadonlyArray<OperationResult> | undefined =>
   attempt(() => {
     if (!text.startsWith(version)) return undefined
@@ -179,7 +162,7 @@ export const readAll = (text: string, format: ValueFormat): ReadonlyArray<Operat
     )
   })
 
-/** What is said where a stored result cannot be read. @category constructors @since 0.1.0 */
+/** What is said where a stored result cannot be read. */
 export const unreadable = (): OperationResult =>
   OperationResult.refused(
     failure("OUTCOME_UNKNOWN", "The operation ran before, but its stored result cannot be read", { retryable: false }),

@@ -8,7 +8,6 @@
 import { withTimeout } from "../platform/withTimeout.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 
-/** @category models @since 0.1.0 */
 export class WriteOrder {
   private readonly timer: Timer
   private last: Promise<void> = Promise.resolve()

@@ -21,9 +21,6 @@ const keyBytes = 32
  * const codec = aesGcmResults(Buffer.from(process.env.RESULTS_SECRET, "base64"))
  * expressBatch({ tenant, idempotency: { store, codec } })
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const aesGcmResults = (secret: Uint8Array | CryptoKey): ResultCodec => {
   const key = secret instanceof Uint8Array ? imported(secret) : checked(secret)

@@ -1,12 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import type { ValueFormat } from "../batch/Codec.ts"
 
-/**
- * Keeps what actions return as the JSON it is, and of what is too large its `id`.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Keeps what actions return as the JSON it is, and of what is too large its `id`. */
 export const jsonValues: ValueFormat = {
   toJson: (value) => value,
   fromJson: (json, outcome) => {

@@ -20,7 +20,7 @@ interface Entry {
   payload: string
 }
 
-/** How much a store in memory remembers, and by which clock. @category models @since 0.1.0 */
+/** How much a store in memory remembers, and by which clock. */
 export interface MemoryIdempotencyOptions {
   /** Records that are remembered at most. Beyond, new keys are refused by rejecting: no record is forgotten early. Default 100,000. */
   readonly maxRecords?: number | undefined
@@ -28,12 +28,7 @@ export interface MemoryIdempotencyOptions {
   readonly now?: (() => number) | undefined
 }
 
-/**
- * Makes a store in memory.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a store in memory. */
 export const memoryIdempotencyStore = ({
   maxRecords = 100_000,
   now: clock = Date.now,

@@ -11,7 +11,6 @@ import { jsonValues } from "./jsonValues.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import { CurrentDigest } from "../platform/Digest.ts"
 
-/** @category models @since 0.1.0 */
 export interface Retries {
   /** How many calls share a transaction that stores their results; undefined where results are stored afterwards. */
   readonly transactionSize: number | undefined
@@ -27,10 +26,9 @@ export interface Retries {
 
 const nothing: Idempotency.Claimed = { claims: undefined, completed: false, unprotected: false }
 
-/** For batches whose retries are not recognised. @category constructors @since 0.1.0 */
+/** For batches whose retries are not recognised. */
 export const none: Retries = { transactionSize: undefined, around: (_, run) => run(nothing) }
 
-/** @category models @since 0.1.0 */
 export interface RetriesOptions {
   readonly settings: IdempotencySettings
   readonly format: ValueFormat | undefined
@@ -39,12 +37,7 @@ export interface RetriesOptions {
   readonly idempotencyKey: string | undefined
 }
 
-/**
- * Hashes the keys of a batch, while its inputs are still what was sent.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Hashes the keys of a batch, while its inputs are still what was sent. */
 export const make = Effect.fnUntraced(function* (
   batch: Batch,
   { settings, format = jsonValues, idempotencyKey, endpoint, tenant }: RetriesOptions,

@@ -8,7 +8,6 @@ import type { Digest } from "../platform/Digest.ts"
 import * as JobRoutes from "./JobRoutes.ts"
 import type { JobSettings } from "./JobOptions.ts"
 
-/** @category models @since 0.1.0 */
 export interface BatchJobs {
   readonly rules: JobSettings
   /** Told of what fails behind the scenes. */
@@ -38,12 +37,7 @@ const retryMs = 1000
 /** Milliseconds between two looks at a job that is waited for. */
 const waitMs = 50
 
-/**
- * Makes jobs. Nothing runs before the first endpoint is registered.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes jobs. Nothing runs before the first endpoint is registered. */
 export const make = (rules: JobSettings, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
   const { store, queue } = rules.engine
   const keepMs = rules.keepSeconds * 1000

@@ -1,9 +1,6 @@
 /**
  * Tells whether something may have been seen before, in little memory however much was seen: a Bloom filter, which errs on
  * the side of having seen it.
- *
- * @category models
- * @since 0.1.0
  */
 export class BloomFilter {
   private readonly bits: Uint32Array

@@ -2,13 +2,12 @@
 import { utf8Length } from "../batch/Json.ts"
 import type { NewChunk } from "./Job.ts"
 
-/** What a chunk may have at most; one operation may be larger than `bytes`. @category models @since 0.1.0 */
+/** What a chunk may have at most; one operation may be larger than `bytes`. */
 export interface ChunkSize {
   readonly operations: number
   readonly bytes: number
 }
 
-/** @category models @since 0.1.0 */
 export class ChunkCutter {
   /** Operations so far. */
   total = 0

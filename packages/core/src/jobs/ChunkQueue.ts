@@ -5,7 +5,7 @@
  */
 import type { ChunkRef } from "./Job.ts"
 
-/** How refs are sent. @category models @since 0.1.0 */
+/** How refs are sent. */
 export interface EnqueueOptions {
   /** Milliseconds before which they are not delivered. Default 0. */
   readonly delayMs?: number | undefined
@@ -13,7 +13,7 @@ export interface EnqueueOptions {
   readonly transaction?: unknown
 }
 
-/** One delivery of a ref. @category models @since 0.1.0 */
+/** One delivery of a ref. */
 export interface Delivery {
   readonly ref: ChunkRef
   /** Fires when the worker is to stop, or when the queue has given the ref to another. */
@@ -25,7 +25,7 @@ export interface Delivery {
   readonly complete: ((transaction: unknown) => Promise<void>) | undefined
 }
 
-/** What consumes a queue. @category models @since 0.1.0 */
+/** What consumes a queue. */
 export interface ChunkHandlers {
   /** Runs a chunk. If it rejects, the ref is delivered again, a bounded number of times, after a growing pause. */
   readonly run: (delivery: Delivery) => Promise<void>
@@ -36,7 +36,7 @@ export interface ChunkHandlers {
   readonly dead: (ref: ChunkRef) => Promise<void>
 }
 
-/** A consumer at work. @category models @since 0.1.0 */
+/** A consumer at work. */
 export interface ChunkConsumer {
   /**
    * Takes nothing more, and waits for what runs, at most so long; then its signals fire, and it waits a moment more. What
@@ -51,9 +51,6 @@ export interface ChunkConsumer {
  * **Details** `enqueue` is idempotent: a ref that waits already is not sent twice. A ref is delivered at least once, also
  * when its worker was killed: within some 15 seconds, to another. Refs are delivered roughly in the order they were sent.
  * `forget` is a courtesy: a forgotten ref may be delivered all the same.
- *
- * @category models
- * @since 0.1.0
  */
 export interface ChunkQueue {
   /** Whether what it holds dies with this process. */

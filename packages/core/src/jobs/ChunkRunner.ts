@@ -10,7 +10,7 @@ import type { JobCharge, JobEndpoint } from "./JobEndpoint.ts"
 import * as JobSpec from "./JobSpec.ts"
 import { sliceOperations } from "./sliceOperations.ts"
 
-/** How a chunk is run. @category models @since 0.1.0 */
+/** How a chunk is run. */
 export interface ChunkRunOptions {
   readonly endpoint: JobEndpoint
   /** Operations that are run and kept together. */
@@ -28,9 +28,6 @@ export interface ChunkRunOptions {
 /**
  * How a run of a chunk ended: with all of its results; with some that are kept, and the rest to be run in so many
  * milliseconds; or with nothing, since the chunk is another worker's by now.
- *
- * @category models
- * @since 0.1.0
  */
 export type ChunkEnd =
   | { readonly _tag: "done"; readonly outcome: ChunkOutcome }
@@ -40,12 +37,7 @@ export type ChunkEnd =
 /** Milliseconds for which operations are waited for that another execution has begun. */
 const patienceMs = 60_000
 
-/**
- * Runs what of a chunk was not run before.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Runs what of a chunk was not run before. */
 export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promise<ChunkEnd> => {
   const { endpoint, cancelled, leaving, keep } = options
   const settings = JobSpec.read(chunk.job.settings)
@@ -84,12 +76,7 @@ export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promis
   return { _tag: "done", outcome }
 }
 
-/**
- * The results of a chunk whose workers have died: those that were kept, and for the others that this is so.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The results of a chunk whose workers have died: those that were kept, and for the others that this is so. */
 export const bury = (chunk: StartedChunk, endpoint: Pick<JobEndpoint, "encodeResult"> | undefined): ChunkOutcome => {
   const known = chunk.parts.reduce((end, { at, results }) => Math.max(end, at + countOf(results)), 0)
   const lost = OperationResult.refused(

@@ -3,13 +3,10 @@
 /**
  * Where a job stands. `uploading`: its operations are still coming in; nobody sees it, and nothing of it runs. The last
  * four are ends: `partial` means that some operations succeeded and some did not, `failed` that none did.
- *
- * @category models
- * @since 0.1.0
  */
 export type JobState = "uploading" | "queued" | "running" | "succeeded" | "partial" | "failed" | "cancelled"
 
-/** How many operations of a job have ended, and how. @category models @since 0.1.0 */
+/** How many operations of a job have ended, and how. */
 export interface JobTally {
   readonly succeeded: number
   readonly failed: number
@@ -17,7 +14,7 @@ export interface JobTally {
   readonly skipped: number
 }
 
-/** A job as it is handed in. @category models @since 0.1.0 */
+/** A job as it is handed in. */
 export interface NewJob {
   /** Not to be guessed: 22 characters of base64url, random. */
   readonly id: string
@@ -33,7 +30,7 @@ export interface NewJob {
   readonly lifeMs: number
 }
 
-/** A slice of a job that one worker runs at a time. Chunks follow each other without gaps. @category models @since 0.1.0 */
+/** A slice of a job that one worker runs at a time. Chunks follow each other without gaps. */
 export interface NewChunk {
   /** Its place among the chunks of its job, from 0. */
   readonly index: number
@@ -45,7 +42,7 @@ export interface NewChunk {
   readonly payload: string
 }
 
-/** What is known of a job once all of its operations are there. @category models @since 0.1.0 */
+/** What is known of a job once all of its operations are there. */
 export interface JobExtent {
   /** Operations. */
   readonly total: number
@@ -56,7 +53,7 @@ export interface JobExtent {
   readonly fingerprint: string
 }
 
-/** How much work may be waiting. @category models @since 0.1.0 */
+/** How much work may be waiting. */
 export interface JobLimits {
   /** Operations that have not ended, of all jobs: those of chunks that wait or run. */
   readonly queuedOperations: number
@@ -71,9 +68,6 @@ export interface JobLimits {
  * - `exists`: there is a job of the same key already; `isSame` says whether it was handed in with the same fingerprint.
  * - `full`, `tenant-full`: there is no room; nothing of it is kept. `queued` is how many operations are waiting.
  * - `gone`: it is not, or no longer, being uploaded.
- *
- * @category models
- * @since 0.1.0
  */
 export type JobAcceptance =
   | { readonly _tag: "accepted"; readonly due: ReadonlyArray<ChunkRef> }
@@ -82,7 +76,7 @@ export type JobAcceptance =
   | { readonly _tag: "tenant-full" }
   | { readonly _tag: "gone" }
 
-/** Says that a chunk is due. A chunk that is sent anew gets the next `dispatch`. @category models @since 0.1.0 */
+/** Says that a chunk is due. A chunk that is sent anew gets the next `dispatch`. */
 export interface ChunkRef {
   readonly job: string
   readonly chunk: number
@@ -90,7 +84,7 @@ export interface ChunkRef {
   readonly dispatch: number
 }
 
-/** A hold on a chunk. Whoever starts the chunk after this one ends it. @category models @since 0.1.0 */
+/** A hold on a chunk. Whoever starts the chunk after this one ends it. */
 export interface ChunkHold {
   readonly job: string
   readonly chunk: number
@@ -98,7 +92,7 @@ export interface ChunkHold {
   readonly epoch: number
 }
 
-/** The results of some operations of a chunk that have ended, kept before the chunk has. @category models @since 0.1.0 */
+/** The results of some operations of a chunk that have ended, kept before the chunk has. */
 export interface ChunkPart {
   /** Place of its first operation in the chunk, from 0. */
   readonly at: number
@@ -112,9 +106,6 @@ export interface ChunkPart {
  *
  * **Details** `parts` are what earlier starts have kept, by rising `at`, without gaps from 0. `starts` counts this one, and
  * those before it that ended without a word: since something of the chunk was last kept, without those that postponed it.
- *
- * @category models
- * @since 0.1.0
  */
 export interface StartedChunk extends NewChunk {
   readonly hold: ChunkHold
@@ -123,7 +114,7 @@ export interface StartedChunk extends NewChunk {
   readonly job: JobRecord
 }
 
-/** Results of a chunk, all of them. @category models @since 0.1.0 */
+/** Results of a chunk, all of them. */
 export interface ChunkOutcome {
   /** Results, one JSON text a line, in order. */
   readonly results: string
@@ -132,14 +123,14 @@ export interface ChunkOutcome {
   readonly halt: string | undefined
 }
 
-/** What became of keeping the results of a chunk. @category models @since 0.1.0 */
+/** What became of keeping the results of a chunk. */
 export type ChunkCommit =
   /** They are kept. These chunks are due next. */
   | { readonly _tag: "kept"; readonly due: ReadonlyArray<ChunkRef>; readonly hasEnded: boolean }
   /** The chunk is held by another, has ended, or its job is gone: nothing was changed. */
   | { readonly _tag: "refused" }
 
-/** A job as its owner sees it: the tally is that of chunks that have ended. Times are milliseconds since 1970. @category models @since 0.1.0 */
+/** A job as its owner sees it: the tally is that of chunks that have ended. Times are milliseconds since 1970. */
 export interface JobRecord extends JobTally {
   readonly id: string
   readonly tenant: string | undefined
@@ -157,7 +148,7 @@ export interface JobRecord extends JobTally {
   readonly expiresAt: number
 }
 
-/** A chunk of which the results are there, or which will never run. @category models @since 0.1.0 */
+/** A chunk of which the results are there, or which will never run. */
 export interface EndedChunk {
   readonly index: number
   readonly first: number
@@ -168,11 +159,11 @@ export interface EndedChunk {
   readonly code: string | undefined
 }
 
-/** Whether a state is an end. @category guards @since 0.1.0 */
+/** Whether a state is an end. */
 export const hasEnded = (state: JobState): boolean =>
   state === "succeeded" || state === "partial" || state === "failed" || state === "cancelled"
 
-/** How a job ends whose operations have ended so. @category getters @since 0.1.0 */
+/** How a job ends whose operations have ended so. */
 export const endOf = ({ succeeded, failed, skipped }: JobTally, isCancelled: boolean): JobState => {
   if (isCancelled) return "cancelled"
   if (failed + skipped === 0) return "succeeded"

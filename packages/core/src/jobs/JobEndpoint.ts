@@ -10,7 +10,7 @@ import type { StrategyOffer } from "../batch/Strategy.ts"
 import type { Codec, EncodeResultOptions } from "../batch/Codec.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 
-/** What of an endpoint's options its jobs need. @category models @since 0.1.0 */
+/** What of an endpoint's options its jobs need. */
 export interface JobEndpointOptions<Input> extends EngineOptions {
   readonly codec: Codec<Input>
   /** Makes the dispatcher of one batch. */
@@ -20,7 +20,7 @@ export interface JobEndpointOptions<Input> extends EngineOptions {
   readonly quota?: QuotaSettings | undefined
 }
 
-/** Operations of a job that are to run now. @category models @since 0.1.0 */
+/** Operations of a job that are to run now. */
 export interface JobRun {
   readonly batch: Batch
   readonly tenant: string | undefined
@@ -34,7 +34,7 @@ export interface JobRun {
   readonly within: UnitOfWork | undefined
 }
 
-/** The price of operations, which is given back for those that never began. @category models @since 0.1.0 */
+/** The price of operations, which is given back for those that never began. */
 export interface JobCharge {
   readonly began: (operations: ReadonlyArray<Operation>) => void
   readonly release: () => Promise<void>
@@ -45,9 +45,6 @@ export interface JobCharge {
  *
  * **Details** `run` gives every operation its result. `charge` and `run` reject with a `BatchError` where the quota, or a
  * store, keeps the operations from running now.
- *
- * @category models
- * @since 0.1.0
  */
 export interface JobEndpoint {
   readonly name: string

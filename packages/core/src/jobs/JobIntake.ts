@@ -11,7 +11,7 @@ import * as JobSpec from "./JobSpec.ts"
 import type { Digest } from "../platform/Digest.ts"
 import type { JobStore, JobTransaction } from "./JobStore.ts"
 
-/** How jobs are taken in. @category models @since 0.1.0 */
+/** How jobs are taken in. */
 export interface JobIntakeOptions {
   readonly store: JobStore
   readonly queue: ChunkQueue
@@ -26,7 +26,7 @@ export interface JobIntakeOptions {
   readonly onUnsent: (error: unknown) => void
 }
 
-/** A batch to be taken in. @category models @since 0.1.0 */
+/** A batch to be taken in. */
 export interface JobRequest {
   readonly endpoint: string
   readonly tenant: string | undefined
@@ -47,7 +47,7 @@ export interface JobRequest {
   readonly lines: Iterable<string> | AsyncIterable<string>
 }
 
-/** A job that was taken in. @category models @since 0.1.0 */
+/** A job that was taken in. */
 export interface TakenJob {
   readonly id: string
   readonly total: number
@@ -55,7 +55,7 @@ export interface TakenJob {
   readonly isKnown: boolean
 }
 
-/** Takes batches in. @category models @since 0.1.0 */
+/** Takes batches in. */
 export class JobIntake {
   private readonly options: JobIntakeOptions
 

@@ -2,7 +2,6 @@
 import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
 
-/** @category models @since 0.1.0 */
 export interface JobJanitorOptions {
   readonly store: JobStore
   readonly queue: ChunkQueue
@@ -21,7 +20,6 @@ const chunksAtOnce = 100
 const jobsAtOnce = 100
 const forgottenAtOnce = 100_000
 
-/** @category models @since 0.1.0 */
 export class JobJanitor {
   private readonly options: JobJanitorOptions
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()

@@ -4,13 +4,13 @@ import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
 import { AnyFunction, checker, withMethods } from "../options/OptionSchemas.ts"
 
-/** Where jobs live: a store, and the queue that goes with it. @category models @since 0.1.0 */
+/** Where jobs live: a store, and the queue that goes with it. */
 export interface JobEngine {
   readonly store: JobStore
   readonly queue: ChunkQueue
 }
 
-/** How batches run that outlive their requests. @category models @since 0.1.0 */
+/** How batches run that outlive their requests. */
 export interface JobOptions {
   /** Where they live: `memoryJobs()`, `sqlJobs(database)`, `redisJobs(…)`. */
   readonly engine: JobEngine
@@ -58,7 +58,7 @@ export interface JobOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
-/** Options as they hold. @category models @since 0.1.0 */
+/** Options as they hold. */
 export type JobSettings = {
   readonly [Name in Exclude<keyof JobOptions, "above" | "perTenant" | "onError">]-?: NonNullable<JobOptions[Name]>
 } & Pick<JobOptions, "above" | "perTenant" | "onError">
@@ -66,7 +66,7 @@ export type JobSettings = {
 const positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const count = Schema.optional(positive)
 
-/** What options have to be. @category schemas @since 0.1.0 */
+/** What options have to be. */
 export const Options = Schema.Struct({
   engine: Schema.Struct({
     store: withMethods("submit", "open", "append", "close", "start", "commit", "find", "results", "cancel"),
@@ -95,7 +95,7 @@ export const Options = Schema.Struct({
 
 const check = checker("jobs", Options)
 
-/** Fills in defaults; throws a `TypeError` that names what is wrong. @category constructors @since 0.1.0 */
+/** Fills in defaults; throws a `TypeError` that names what is wrong. */
 export const resolveOptions = (
   options: JobOptions,
   { hasUnitOfWork, operations }: { readonly hasUnitOfWork: boolean; readonly operations: number },

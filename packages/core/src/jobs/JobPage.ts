@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import type { EndedChunk } from "./Job.ts"
 import type { JobStore } from "./JobStore.ts"
 
-/** A place among the results of a job. @category models @since 0.1.0 */
+/** A place among the results of a job. */
 export interface JobCursor {
   readonly chunk: number
   /** Results of that chunk that were given already. */
@@ -11,7 +11,7 @@ export interface JobCursor {
   readonly onlyFailed: boolean
 }
 
-/** Some results of a job. @category models @since 0.1.0 */
+/** Some results of a job. */
 export interface JobPage {
   /** JSON texts. */
   readonly results: ReadonlyArray<string>
@@ -25,12 +25,7 @@ const pageBytes = 4 * 1024 * 1024
 /** Chunks that are asked for at once. */
 const chunksAtOnce = 4
 
-/**
- * Reads a page of at most `limit` results.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Reads a page of at most `limit` results. */
 export const read = async (store: JobStore, id: string, cursor: JobCursor, limit: number): Promise<JobPage> => {
   const results: Array<string> = []
   const { onlyFailed } = cursor
@@ -74,14 +69,14 @@ const messages = new Map([
   ["SKIPPED", "Not begun: earlier operations failed"],
 ])
 
-/** The first place. @category constructors @since 0.1.0 */
+/** The first place. */
 export const start = (onlyFailed: boolean): JobCursor => ({ chunk: 0, offset: 0, onlyFailed })
 
-/** Writes a cursor for clients, to whom it means nothing. @category encoding @since 0.1.0 */
+/** Writes a cursor for clients, to whom it means nothing. */
 export const encodeCursor = ({ chunk, offset, onlyFailed }: JobCursor): string =>
   btoa(`1.${chunk}.${offset}.${onlyFailed ? "failed" : "all"}`).replaceAll("=", "")
 
-/** Reads a cursor that `encodeCursor` wrote. @category decoding @since 0.1.0 */
+/** Reads a cursor that `encodeCursor` wrote. */
 export const decodeCursor = (text: string): Result.Result<JobCursor, string> => {
   const wrong = Result.fail(`"cursor" must be the "next_cursor" of an earlier page`)
   if (!/^[A-Za-z0-9]{1,64}$/.test(text)) return wrong

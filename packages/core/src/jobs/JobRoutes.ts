@@ -6,7 +6,6 @@ import type { JobStore } from "./JobStore.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import * as JobPage from "./JobPage.ts"
 
-/** @category models @since 0.1.0 */
 export interface JobRoutesOptions {
   readonly store: JobStore
   /** Milliseconds for which results are kept after the end, as they are once a job is stopped. */
@@ -15,7 +14,7 @@ export interface JobRoutesOptions {
   readonly onCancelled: (refs: NonNullable<Awaited<ReturnType<JobStore["cancel"]>>>) => Promise<void>
 }
 
-/** Answers requests about jobs; never rejects. @category models @since 0.1.0 */
+/** Answers requests about jobs; never rejects. */
 export type JobRoutes = (request: HttpRequest, tenant: string | undefined) => Promise<HttpResponse>
 
 /** Milliseconds between two looks at a job whose events are followed. */
@@ -30,9 +29,6 @@ const standardResults = 100
  * Answers what stands under the url of jobs: `GET /{id}`, `GET /{id}/results`, `GET /{id}/events`, `DELETE /{id}`.
  *
  * **Details** Jobs of other tenants are answered as jobs that do not exist.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = ({ store, keepMs, onCancelled }: JobRoutesOptions): JobRoutes => {
   const answer = async (request: HttpRequest, tenant: string | undefined): Promise<HttpResponse> => {
@@ -63,7 +59,7 @@ export const make = ({ store, keepMs, onCancelled }: JobRoutesOptions): JobRoute
   }
 }
 
-/** The monitor of a job as JSON: times as RFC 3339 has them. @category encoding @since 0.1.0 */
+/** The monitor of a job as JSON: times as RFC 3339 has them. */
 export const bodyOf = (job: JobRecord) => {
   const { id, state, total, succeeded, failed, skipped, createdAt, updatedAt, expiresAt } = job
   return {
@@ -80,7 +76,7 @@ export const bodyOf = (job: JobRecord) => {
   }
 }
 
-/** Whole seconds after which it makes sense to look again: about when it will have ended, and half a minute at most. @category getters @since 0.1.0 */
+/** Whole seconds after which it makes sense to look again: about when it will have ended, and half a minute at most. */
 export const retryAfter = (job: JobRecord): number => {
   const { total, succeeded, failed, skipped, createdAt, updatedAt } = job
   const completed = succeeded + failed + skipped

@@ -1,7 +1,6 @@
 /** What a job's record says of how it is run, as JSON. */
 import type { Strategy } from "../batch/Strategy.ts"
 
-/** @category models @since 0.1.0 */
 export interface JobSpec {
   readonly strategy: Strategy
   /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
@@ -10,8 +9,7 @@ export interface JobSpec {
   readonly keyScope: string
 }
 
-/** @category encoding @since 0.1.0 */
 export const write = (settings: JobSpec): string => JSON.stringify(settings)
 
-/** Reads what `write` wrote, here or on another server. @category decoding @since 0.1.0 */
+/** Reads what `write` wrote, here or on another server. */
 export const read = (text: string): JobSpec => JSON.parse(text) as JobSpec

@@ -20,7 +20,7 @@ import type {
   StartedChunk,
 } from "./Job.ts"
 
-/** How a store takes part in a transaction. @category models @since 0.1.0 */
+/** How a store takes part in a transaction. */
 export interface JobTransaction {
   /**
    * The client library's open transaction: the call takes part in it instead of making its own. Only where `isTransactional`.
@@ -33,14 +33,14 @@ export interface JobTransaction {
   readonly alongside?: ((transaction: unknown, due: ReadonlyArray<ChunkRef>) => Promise<void>) | undefined
 }
 
-/** What a job's record is after its results were forgotten. @category models @since 0.1.0 */
+/** What a job's record is after its results were forgotten. */
 export interface ForgottenJob {
   readonly state: "forgotten"
   readonly id: string
   readonly tenant: string | undefined
 }
 
-/** Which ended chunks are wanted. @category models @since 0.1.0 */
+/** Which ended chunks are wanted. */
 export interface ChunksQuery {
   /** Index of the first chunk that is wanted. */
   readonly from: number
@@ -50,7 +50,7 @@ export interface ChunksQuery {
   readonly onlyFailed: boolean
 }
 
-/** Ended chunks in order. @category models @since 0.1.0 */
+/** Ended chunks in order. */
 export interface EndedChunks {
   readonly chunks: ReadonlyArray<EndedChunk>
   /** Index of the first chunk after those that were looked at; looking stops before the first chunk that has not ended. */
@@ -72,9 +72,6 @@ export interface EndedChunks {
  * the hold is over: what a worker that was thought dead does afterwards is never seen. Chunks are due in order, `window`
  * of them at first, then one for every chunk that ends. The last chunk to end ends the job. A chunk of which something was
  * kept has begun, also while it waits: only a worker ends it, since only a worker can put its results together.
- *
- * @category models
- * @since 0.1.0
  */
 export interface JobStore {
   /** Whether calls take part in transactions of a database. */

@@ -16,19 +16,19 @@ import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
 import * as Preference from "../http/Preference.ts"
 import { readLines } from "../http/readNdjson.ts"
 
-/** Who sends a batch, and what keeps its idempotency keys apart. @category models @since 0.1.0 */
+/** Who sends a batch, and what keeps its idempotency keys apart. */
 export interface JobCaller {
   readonly tenant: string | undefined
   readonly keyScope: string | undefined
 }
 
-/** A batch that was read. @category models @since 0.1.0 */
+/** A batch that was read. */
 export interface ReadBatch extends JobCaller {
   readonly envelope: Envelope
   readonly batch: Batch
 }
 
-/** Jobs of one endpoint. @category models @since 0.1.0 */
+/** Jobs of one endpoint. */
 export interface JobSubmission {
   /** Whether a request sends its operations a line each. */
   readonly isUpload: (request: HttpRequest) => boolean
@@ -48,10 +48,6 @@ const longestWait = 300
 /** Results that an answer may have which was waited for. */
 const mostResults = 10_000
 
-/**
- * @category constructors
- * @since 0.1.0
- */
 export const make = <Input>(
   options: JobEndpointOptions<Input>,
   endpoint: JobEndpoint,

@@ -6,7 +6,6 @@ import * as ChunkRunner from "./ChunkRunner.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
 import { nestedUnitOfWork } from "./nestedUnitOfWork.ts"
 
-/** @category models @since 0.1.0 */
 export interface JobWorkerOptions {
   readonly store: JobStore
   readonly queue: ChunkQueue
@@ -46,7 +45,6 @@ const sendAgainMs = 1000
 const cancelledWords = "The job was cancelled"
 const takenWords = "Another worker runs this by now"
 
-/** @category models @since 0.1.0 */
 export class JobWorker {
   private readonly options: JobWorkerOptions
   private readonly running = new Map<AbortController, string>()

@@ -23,12 +23,7 @@ const longestMs = 2 ** 31 - 1
 /** Milliseconds that a handler has, once it was told to stop. */
 const graceMs = 1000
 
-/**
- * Makes a queue within this process.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a queue within this process. */
 export const inProcessQueue = (): ChunkQueue => {
   const waiting = new Map<string, Waiting>()
   const delayed = new Map<string, ReturnType<typeof setTimeout>>()

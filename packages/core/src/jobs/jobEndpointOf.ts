@@ -11,9 +11,6 @@ import * as Quota from "../quota/Quota.ts"
 /**
  * An endpoint as jobs need it: the same engine, limits, quota and idempotency, without a request and without a deadline.
  * Undefined where batches of its format cannot run later.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
   options: JobEndpointOptions<Input>,

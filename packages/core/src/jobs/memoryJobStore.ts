@@ -37,9 +37,6 @@ const none: Job.JobTally = { succeeded: 0, failed: 0, skipped: 0 }
  * Makes a store of jobs in memory.
  *
  * **Gotchas** Jobs that were accepted are lost when the process ends, and nobody else sees them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const memoryJobStore = (): JobStore => {
   const entries = new Map<string, Entry>()

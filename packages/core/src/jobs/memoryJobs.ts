@@ -6,9 +6,6 @@ import { memoryJobStore } from "./memoryJobStore.ts"
 /**
  * Keeps jobs in the memory of this process, and runs them in it: for tests, and where it may be that they are lost with
  * the process.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const memoryJobs = (): { readonly store: JobStore; readonly queue: ChunkQueue } => ({
   store: memoryJobStore(),

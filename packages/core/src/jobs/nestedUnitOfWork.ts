@@ -1,6 +1,6 @@
 import type { Transaction, UnitOfWork } from "../execution/UnitOfWork.ts"
 
-/** A unit of work inside of an open transaction. @category models @since 0.1.0 */
+/** A unit of work inside of an open transaction. */
 export interface NestedUnitOfWork {
   readonly unitOfWork: UnitOfWork
   /** The transient error that has ended the open transaction; undefined while none has. */
@@ -10,9 +10,6 @@ export interface NestedUnitOfWork {
 /**
  * Makes savepoints of an open transaction what transactions are elsewhere: each is kept or undone by itself, and all of
  * them with it. They must not overlap.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const nestedUnitOfWork = (transaction: Transaction, outer: UnitOfWork): NestedUnitOfWork => {
   let error: unknown

@@ -9,9 +9,6 @@ import type { JobEndpoint } from "./JobEndpoint.ts"
 /**
  * Reads the operations of some lines, as the endpoint would have read them from one body. A line that holds none becomes
  * an operation that has failed: `first` is the number of the first line in the job, from 0.
- *
- * @category decoding
- * @since 0.1.0
  */
 export const sliceOperations = (
   { codec, limits, strategy }: Pick<JobEndpoint, "codec" | "limits" | "strategy">,

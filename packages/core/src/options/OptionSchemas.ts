@@ -2,18 +2,13 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
-/** Any function. @category schemas @since 0.1.0 */
+/** Any function. */
 export const AnyFunction = Schema.declare(
   (input: unknown): input is (...input: Array<never>) => unknown => typeof input === "function",
   { expected: "a function" },
 )
 
-/**
- * Any object that has these methods, whatever else it has.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Any object that has these methods, whatever else it has. */
 export const withMethods = (...names: ReadonlyArray<string>) =>
   Schema.declare(
     (input: unknown): input is object =>
@@ -23,12 +18,7 @@ export const withMethods = (...names: ReadonlyArray<string>) =>
     { expected: `an object with the methods ${names.join(", ")}` },
   )
 
-/**
- * Makes a check of options that throws a `TypeError` which names what is wrong, and members that do not exist.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a check of options that throws a `TypeError` which names what is wrong, and members that do not exist. */
 export const checker = (kind: string, schema: Schema.Decoder<unknown>): ((options: unknown) => void) => {
   const decode = Schema.decodeUnknownResult(schema, { onExcessProperty: "error", errors: "all" })
   return (options) => {

@@ -4,9 +4,6 @@ import type { Operation } from "../batch/Operation.ts"
 /**
  * Operations that settle together. Each of its `calls` is one call of a handler; a call of several operations is
  * coalesced: one action, distinct targets.
- *
- * @category models
- * @since 0.1.0
  */
 export interface CommitGroup<Input = unknown> {
   readonly operations: ReadonlyArray<Operation<Input>>

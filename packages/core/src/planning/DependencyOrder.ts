@@ -8,16 +8,13 @@ import type { Operation } from "../batch/Operation.ts"
 
 /**
  * `order` holds indexes of operations; `waits[i]` those of the operations that must end before operation `i` begins.
- *
- * @category models
- * @since 0.1.0
  */
 export interface DependencyOrder {
   readonly order: ReadonlyArray<number>
   readonly waits: ReadonlyArray<ReadonlySet<number>>
 }
 
-/** Which numbers each number waits for. @category models @since 0.1.0 */
+/** Which numbers each number waits for. */
 export type Waits = ReadonlyArray<ReadonlySet<number>>
 
 /**
@@ -25,9 +22,6 @@ export type Waits = ReadonlyArray<ReadonlySet<number>>
  *
  * **Details** Operations on one target run one after another, in request order, except where dependencies make that
  * impossible: a dependency binds, the order per target yields. A cycle of dependencies refuses the batch.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = (operations: ReadonlyArray<Operation>): Result.Result<DependencyOrder, BatchError> => {
   const waits = operations.map(({ dependsOn, duplicateOf }): ReadonlySet<number> => {
@@ -101,9 +95,6 @@ const reverse = (waits: Waits): Waits => {
 /**
  * Kahn's algorithm: of all that are free to begin the lowest number comes first. What is on a cycle, or waits for
  * one, is left out.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sort = (waits: Waits): Array<number> => {
   const missing = waits.map((earlier) => earlier.size)

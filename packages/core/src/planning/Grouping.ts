@@ -5,7 +5,6 @@ import type { Operation } from "../batch/Operation.ts"
 import type { CommitGroup } from "./CommitGroup.ts"
 import * as DependencyOrder from "./DependencyOrder.ts"
 
-/** @category models @since 0.1.0 */
 export interface CutOptions {
   /** Whether all operations make one group. */
   readonly atomic: boolean
@@ -18,7 +17,7 @@ export interface CutOptions {
 
 type Call<Input> = Array<Operation<Input>>
 
-/** A group before it is known what it waits for. @category models @since 0.1.0 */
+/** A group before it is known what it waits for. */
 export interface Cut<Input> {
   readonly calls: ReadonlyArray<ReadonlyArray<Operation<Input>>>
   readonly transaction: CommitGroup["transaction"]
@@ -28,9 +27,6 @@ export interface Cut<Input> {
  * Cuts operations into groups.
  *
  * **Details** Atomicity groups and what stands between them keep request order, as far as dependencies let them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const cut = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
@@ -135,9 +131,6 @@ const share = <Input>(calls: ReadonlyArray<Call<Input>>, size: number): Readonly
  *
  * **Details** Groups that wait for each other, because dependencies lead out of an atomicity group and back into it,
  * refuse the batch.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const link = <Input>(
   groups: ReadonlyArray<Cut<Input>>,

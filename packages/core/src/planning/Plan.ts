@@ -11,12 +11,7 @@ import * as Grouping from "./Grouping.ts"
 import type { Operation } from "../batch/Operation.ts"
 import * as DependencyOrder from "./DependencyOrder.ts"
 
-/**
- * Every operation stands in exactly one group; a group only waits for groups before it.
- *
- * @category models
- * @since 0.1.0
- */
+/** Every operation stands in exactly one group; a group only waits for groups before it. */
 export interface Plan<Input = unknown> {
   readonly groups: ReadonlyArray<CommitGroup<Input>>
   /** How many groups may run at once. */
@@ -27,7 +22,7 @@ export interface Plan<Input = unknown> {
   readonly stopAfter: number | undefined
 }
 
-/** What planning has to keep to. @category models @since 0.1.0 */
+/** What planning has to keep to. */
 export interface PlanOptions {
   /** How many groups may run at once: a whole number from 1, or `Infinity`. */
   readonly concurrency: number
@@ -37,12 +32,7 @@ export interface PlanOptions {
   readonly transactionSize?: number | undefined
 }
 
-/**
- * A way to plan a batch. Every operation exactly once, after its dependencies.
- *
- * @category models
- * @since 0.1.0
- */
+/** A way to plan a batch. Every operation exactly once, after its dependencies. */
 export type Planner = <Input>(batch: Batch<Input>, options: PlanOptions) => Result.Result<Plan<Input>, BatchError>
 
 /**
@@ -52,9 +42,6 @@ export type Planner = <Input>(batch: Batch<Input>, options: PlanOptions) => Resu
  * once no order is promised between distinct targets, so operations further apart are coalesced too. An operation
  * that has its result already, that has dependencies, or that counts towards stop-after-n stands alone. An atomic
  * batch is one group, in request order; so is each atomicity group.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make: Planner = <Input>(
   { operations, strategy }: Batch<Input>,

@@ -1,7 +1,7 @@
 /** How calls of handlers keep the asynchronous context (`AsyncLocalStorage`) of the request that their batch came in. */
 import * as Context from "effect/Context"
 
-/** Runs a function in the context that was captured. @category models @since 0.1.0 */
+/** Runs a function in the context that was captured. */
 export type RunInContext = <A>(run: () => A) => A
 
 /**
@@ -9,9 +9,6 @@ export type RunInContext = <A>(run: () => A) => A
  *
  * **Details** By default nothing is captured: handlers are called in whatever context the engine happens to run in.
  * Adapters for Node give `AsyncLocalStorage.snapshot`.
- *
- * @category services
- * @since 0.1.0
  */
 export const AsyncContext = Context.Reference<() => RunInContext>("@multistatus/core/AsyncContext", {
   defaultValue: () => () => (run) => run(),

@@ -3,13 +3,13 @@
 /** Bytes that one call may be given as arguments. */
 const slice = 0x8000
 
-/** Writes bytes in base64. @category encoding @since 0.1.0 */
+/** Writes bytes in base64. */
 export const encode = (bytes: Uint8Array): string => {
   let binary = ""
   for (let at = 0; at < bytes.length; at += slice) binary += String.fromCharCode(...bytes.subarray(at, at + slice))
   return btoa(binary)
 }
 
-/** Reads bytes from base64; throws at what is none. @category decoding @since 0.1.0 */
+/** Reads bytes from base64; throws at what is none. */
 export const decode = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))

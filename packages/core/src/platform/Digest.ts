@@ -1,14 +1,14 @@
 /** SHA-256, as the platform has it fastest. */
 import * as Context from "effect/Context"
 
-/** Hashes a text as UTF-8; 43 characters of base64url. @category models @since 0.1.0 */
+/** Hashes a text as UTF-8; 43 characters of base64url. */
 export interface Digest {
   (text: string): string | PromiseLike<string>
   /** Whether it always answers at once: then texts are hashed when a store asks, and not before. Default false. */
   readonly isSync?: boolean | undefined
 }
 
-/** A digest that always answers at once. @category models @since 0.1.0 */
+/** A digest that always answers at once. */
 export interface SyncDigest extends Digest {
   (text: string): string
   readonly isSync: true
@@ -25,5 +25,5 @@ const webDigest: Digest = async (text) => {
     .replace("=", "")
 }
 
-/** The digest in use. Default: Web Crypto. @category services @since 0.1.0 */
+/** The digest in use. Default: Web Crypto. */
 export const CurrentDigest = Context.Reference<Digest>("@multistatus/core/Digest", { defaultValue: () => webDigest })

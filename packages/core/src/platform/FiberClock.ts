@@ -4,17 +4,16 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/** Calls `fire` after some milliseconds; the returned function cancels it. @category models @since 0.1.0 */
+/** Calls `fire` after some milliseconds; the returned function cancels it. */
 export type Timer = (milliseconds: number, fire: () => void) => () => void
 
-/** @category models @since 0.1.0 */
 export interface FiberClock {
   /** Milliseconds, steadily rising. */
   readonly now: () => number
   readonly timer: Timer
 }
 
-/** The clock in a context. @category constructors @since 0.1.0 */
+/** The clock in a context. */
 export const make = (context: Context.Context<never>): FiberClock => {
   const clock = Context.get(context, Clock.Clock)
   const fork = Effect.runForkWith(context)

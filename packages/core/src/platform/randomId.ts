@@ -1,11 +1,6 @@
 import * as Base64 from "./Base64.ts"
 
-/**
- * An id that nobody can guess, and that no other will be the same as: 128 random bits, 22 characters of base64url.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** An id that nobody can guess, and that no other will be the same as: 128 random bits, 22 characters of base64url. */
 export const randomId = (): string =>
   Base64.encode(crypto.getRandomValues(new Uint8Array(16)))
     .replaceAll("+", "-")

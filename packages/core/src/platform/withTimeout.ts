@@ -2,9 +2,6 @@ import type { Timer } from "./FiberClock.ts"
 
 /**
  * Asks something outside of this process, and waits for the answer so many milliseconds and no longer: then it rejects.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const withTimeout = <A>(ask: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
   new Promise((resolve, reject) => {

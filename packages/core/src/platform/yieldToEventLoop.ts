@@ -5,9 +5,6 @@ declare const setImmediate: ((run: () => void) => unknown) | undefined
  *
  * **Details** Loops that only settle promises starve everything else, so a turn of the event loop is waited for, not a
  * microtask.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const yieldToEventLoop: (run: () => void) => void =
   typeof setImmediate === "function" ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0)

@@ -9,19 +9,14 @@ import type { QuotaCharge, QuotaDecision, QuotaDemand, QuotaRefund, QuotaRule, Q
 // What rounding leaves of a milli-unit must neither admit nor deny.
 const epsilon = 1e-6
 
-/** What deciding has led to. @category models @since 0.1.0 */
+/** What deciding has led to. */
 export interface Decided {
   readonly decision: QuotaDecision
   /** The arrivals as they are now, in the order of the demands; undefined where nothing was charged. */
   readonly arrivals: ReadonlyArray<number> | undefined
 }
 
-/**
- * Decides one charge. `arrivals` are those of its demands, undefined for a policy of which nothing is known.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Decides one charge. `arrivals` are those of its demands, undefined for a policy of which nothing is known. */
 export const decide = (
   { demands, minimum }: QuotaCharge,
   arrivals: ReadonlyArray<number | undefined>,
@@ -52,21 +47,21 @@ export const decide = (
 const longest = (a: number | "never", b: number | "never") =>
   a === "never" || b === "never" ? "never" : Math.max(a, b)
 
-/** How a policy stands, by its arrival. @category getters @since 0.1.0 */
+/** How a policy stands, by its arrival. */
 export const standing = (rule: QuotaRule, arrival: number | undefined, now: number): QuotaStanding =>
   standingOf(rule, levelOf(rule, arrival, now).arrival, now, false)
 
-/** The arrival after `amount` was given back: never earlier than now. @category constructors @since 0.1.0 */
+/** The arrival after `amount` was given back: never earlier than now. */
 export const refund = (
   rule: QuotaRule & { readonly amount: number },
   arrival: number | undefined,
   now: number,
 ): number => Math.max(now, levelOf(rule, arrival, now).arrival - (rule.amount * rule.windowMs) / rule.limit)
 
-/** How many operations a demand is for. @category getters @since 0.1.0 */
+/** How many operations a demand is for. */
 export const countOf = ({ runs }: QuotaDemand): number => runs.reduce((sum, { count }) => sum + count, 0)
 
-/** Milli-units that the first `count` operations cost, with the base; nothing for none, unless there are none. @category getters @since 0.1.0 */
+/** Milli-units that the first `count` operations cost, with the base; nothing for none, unless there are none. */
 export const costOf = (demand: QuotaDemand, count: number): number => {
   if (count === 0 && demand.runs.length > 0) return 0
   let left = count
@@ -79,12 +74,7 @@ export const costOf = (demand: QuotaDemand, count: number): number => {
   return cost
 }
 
-/**
- * How many operations fit in so many milli-units; -1 where a demand without operations does not.
- *
- * @category getters
- * @since 0.1.0
- */
+/** How many operations fit in so many milli-units; -1 where a demand without operations does not. */
 export const fit = ({ base, runs }: QuotaDemand, available: number): number => {
   let room = available + epsilon - base
   if (runs.length === 0) return room >= 0 ? Number.POSITIVE_INFINITY : -1
@@ -121,9 +111,6 @@ const standingOf = ({ policy, limit, windowMs }: QuotaRule, arrival: number, now
 /**
  * Throws a `RangeError` at a charge whose amounts are no whole numbers within their bounds: a store must not be handed
  * what it would take for nothing.
- *
- * @category guards
- * @since 0.1.0
  */
 export const checkCharge = ({ subject, id, demands, minimum, now }: QuotaCharge): void => {
   checkName(subject, 43)
@@ -143,7 +130,7 @@ export const checkCharge = ({ subject, id, demands, minimum, now }: QuotaCharge)
   if (now !== undefined) whole(now, 0, "a time")
 }
 
-/** Throws a `RangeError` at amounts that are no whole numbers from 0. @category guards @since 0.1.0 */
+/** Throws a `RangeError` at amounts that are no whole numbers from 0. */
 export const checkRefund = ({ subject, id, amounts }: QuotaRefund): void => {
   checkName(subject, 43)
   checkName(id, 22)
@@ -151,7 +138,7 @@ export const checkRefund = ({ subject, id, amounts }: QuotaRefund): void => {
   for (const { amount } of amounts) whole(amount, 0, "an amount")
 }
 
-/** Throws a `RangeError` at limits and windows that are no whole numbers from 1. @category guards @since 0.1.0 */
+/** Throws a `RangeError` at limits and windows that are no whole numbers from 1. */
 export const checkRules = (rules: ReadonlyArray<QuotaRule>): void => {
   for (const { limit, windowMs } of rules) {
     whole(limit, 1, "a limit")
@@ -159,7 +146,7 @@ export const checkRules = (rules: ReadonlyArray<QuotaRule>): void => {
   }
 }
 
-/** Throws a `RangeError` at what is no hash or id of so many characters. @category guards @since 0.1.0 */
+/** Throws a `RangeError` at what is no hash or id of so many characters. */
 export const checkName = (name: string, length: number): void => {
   if (typeof name === "string" && name.length === length && /^[\w-]+$/.test(name)) return
   throw new RangeError(`A hash or an id has ${length} characters of base64url, unlike ${JSON.stringify(name)}`)

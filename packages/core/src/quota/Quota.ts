@@ -14,7 +14,7 @@ import { CurrentDigest } from "../platform/Digest.ts"
 import * as QuotaCost from "./QuotaCost.ts"
 import type { QuotaSettings } from "./QuotaSettings.ts"
 
-/** The account of one caller, for one batch. @category models @since 0.1.0 */
+/** The account of one caller, for one batch. */
 export interface Quota {
   /** Counts the batch as such, whatever becomes of it. */
   readonly countEnvelope: Effect.Effect<void, BatchError>
@@ -31,7 +31,7 @@ export interface Quota {
   readonly standings: Effect.Effect<ReadonlyArray<QuotaStanding> | undefined>
 }
 
-/** The account of a batch that is paid for already. @category constructors @since 0.1.0 */
+/** The account of a batch that is paid for already. */
 export const paid: Quota = {
   countEnvelope: Effect.void,
   charge: () => Effect.void,
@@ -42,18 +42,13 @@ export const paid: Quota = {
 /** Milliseconds in which a store that did not answer is not asked again. */
 const restMs = 1000
 
-/** What is remembered from batch to batch of one endpoint. @category models @since 0.1.0 */
+/** What is remembered from batch to batch of one endpoint. */
 export interface QuotaMemory {
   /** Until when the store is left alone, in milliseconds by the clock. */
   restingUntil: number
 }
 
-/**
- * Opens the account of a caller.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Opens the account of a caller. */
 export const open = Effect.fnUntraced(function* (
   settings: QuotaSettings,
   memory: QuotaMemory,

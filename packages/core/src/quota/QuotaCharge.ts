@@ -1,11 +1,6 @@
 /** What a batch costs under the policies of a quota, and what became of charging it. Amounts are whole milli-units. */
 
-/**
- * A policy that every charge has to fit in: `limit` milli-units at once, which come back evenly over the window.
- *
- * @category models
- * @since 0.1.0
- */
+/** A policy that every charge has to fit in: `limit` milli-units at once, which come back evenly over the window. */
 export interface QuotaRule {
   /** Name of the policy; with the subject it says which count is meant. */
   readonly policy: string
@@ -15,7 +10,7 @@ export interface QuotaRule {
   readonly windowMs: number
 }
 
-/** So many operations in a row, each of which costs so much. @category models @since 0.1.0 */
+/** So many operations in a row, each of which costs so much. */
 export interface CostRun {
   /** A whole number from 1. */
   readonly count: number
@@ -23,7 +18,7 @@ export interface CostRun {
   readonly cost: number
 }
 
-/** What a batch costs under one policy. @category models @since 0.1.0 */
+/** What a batch costs under one policy. */
 export interface QuotaDemand extends QuotaRule {
   /** Milli-units for the batch as such, charged with its first operation: a whole number from 0. */
   readonly base: number
@@ -31,7 +26,7 @@ export interface QuotaDemand extends QuotaRule {
   readonly runs: ReadonlyArray<CostRun>
 }
 
-/** One batch to be charged. @category models @since 0.1.0 */
+/** One batch to be charged. */
 export interface QuotaCharge {
   /** Whose quota it is: 43 characters of base64url, a SHA-256 hash. */
   readonly subject: string
@@ -47,7 +42,7 @@ export interface QuotaCharge {
   readonly now?: number | undefined
 }
 
-/** How one policy stands. @category models @since 0.1.0 */
+/** How one policy stands. */
 export interface QuotaStanding {
   readonly policy: string
   /** Milli-units that are left, rounded down. */
@@ -58,7 +53,7 @@ export interface QuotaStanding {
   readonly violated: boolean
 }
 
-/** What became of a charge. @category models @since 0.1.0 */
+/** What became of a charge. */
 export interface QuotaDecision {
   /** Whether at least `minimum` operations were admitted; otherwise nothing was charged under any policy. */
   readonly granted: boolean
@@ -73,7 +68,7 @@ export interface QuotaDecision {
   readonly standings: ReadonlyArray<QuotaStanding>
 }
 
-/** Units to be given back. @category models @since 0.1.0 */
+/** Units to be given back. */
 export interface QuotaRefund {
   readonly subject: string
   /** The charge that they were taken by: a second refund under the same name gives nothing back. */

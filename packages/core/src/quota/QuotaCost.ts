@@ -7,9 +7,6 @@ import type { CostedBatch, QuotaPolicy } from "./QuotaSettings.ts"
  *
  * **Details** Throws a `TypeError` where a cost function answers anything but finite numbers from 0: such a batch must
  * neither be free nor run.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const demandOf = ({ cost, policy, limit, windowMs }: QuotaPolicy, batch: CostedBatch): QuotaDemand => {
   const { operations } = batch
@@ -30,7 +27,7 @@ export const demandOf = ({ cost, policy, limit, windowMs }: QuotaPolicy, batch: 
   return { ...rule, base: 0, runs: runsOf(units.map((unit: number) => toMilli(unit, policy))) }
 }
 
-/** Milli-units that one operation of a demand costs, without the base. @category getters @since 0.1.0 */
+/** Milli-units that one operation of a demand costs, without the base. */
 export const costAt = ({ runs }: QuotaDemand, position: number): number => {
   let left = position
   for (const { count, cost } of runs) {
@@ -40,7 +37,7 @@ export const costAt = ({ runs }: QuotaDemand, position: number): number => {
   return 0
 }
 
-/** Units as milli-units, rounded up: no cost is so small that it is none. @category constructors @since 0.1.0 */
+/** Units as milli-units, rounded up: no cost is so small that it is none. */
 export const toMilli = (units: unknown, policy: string): number => {
   const milli = typeof units === "number" && units >= 0 ? Math.ceil(Number((units * 1000).toFixed(6))) : Number.NaN
   if (Number.isSafeInteger(milli)) return milli

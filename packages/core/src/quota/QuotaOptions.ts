@@ -8,7 +8,7 @@ import type { QuotaStore } from "./QuotaStore.ts"
 import { memoryQuotaStore } from "./memoryQuotaStore.ts"
 import { AnyFunction, withMethods } from "../options/OptionSchemas.ts"
 
-/** So many units in such a time. @category models @since 0.1.0 */
+/** So many units in such a time. */
 export interface RateOptions {
   /** Units at once, which come back evenly over the time. Up to three decimals. */
   readonly limit: number
@@ -16,7 +16,7 @@ export interface RateOptions {
   readonly per: string | number
 }
 
-/** One policy of a quota. @category models @since 0.1.0 */
+/** One policy of a quota. */
 export interface QuotaPolicyOptions extends RateOptions {
   /** Told to clients: letters, digits, `.`, `_`, `-`, at most 64. */
   readonly name: string
@@ -35,7 +35,7 @@ export interface QuotaPolicyOptions extends RateOptions {
   readonly weights?: Readonly<Record<string, number>> | undefined
 }
 
-/** How callers are held to quotas. @category models @since 0.1.0 */
+/** How callers are held to quotas. */
 export interface QuotaOptions {
   /** Where the counts are kept. Default: in the memory of this process. */
   readonly store?: QuotaStore | undefined
@@ -83,7 +83,7 @@ const Policy = Schema.Struct({
   weights: Schema.optional(Schema.Record(Schema.String, units)),
 })
 
-/** What options have to be. @category schemas @since 0.1.0 */
+/** What options have to be. */
 export const Options = Schema.Struct({
   store: Schema.optional(withMethods("charge", "refund", "peek")),
   operations: Schema.optional(rate.limit),
@@ -98,21 +98,16 @@ export const Options = Schema.Struct({
   legacyHeaders: Schema.optional(Schema.Boolean),
 })
 
-/** What counts where no store is configured, or where it does not answer: the same for all endpoints. @category models @since 0.1.0 */
+/** What counts where no store is configured, or where it does not answer: the same for all endpoints. */
 export interface LocalQuotaStores {
   readonly standard: QuotaStore
   readonly insurance: QuotaStore
 }
 
-/** Makes local stores. @category constructors @since 0.1.0 */
+/** Makes local stores. */
 export const localStores = (): LocalQuotaStores => ({ standard: memoryQuotaStore(), insurance: memoryQuotaStore() })
 
-/**
- * Fills in defaults; throws a `TypeError` that names what is wrong.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Fills in defaults; throws a `TypeError` that names what is wrong. */
 export const resolveOptions = (
   options: QuotaOptions | undefined,
   local: LocalQuotaStores,

@@ -3,17 +3,17 @@ import type { Operation } from "../batch/Operation.ts"
 import type { QuotaRule } from "./QuotaCharge.ts"
 import type { QuotaStore } from "./QuotaStore.ts"
 
-/** A batch that is to be priced: those of its operations that are neither replayed nor refused. @category models @since 0.1.0 */
+/** A batch that is to be priced: those of its operations that are neither replayed nor refused. */
 export interface CostedBatch {
   readonly endpoint: string
   readonly tenant: string | undefined
   readonly operations: ReadonlyArray<Pick<Operation, "index" | "action" | "id">>
 }
 
-/** Units that a batch costs as a whole, or units of each of its operations, in order. @category models @since 0.1.0 */
+/** Units that a batch costs as a whole, or units of each of its operations, in order. */
 export type CostFunction = (batch: CostedBatch) => number | ReadonlyArray<number>
 
-/** What batches cost under one policy. Milli-units. @category models @since 0.1.0 */
+/** What batches cost under one policy. Milli-units. */
 export type CostModel =
   | {
       readonly _tag: "linear"
@@ -24,12 +24,12 @@ export type CostModel =
     }
   | { readonly _tag: "custom"; readonly costOf: CostFunction }
 
-/** A policy, and what batches cost under it. @category models @since 0.1.0 */
+/** A policy, and what batches cost under it. */
 export interface QuotaPolicy extends QuotaRule {
   readonly cost: CostModel
 }
 
-/** How one endpoint holds callers to a quota, defaults filled in. @category models @since 0.1.0 */
+/** How one endpoint holds callers to a quota, defaults filled in. */
 export interface QuotaSettings {
   readonly store: QuotaStore
   readonly policies: ReadonlyArray<QuotaPolicy>

@@ -14,9 +14,6 @@ import type { QuotaCharge, QuotaDecision, QuotaRefund, QuotaRule, QuotaStanding 
  * `minimum` on. `refund` never gives back more than makes the limit whole, and once per charge. `peek` changes nothing.
  * A call costs one round trip, however many operations and policies it has. It rejects when the store does not answer.
  * A policy whose whole limit is there may be forgotten.
- *
- * @category models
- * @since 0.1.0
  */
 export interface QuotaStore {
   readonly charge: (charge: QuotaCharge) => Promise<QuotaDecision>

@@ -8,16 +8,11 @@ import type { QuotaSettings } from "./QuotaSettings.ts"
 
 type Fields = Readonly<Record<string, string>>
 
-/** The policies of a quota, as they are told: in order, what counts envelopes last. @category getters @since 0.1.0 */
+/** The policies of a quota, as they are told: in order, what counts envelopes last. */
 export const rulesOf = ({ policies, envelopes }: QuotaSettings): ReadonlyArray<QuotaRule> =>
   envelopes === undefined ? policies : [...policies, envelopes]
 
-/**
- * Writes the fields. Quotas are told in whole units and seconds.
- *
- * @category encoding
- * @since 0.1.0
- */
+/** Writes the fields. Quotas are told in whole units and seconds. */
 export const write = (settings: QuotaSettings, standings: ReadonlyArray<QuotaStanding>): Fields => {
   const { version, legacy } = settings.fields
   const rules = rulesOf(settings)

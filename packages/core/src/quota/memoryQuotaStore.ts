@@ -3,7 +3,7 @@ import * as Gcra from "./Gcra.ts"
 import type { QuotaDecision, QuotaRule } from "./QuotaCharge.ts"
 import type { QuotaStore } from "./QuotaStore.ts"
 
-/** How much is remembered. @category models @since 0.1.0 */
+/** How much is remembered. */
 export interface MemoryQuotaOptions {
   /**
    * Subjects that are remembered at once. Default 10,000. Beyond it those are forgotten of whom nothing was heard for
@@ -22,12 +22,7 @@ interface Subject {
 /** Charges of one subject that are recognised when they are sent again. */
 const remembered = 100
 
-/**
- * Makes a store of quotas in memory, for tests and servers of one process.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a store of quotas in memory, for tests and servers of one process. */
 export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = {}): QuotaStore => {
   if (!Number.isSafeInteger(maxSubjects) || maxSubjects < 1) {
     throw new TypeError(`"maxSubjects" is a whole number from 1, unlike ${maxSubjects}`)

@@ -11,9 +11,6 @@ import { type ActionContext, isIdentified, type ManyContext, type Resource, type
 /**
  * The dispatcher of one batch to a resource. `prepare` refuses unknown actions, missing ids and invalid inputs, each
  * for its operation alone.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = ({ actions }: Resource, batch: BatchContext): Dispatcher<unknown> => ({
   prepare: async (operations, onDefect) => {

@@ -10,16 +10,13 @@ import type { StandardSchemaV1 } from "@standard-schema/spec"
  *   interface Register { readonly tx: Kysely<Tables> }
  * }
  * ```
- *
- * @category models
- * @since 0.1.0
  */
 export interface Register {}
 
-/** What actions get as `tx`; `unknown` unless it was registered. @category models @since 0.1.0 */
+/** What actions get as `tx`; `unknown` unless it was registered. */
 export type Tx = Register extends { readonly tx: infer Registered } ? Registered : unknown
 
-/** What an action is told beside its input. @category models @since 0.1.0 */
+/** What an action is told beside its input. */
 export interface ActionContext {
   /** The id that the operation names; the empty string for actions that are not `identified`. */
   readonly id: string
@@ -35,7 +32,7 @@ export interface ActionContext {
   readonly signal: AbortSignal
 }
 
-/** One of the operations that `runMany` is given. @category models @since 0.1.0 */
+/** One of the operations that `runMany` is given. */
 export interface ManyItem<Input> {
   readonly input: Input
   /** See `ActionContext.id`. */
@@ -43,7 +40,7 @@ export interface ManyItem<Input> {
   readonly index: number
 }
 
-/** What `runMany` is told beside its items. @category models @since 0.1.0 */
+/** What `runMany` is told beside its items. */
 export type ManyContext = Omit<ActionContext, "id" | "index">
 
 /**
@@ -52,9 +49,6 @@ export type ManyContext = Omit<ActionContext, "id" | "index">
  * **Details** `run` and `runMany` may answer a value, a promise or an `Effect`. A failure of the operation is made with
  * `failure` and returned or thrown; anything else that is thrown is a defect: it is logged and answered `INTERNAL`.
  * At least one of the two has to be there.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Action<Input> {
   /** Validates and types the input: any Standard Schema (zod, valibot, arktype, Effect Schema). Default: anything. */
@@ -71,7 +65,7 @@ export interface Action<Input> {
   readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
 }
 
-/** A resource with its actions, as endpoints take it; see `resource`. @category models @since 0.1.0 */
+/** A resource with its actions, as endpoints take it; see `resource`. */
 export interface Resource {
   /** Plural, as it is written in bodies: `users`. */
   readonly name: string
@@ -89,9 +83,6 @@ export interface Resource {
  *   delete: { run: (_, { id }) => remove(id) }
  * })
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const resource = <Inputs extends Record<string, unknown>>(
   name: string,
@@ -115,5 +106,5 @@ export const resource = <Inputs extends Record<string, unknown>>(
   return { name, actions: byName }
 }
 
-/** Whether operations of an action name an existing resource. @category getters @since 0.1.0 */
+/** Whether operations of an action name an existing resource. */
 export const isIdentified = (name: string, { identified = name !== "create" }: Action<unknown>): boolean => identified

@@ -2,20 +2,13 @@
  * One application, reached in two ways: over a keep-alive connection, and through an exchange.
  *
  * What an exchange promises is that no application can tell the difference; this is how to hold it to that.
- *
- * @since 0.1.0
  */
 import { Agent, createServer, type IncomingMessage, request as openRequest, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Exchange } from "../Exchange.ts"
 import type { ExchangeRequest } from "../ExchangeRequest.ts"
 
-/**
- * What a client received.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a client received. */
 export interface Reception {
   readonly status: number
   readonly statusMessage: string
@@ -23,12 +16,7 @@ export interface Reception {
   readonly body: Buffer
 }
 
-/**
- * A listening application and a request to it that waits for its answer, as the outer request of a batch does.
- *
- * @category models
- * @since 0.1.0
- */
+/** A listening application and a request to it that waits for its answer, as the outer request of a batch does. */
 export interface Twin {
   readonly port: number
   readonly outer: IncomingMessage
@@ -39,12 +27,7 @@ export interface Twin {
   readonly close: () => Promise<void>
 }
 
-/**
- * Serves an application on a free port of the loopback interface.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Serves an application on a free port of the loopback interface. */
 export const startTwin = async (handle: RequestListener): Promise<Twin> => {
   const waiting = Promise.withResolvers<IncomingMessage>()
   const server = createServer((request, response) => {
@@ -117,9 +100,6 @@ const ofTheConnection = ["date", "connection", "keep-alive", "transfer-encoding"
  * **Details**
  * Left out are the headers of the connection, those named in `except`, and `content-length` where the other one has none
  * (a response without it is chunked on a socket). Bodies are compared as bytes.
- *
- * @category testing
- * @since 0.1.0
  */
 export const comparable = (reception: Reception, other: Reception, except: ReadonlyArray<string> = []): object => {
   const left = new Set([...ofTheConnection, ...except])

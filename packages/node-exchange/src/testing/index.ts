@@ -1,6 +1,2 @@
-/**
- * For tests of adapters: the same request over a socket and through an exchange.
- *
- * @since 0.1.0
- */
+/** For tests of adapters: the same request over a socket and through an exchange. */
 export { type Reception, type Twin, comparable, startTwin } from "./Twin.ts"

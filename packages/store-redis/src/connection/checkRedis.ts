@@ -1,13 +1,9 @@
-/**
- * Whether a Redis server is set up so that records are safe in it.
- *
- * @since 0.1.0
- */
+/** Whether a Redis server is set up so that records are safe in it. */
 import type { Cluster, Redis } from "ioredis"
 import { once } from "node:events"
 import { isCluster } from "../scripts/RedisScript.ts"
 
-/** How long a server is waited for, and who is warned. @category models @since 0.1.0 */
+/** How long a server is waited for, and who is warned. */
 export interface CheckRedisOptions {
   /** Called with each warning. Default: `process.emitWarning`. */
   readonly warn?: ((message: string) => void) | undefined
@@ -22,9 +18,6 @@ export interface CheckRedisOptions {
  *
  * **Details** Meant for the start of a server. Reads `INFO` of each master, which hosted Redis allows too. Rejects when
  * there is no connection in time.
- *
- * @category guards
- * @since 0.1.0
  */
 export const checkRedis = async (
   client: Redis | Cluster,
@@ -40,7 +33,7 @@ export const checkRedis = async (
   return warnings
 }
 
-/** Waits for a client to be connected. @category guards @since 0.1.0 */
+/** Waits for a client to be connected. */
 export const connected = async (client: Redis | Cluster, timeoutMs: number): Promise<void> => {
   if (client.status === "wait") return client.connect()
   if (client.status !== "ready") await once(client, "ready", { signal: AbortSignal.timeout(timeoutMs) })

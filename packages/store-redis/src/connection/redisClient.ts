@@ -1,16 +1,9 @@
-/**
- * Clients of ioredis that give up in time.
- *
- * @since 0.1.0
- */
+/** Clients of ioredis that give up in time. */
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
 
 /**
  * How the clients of `redisClient` and `redisCluster` differ from those of ioredis, which wait for a dead server for
  * over a minute.
- *
- * @category models
- * @since 0.1.0
  */
 export const redisDefaults = {
   connectTimeout: 2_000,
@@ -25,10 +18,10 @@ export const redisDefaults = {
   retryStrategy: (attempt: number): number => Math.min(50 * 2 ** attempt, 1_000) * (0.5 + Math.random() / 2),
 } as const satisfies RedisOptions
 
-/** Options of ioredis. @category models @since 0.1.0 */
+/** Options of ioredis. */
 export type RedisClientOptions = Omit<RedisOptions, "replyMapping">
 
-/** Options of ioredis. @category models @since 0.1.0 */
+/** Options of ioredis. */
 export type RedisClusterOptions = Omit<ClusterOptions, "redisOptions"> & {
   readonly redisOptions?: Omit<NonNullable<ClusterOptions["redisOptions"]>, "replyMapping"> | undefined
 }
@@ -40,9 +33,6 @@ export type RedisClusterOptions = Omit<ClusterOptions, "redisOptions"> & {
  * answers. Hence also before the first connection is made: wait for `checkRedis`.
  *
  * **Gotchas** ioredis prints errors of the connection unless there is a listener: `client.on("error", …)`.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisClient = (url: string, options: RedisClientOptions = {}): Redis =>
   new Redis(url, { ...redisDefaults, ...options })
@@ -51,9 +41,6 @@ export const redisClient = (url: string, options: RedisClientOptions = {}): Redi
  * Connects to a Redis cluster, of which some nodes are known.
  *
  * **Details** As `redisClient`, and commands follow slots that move, four times at most.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisCluster = (nodes: ReadonlyArray<ClusterNode>, options: RedisClusterOptions = {}): Cluster => {
   const { connectTimeout, commandTimeout, enableOfflineQueue, maxRetriesPerRequest, retryStrategy } = redisDefaults

@@ -1,8 +1,4 @@
-/**
- * What the store says to its scripts, and how their answers read.
- *
- * @since 0.1.0
- */
+/** What the store says to its scripts, and how their answers read. */
 import type {
   Acquired,
   AcquireItem,
@@ -10,13 +6,12 @@ import type {
   IdempotencyStore,
   IdempotencyTimes,
   SettleItem,
-} from "@multistatus/core"
+} from "@multistatus/core/store"
 import { acquired } from "./IdempotencyScripts.ts"
 
-/** @category models @since 0.1.0 */
 export type Arguments = ReadonlyArray<string | number>
 
-/** The arguments of `acquire`. @category constructors @since 0.1.0 */
+/** The arguments of `acquire`. */
 export const acquireArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<AcquireItem>): Arguments => {
@@ -27,7 +22,7 @@ export const acquireArguments =
     return [...clock(now), owner, pendingTtl(times), claim, ...records]
   }
 
-/** The arguments of `settle`. @category constructors @since 0.1.0 */
+/** The arguments of `settle`. */
 export const settleArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<SettleItem>): Arguments => {
@@ -45,7 +40,7 @@ export const settleArguments =
 
 const letters = { complete: "C", append: "A", extend: "E", release: "R" } as const
 
-/** The arguments of `resolve`. @category constructors @since 0.1.0 */
+/** The arguments of `resolve`. */
 export const resolveArguments = (
   decision: Parameters<NonNullable<IdempotencyStore["resolve"]>>[1],
   now: number | undefined,
@@ -55,7 +50,7 @@ export const resolveArguments = (
   return [...clock(now), ttlMs, timesText(now, 0, ttlMs), decision.result]
 }
 
-/** The time that was given, or else the server's. @category constructors @since 0.1.0 */
+/** The time that was given, or else the server's. */
 export const clock = (now: number | undefined): Arguments => [now ?? ""]
 
 /** A hundred years: longer than that, times do not fit into a record. */
@@ -85,16 +80,13 @@ const recordsOf = (owner: string, times: string) => {
  * The text, if it is so many characters of base64url.
  *
  * **Details** Records are cut at fixed places: whatever had another length would end up in its neighbour's.
- *
- * @category guards
- * @since 0.1.0
  */
 export const hash = (length: number, text: string): string => {
   if (text.length === length && /^[\w-]*$/.test(text)) return text
   throw new Error(`Not ${length} characters of base64url: ${JSON.stringify(text)}`)
 }
 
-/** Reads what `acquire` answered about an item. @category constructors @since 0.1.0 */
+/** Reads what `acquire` answered about an item. */
 export const toAcquired = ([tag, number, text]: ReadonlyArray<unknown>): Acquired => {
   const _tag = acquired[Number(tag)]!
   switch (_tag) {
@@ -115,7 +107,7 @@ export const toAcquired = ([tag, number, text]: ReadonlyArray<unknown>): Acquire
 
 const states = { P: "pending", H: "held", D: "done", R: "released" } as const
 
-/** Reads what `peek` answered. @category constructors @since 0.1.0 */
+/** Reads what `peek` answered. */
 export const toRecord = ([state, fence, leaseLeftMs]: ReadonlyArray<unknown>): IdempotencyRecord => ({
   state: states[state as keyof typeof states],
   fence: Number(fence),

@@ -18,11 +18,8 @@
  *
  * Strings are what scripts spend their time on, so records come from the client as they are to be stored, with a fence
  * of 1, which is nearly always the right one.
- *
- * @since 0.1.0
  */
 
-/** @category models @since 0.1.0 */
 export interface IdempotencyScripts {
   readonly acquire: string
   readonly settle: string
@@ -50,7 +47,7 @@ local function leaseLeft(key, record)
 end
 `
 
-/** What `acquire` answers, by number. @category models @since 0.1.0 */
+/** What `acquire` answers, by number. */
 export const acquired = ["fresh", "taken-over", "mine", "replay", "in-progress", "mismatch", "indeterminate"] as const
 
 // ARGV: now or '', owner, pending TTL, times of a claim; then the record for each key.
@@ -99,7 +96,7 @@ for i = 1, #KEYS do
 end
 return out`
 
-/** What `settle` answers, by number. @category models @since 0.1.0 */
+/** What `settle` answers, by number. */
 export const settled = ["applied", "already", "recreated", "refused"] as const
 
 // ARGV: now or '', owner, pending TTL, result TTL, times of a claim; what to do with all keys as one text, a character for
@@ -182,5 +179,4 @@ else
 end
 return 1`
 
-/** @category constructors @since 0.1.0 */
 export const idempotencyScripts: IdempotencyScripts = { acquire, settle, peek, resolve }

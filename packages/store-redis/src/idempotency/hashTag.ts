@@ -1,8 +1,4 @@
-/**
- * The part of a key by which a cluster decides where the key belongs.
- *
- * @since 0.1.0
- */
+/** The part of a key by which a cluster decides where the key belongs. */
 
 // Their slots are in the middle of each sixteenth of all slots: any number of nodes up to sixteen gets its share.
 const tags = ["ma", "qp", "dj", "wz", "lg", "pv", "uh", "iy", "ly", "ph", "uv", "yc", "rz", "qn", "dt", "ha"]
@@ -14,9 +10,6 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
  *
  * **Details** With fewer tags than slots, many keys of a batch go to a cluster in one script; with more than one, no
  * node has all of them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const hashTag = (hash: string): string =>
   // 43 characters have room for 258 bits, which leaves the last one four of its six, the upper ones.

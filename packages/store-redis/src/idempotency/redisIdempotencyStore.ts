@@ -1,9 +1,5 @@
-/**
- * Claims and results in Redis or Redis Cluster, for any number of processes.
- *
- * @since 0.1.0
- */
-import type { Acquired, IdempotencyStore, Settled } from "@multistatus/core"
+/** Claims and results in Redis or Redis Cluster, for any number of processes. */
+import type { Acquired, IdempotencyStore, Settled } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { hashTag } from "./hashTag.ts"
 import {
@@ -19,7 +15,7 @@ import {
 import { type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
 import { isCluster, makeRedisScript, type RedisScript, runRedisScript } from "../scripts/RedisScript.ts"
 
-/** Under which keys a store keeps its records. @category models @since 0.1.0 */
+/** Under which keys a store keeps its records. */
 export interface RedisIdempotencyOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
@@ -50,9 +46,6 @@ const fresh: Acquired = { _tag: "fresh", fence: 1 }
  * await checkRedis(client)
  * const store = redisIdempotencyStore(client)
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisIdempotencyStore = (
   client: Redis | Cluster,

@@ -11,8 +11,6 @@
  * | `expiry` | sorted set | jobs, and uploads, by when they are over |
  * | `tombs` | sorted set | forgotten jobs by when that is forgotten |
  * | `names` | hash | for each key: job and fingerprint |
- *
- * @since 0.1.0
  */
 import { clock } from "./jobLua.ts"
 
@@ -80,5 +78,4 @@ const older = `${clock}
 local found = call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - ARGV[2]), 'LIMIT', 0, ARGV[3], 'WITHSCORES')
 return {string.format('%d', now), unpack(found)}`
 
-/** @category constructors @since 0.1.0 */
 export const admissionScripts = { admit, settle, older } as const

@@ -1,10 +1,6 @@
-/**
- * How a queue on BullMQ is made. Names no type of BullMQ, so that whoever has no jobs need not install it.
- *
- * @since 0.1.0
- */
+/** How a queue on BullMQ is made. Names no type of BullMQ, so that whoever has no jobs need not install it. */
 
-/** How a queue behaves. @category models @since 0.1.0 */
+/** How a queue behaves. */
 export interface BullmqOptions {
   /** What all keys begin with, in braces; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
@@ -24,12 +20,7 @@ export interface BullmqOptions {
   readonly backend?: BullmqBackend | undefined
 }
 
-/**
- * Another backend of BullMQ, such as that of `createPostgresBackend`. Experimental.
- *
- * @category models
- * @since 0.1.0
- */
+/** Another backend of BullMQ, such as that of `createPostgresBackend`. Experimental. */
 export interface BullmqBackend {
   /** A `BackendFactory` of BullMQ. */
   readonly factory: (...args: Array<never>) => unknown

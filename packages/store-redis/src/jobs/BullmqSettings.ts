@@ -1,12 +1,8 @@
-/**
- * How BullMQ is set up to carry chunks.
- *
- * @since 0.1.0
- */
+/** How BullMQ is set up to carry chunks. */
 import type * as Bullmq from "bullmq"
 import type { BullmqOptions } from "./BullmqOptions.ts"
 
-/** Options that are complete and checked. @category models @since 0.1.0 */
+/** Options that are complete and checked. */
 export interface BullmqSettings {
   readonly name: string
   readonly onError: (error: Error) => void
@@ -17,12 +13,11 @@ export interface BullmqSettings {
   readonly worker: Omit<Bullmq.WorkerOptions, "connection">
 }
 
-/** What is used of BullMQ. @category models @since 0.1.0 */
+/** What is used of BullMQ. */
 export interface LoadedBullmq extends Pick<typeof Bullmq, "Queue" | "Worker"> {
   readonly factory: Bullmq.BackendFactory
 }
 
-/** @category constructors @since 0.1.0 */
 export const settleBullmqOptions = ({
   prefix = "multistatus",
   name = "chunks",

@@ -1,8 +1,4 @@
-/**
- * The Lua scripts that look at jobs, stop them, find what became silent and forget what is over.
- *
- * @since 0.1.0
- */
+/** The Lua scripts that look at jobs, stop them, find what became silent and forget what is over. */
 import { endings, prelude } from "./jobLua.ts"
 
 // ARGV: now or ''. Answers nothing where nothing is known, the tenant and that it is forgotten, or the record.
@@ -93,5 +89,4 @@ if tenant then call('HSET', head, 'tenant', tenant) end
 expire(head, tonumber(ARGV[2]))
 return {'forgotten', over}`
 
-/** @category constructors @since 0.1.0 */
 export const jobCareScripts = { find, results, cancel, stops, renew, forget } as const

@@ -1,7 +1,5 @@
 /**
  * The Lua scripts by which workers run chunks. Each write names its hold, and is refused when another has started since.
- *
- * @since 0.1.0
  */
 import { endings, prelude } from "./jobLua.ts"
 
@@ -90,5 +88,4 @@ call('ZADD', silent, string.format('%d', isCancelled == 1 and 0 or now + ARGV[4]
 call('HINCRBY', head, 'running', -operations)
 return {dispatch + 1, isCancelled}`
 
-/** @category constructors @since 0.1.0 */
 export const jobChunkScripts = { start, checkpoint, keepAlive, commit, postpone } as const

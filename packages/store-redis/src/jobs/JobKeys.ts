@@ -1,10 +1,6 @@
-/**
- * Under which keys jobs are kept.
- *
- * @since 0.1.0
- */
+/** Under which keys jobs are kept. */
 
-/** Names of the keys of jobs that begin with a prefix. @category models @since 0.1.0 */
+/** Names of the keys of jobs that begin with a prefix. */
 export interface JobKeys {
   /** What belongs to one job; on a cluster all of it is in one slot, that of its id. */
   readonly ofJob: (id: string) => ReadonlyArray<string>
@@ -21,7 +17,6 @@ export interface JobKeys {
   }
 }
 
-/** @category constructors @since 0.1.0 */
 export const makeJobKeys = (prefix: string): JobKeys => {
   if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
   const ofJob = (id: string): ReadonlyArray<string> => {

@@ -1,8 +1,4 @@
-/**
- * What the job store says to its scripts, and how their answers read.
- *
- * @since 0.1.0
- */
+/** What the job store says to its scripts, and how their answers read. */
 import type {
   ChunkPart,
   ChunkRef,
@@ -12,21 +8,20 @@ import type {
   NewChunk,
   NewJob,
   StartedChunk,
-} from "@multistatus/core"
+} from "@multistatus/core/store"
 
-/** @category models @since 0.1.0 */
 export type Arguments = ReadonlyArray<string | number>
 
-/** An answer of a script. @category models @since 0.1.0 */
+/** An answer of a script. */
 export type Reply = ReadonlyArray<unknown>
 
-/** The time that was given, or else the server's. @category constructors @since 0.1.0 */
+/** The time that was given, or else the server's. */
 export const clock = (now: number | undefined): string | number => now ?? ""
 
-/** A tenant, which may be of any name, or none. @category constructors @since 0.1.0 */
+/** A tenant, which may be of any name, or none. */
 export const tenantArgument = (tenant: string | undefined): string => (tenant === undefined ? "" : `t${tenant}`)
 
-/** The arguments of `put` for a job that is not there yet. @category constructors @since 0.1.0 */
+/** The arguments of `put` for a job that is not there yet. */
 export const jobArguments = ({ endpoint, settings, key = "", lifeMs, tenant }: NewJob): Arguments => [
   // A script is told by an empty endpoint that there is no job: an endpoint without a name is told apart by the slash.
   `/${endpoint}`,
@@ -36,7 +31,7 @@ export const jobArguments = ({ endpoint, settings, key = "", lifeMs, tenant }: N
   tenantArgument(tenant),
 ]
 
-/** The arguments of `put` for a chunk. @category constructors @since 0.1.0 */
+/** The arguments of `put` for a chunk. */
 export const chunkArguments = ({ index, first, operations, payload }: NewChunk): Arguments => [
   index,
   first,
@@ -44,7 +39,7 @@ export const chunkArguments = ({ index, first, operations, payload }: NewChunk):
   payload,
 ]
 
-/** What is kept of a part. @category constructors @since 0.1.0 */
+/** What is kept of a part. */
 export const partText = ({ tally: { succeeded, failed, skipped }, results }: ChunkPart): string =>
   `${succeeded} ${failed} ${skipped} ${results}`
 
@@ -70,7 +65,7 @@ const toParts = (fields: Reply): ReadonlyArray<ChunkPart> => {
   return parts
 }
 
-/** Reads the record of a job. @category constructors @since 0.1.0 */
+/** Reads the record of a job. */
 export const toRecord = (id: string, fields: Reply): JobRecord => {
   const [tenant, endpoint, settings, state, total, chunks, cancelled, created, updated, expires, ...tally] = fields
   const [succeeded, failed, skipped] = tally.map(Number)
@@ -92,10 +87,10 @@ export const toRecord = (id: string, fields: Reply): JobRecord => {
   }
 }
 
-/** Reads a tenant. @category constructors @since 0.1.0 */
+/** Reads a tenant. */
 export const toTenant = (tenant: unknown): string | undefined => (tenant === null ? undefined : String(tenant))
 
-/** Reads what `start` answered. @category constructors @since 0.1.0 */
+/** Reads what `start` answered. */
 export const toStarted = (job: string, chunk: number, reply: Reply): StartedChunk => {
   const [epoch, starts, first, operations, payload, parts, record] = reply
   return {
@@ -110,13 +105,13 @@ export const toStarted = (job: string, chunk: number, reply: Reply): StartedChun
   }
 }
 
-/** Reads chunks and dispatches, in the order of the chunks. @category constructors @since 0.1.0 */
+/** Reads chunks and dispatches, in the order of the chunks. */
 export const toRefs = (job: string, fields: Reply): ReadonlyArray<ChunkRef> =>
   pairs(fields)
     .map(([chunk, dispatch]) => ({ job, chunk: Number(chunk), dispatch: Number(dispatch) }))
     .sort((left, right) => left.chunk - right.chunk)
 
-/** Reads a chunk that `results` found. @category constructors @since 0.1.0 */
+/** Reads a chunk that `results` found. */
 export const toEnded = ([index, first, operations, results, code]: Reply): EndedChunk => ({
   index: Number(index),
   first: Number(first),
@@ -125,6 +120,6 @@ export const toEnded = ([index, first, operations, results, code]: Reply): Ended
   code: code === null ? undefined : String(code),
 })
 
-/** Reads what stands in pairs. @category constructors @since 0.1.0 */
+/** Reads what stands in pairs. */
 export const pairs = (fields: Reply): ReadonlyArray<readonly [unknown, unknown]> =>
   Array.from({ length: fields.length / 2 }, (_, pair) => [fields[2 * pair], fields[2 * pair + 1]])

@@ -1,16 +1,12 @@
-/**
- * Runs the scripts of the job store on their keys.
- *
- * @since 0.1.0
- */
-import type { NewChunk } from "@multistatus/core"
+/** Runs the scripts of the job store on their keys. */
+import type { NewChunk } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import type { JobKeys } from "./JobKeys.ts"
 import { type Arguments, chunkArguments, clock, type Reply } from "./JobMessage.ts"
 import type { JobScripts } from "./JobScripts.ts"
 import { makeRedisScript, runRedisScript } from "../scripts/RedisScript.ts"
 
-/** Each answers what the script answered. @category models @since 0.1.0 */
+/** Each answers what the script answered. */
 export interface JobScriptRunner {
   readonly onJob: (name: keyof JobScripts, id: string, args: Arguments) => Promise<unknown>
   readonly onJobs: (name: keyof JobScripts, ids: ReadonlyArray<string>, args: Arguments) => Promise<Reply>
@@ -30,7 +26,6 @@ export interface JobScriptRunner {
 /** How many characters go to Redis in one round trip; a chunk that is larger goes alone. */
 const roundTripLength = 1_000_000
 
-/** @category constructors @since 0.1.0 */
 export const makeJobScriptRunner = (client: Redis | Cluster, keys: JobKeys, texts: JobScripts): JobScriptRunner => {
   const scripts = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, makeRedisScript(text)]),

@@ -1,8 +1,4 @@
-/**
- * The Lua scripts that take a job in.
- *
- * @since 0.1.0
- */
+/** The Lua scripts that take a job in. */
 import { prelude, uploadIdleMs } from "./jobLua.ts"
 
 // ARGV: now or '', then endpoint, settings, key or '', life and `t<tenant>` or '' of a job that is not to be there yet, or
@@ -71,5 +67,4 @@ if state and state ~= 'uploading' then return 0 end
 call('UNLINK', head, chunks, payloads)
 return 1`
 
-/** @category constructors @since 0.1.0 */
 export const jobUploadScripts = { put, applicant, accept, discard } as const

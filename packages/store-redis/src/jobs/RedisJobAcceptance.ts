@@ -14,15 +14,13 @@
  *
  * A chunk, or a job, ends in its own slot; then it counts no more. Broken off in between, it counts until the next chunk
  * has ended, or `overdue` comes by: limits are never exceeded.
- *
- * @since 0.1.0
  */
-import type { ChunkRef, JobAdmission, JobExtent, JobLimits } from "@multistatus/core"
+import type { ChunkRef, JobAcceptance, JobExtent, JobLimits } from "@multistatus/core/store"
 import { setTimeout as sleep } from "node:timers/promises"
 import { clock, type Reply, tenantArgument, toRefs } from "./JobMessage.ts"
 import type { JobScriptRunner } from "./JobScriptRunner.ts"
 
-/** What admission asks of a job. @category models @since 0.1.0 */
+/** What admission asks of a job. */
 export interface Applicant {
   readonly id: string
   readonly tenant: string | undefined
@@ -30,10 +28,10 @@ export interface Applicant {
   readonly lifeMs: number
 }
 
-/** What became of a job, as far as it concerns others. @category models @since 0.1.0 */
+/** What became of a job, as far as it concerns others. */
 export type Became = "open" | "ended" | "forgotten" | "gone"
 
-/** What is known of a job besides. @category models @since 0.1.0 */
+/** What is known of a job besides. */
 export interface JobFacts {
   /** When it is over, or when it is forgotten that it was there. */
   readonly over?: unknown
@@ -43,10 +41,9 @@ export interface JobFacts {
   readonly since?: unknown
 }
 
-/** @category models @since 0.1.0 */
 export interface RedisJobAcceptance {
   /** Admits and accepts a job that is uploading, or drops it. */
-  readonly admit: (job: Applicant, extent: JobExtent, limits: JobLimits, now?: number) => Promise<JobAdmission>
+  readonly admit: (job: Applicant, extent: JobExtent, limits: JobLimits, now?: number) => Promise<JobAcceptance>
   /** Takes note of what became of a job. */
   readonly settle: (id: string, became: Became, facts?: JobFacts) => Promise<void>
   /** Drops a job that was admitted and not accepted; whether there is none now. */
@@ -58,7 +55,6 @@ const acceptMs = 3_000
 
 const lookAgainMs = 25
 
-/** @category constructors @since 0.1.0 */
 export const makeRedisAdmission = (scripts: JobScriptRunner): RedisJobAcceptance => {
   const settle = async (id: string, became: Became, facts: JobFacts = {}): Promise<void> => {
     const { over = "", ended = "", since = "" } = facts
@@ -99,7 +95,7 @@ export const makeRedisAdmission = (scripts: JobScriptRunner): RedisJobAcceptance
     }
   }
 
-  const accept = async (id: string, extent: JobExtent, now: number | undefined): Promise<JobAdmission> => {
+  const accept = async (id: string, extent: JobExtent, now: number | undefined): Promise<JobAcceptance> => {
     const { total, chunks, window, fingerprint } = extent
     const due = (await scripts.onJob("accept", id, [clock(now), total, chunks, window, fingerprint])) as Reply | null
     if (due !== null) return { _tag: "accepted", due: toRefs(id, due) satisfies ReadonlyArray<ChunkRef> }

@@ -1,25 +1,18 @@
-/**
- * Connections for BullMQ, which cannot share those of a store.
- *
- * @since 0.1.0
- */
+/** Connections for BullMQ, which cannot share those of a store. */
 import type { Cluster, Redis, RedisOptions } from "ioredis"
 import { redisClient, redisDefaults } from "../connection/redisClient.ts"
 import { isCluster } from "../scripts/RedisScript.ts"
 
-/** A URL, or a client of ioredis that is copied. @category models @since 0.1.0 */
+/** A URL, or a client of ioredis that is copied. */
 export type BullmqConnection = string | Redis | Cluster
 
-/** Waits for nothing: whoever sends refs is a request that waits for its answer. @category constructors @since 0.1.0 */
+/** Waits for nothing: whoever sends refs is a request that waits for its answer. */
 export const producerConnection = (connection: BullmqConnection): Redis | Cluster => copy(connection, redisDefaults)
 
 /**
  * Waits for as long as it takes: a worker has nothing else to do.
  *
  * **Details** BullMQ asks for `maxRetriesPerRequest: null`, and its commands block for longer than requests wait.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const workerConnection = (connection: BullmqConnection): Redis | Cluster =>
   copy(connection, {

@@ -1,9 +1,5 @@
-/**
- * A worker of BullMQ that runs chunks.
- *
- * @since 0.1.0
- */
-import type { ChunkConsumer, ChunkHandlers, ChunkRef } from "@multistatus/core"
+/** A worker of BullMQ that runs chunks. */
+import type { ChunkConsumer, ChunkHandlers, ChunkRef } from "@multistatus/core/store"
 import type { Job } from "bullmq"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type BullmqConnection, workerConnection } from "./bullmqConnections.ts"
@@ -15,7 +11,7 @@ const graceMs = 2_000
 /** How long it takes at most to tell Redis what they left. */
 const partingMs = 1_000
 
-/** Begins to run what the queue delivers. @category constructors @since 0.1.0 */
+/** Begins to run what the queue delivers. */
 export const bullmqConsumer = async (
   connection: BullmqConnection,
   { load, name, connection: given, onError, worker: settings }: BullmqSettings,

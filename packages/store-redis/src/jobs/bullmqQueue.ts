@@ -1,9 +1,5 @@
-/**
- * Refs of chunks in a queue of BullMQ.
- *
- * @since 0.1.0
- */
-import type { ChunkQueue, ChunkRef } from "@multistatus/core"
+/** Refs of chunks in a queue of BullMQ. */
+import type { ChunkQueue, ChunkRef } from "@multistatus/core/store"
 import { bullmqConsumer } from "./bullmqConsumer.ts"
 import { type BullmqConnection, producerConnection } from "./bullmqConnections.ts"
 import type { BullmqOptions } from "./BullmqOptions.ts"
@@ -23,9 +19,6 @@ const connectMs = 2_000
  *
  * **Gotchas** A handler that keeps the event loop busy for longer than `lockMs` is thought dead, and its chunk delivered to
  * another worker as well.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions = {}): ChunkQueue => {
   const settings = settleBullmqOptions(options)

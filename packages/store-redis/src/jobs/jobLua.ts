@@ -18,14 +18,12 @@
  * where the job has a `code`: so stopping a job of thousands of chunks writes to the few that were sent.
  *
  * Keys expire by themselves some time after the job is over, so that nothing stays where nobody sweeps.
- *
- * @since 0.1.0
  */
 
-/** Milliseconds after which an upload that got nothing new is dropped. @category constants @since 0.1.0 */
+/** Milliseconds after which an upload that got nothing new is dropped. */
 export const uploadIdleMs = 3_600_000
 
-/** The server's time, or the one given as first argument. @category constants @since 0.1.0 */
+/** The server's time, or the one given as first argument. */
 export const clock = `local call = redis.call
 local now = tonumber(ARGV[1])
 if not now then
@@ -34,7 +32,6 @@ if not now then
 end
 `
 
-/** @category constants @since 0.1.0 */
 export const prelude = `${clock}
 local head, chunks, states, payloads, results, silent, parts = unpack(KEYS)
 local state, code, expires = unpack(call('HMGET', head, 'state', 'code', 'expires'))
@@ -65,7 +62,7 @@ local function record()
 end
 `
 
-/** What ends chunks that have not begun, and jobs. @category constants @since 0.1.0 */
+/** What ends chunks that have not begun, and jobs. */
 export const endings = `
 local function stop(reason)
   local refs = {}

@@ -1,9 +1,5 @@
-/**
- * What a job store does because time has passed: finding chunks that became silent, and forgetting jobs.
- *
- * @since 0.1.0
- */
-import type { ChunkRef, JobStore } from "@multistatus/core"
+/** What a job store does because time has passed: finding chunks that became silent, and forgetting jobs. */
+import type { ChunkRef, JobStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import type { JobKeys } from "./JobKeys.ts"
 import { clock, type Reply, toRefs } from "./JobMessage.ts"
@@ -16,7 +12,6 @@ const looks = 1_000
 /** How long a job may count without being seen: whoever made it is between two round trips, or dead. */
 const acceptMs = 30_000
 
-/** @category constructors @since 0.1.0 */
 export const jobTimes = (
   client: Redis | Cluster,
   keys: JobKeys,

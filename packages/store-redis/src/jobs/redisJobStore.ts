@@ -1,9 +1,5 @@
-/**
- * Jobs in Redis or Redis Cluster, for any number of servers and workers.
- *
- * @since 0.1.0
- */
-import type { JobStore } from "@multistatus/core"
+/** Jobs in Redis or Redis Cluster, for any number of servers and workers. */
+import type { JobStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { makeJobKeys } from "./JobKeys.ts"
 import {
@@ -23,7 +19,7 @@ import { type JobScripts, jobScripts } from "./JobScripts.ts"
 import { jobTimes } from "./jobTimes.ts"
 import { makeRedisAdmission } from "./RedisJobAcceptance.ts"
 
-/** Under which keys a store keeps its jobs. @category models @since 0.1.0 */
+/** Under which keys a store keeps its jobs. */
 export interface RedisJobStoreOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
@@ -51,9 +47,6 @@ const resultLooks = 1_000
  * await checkRedis(client, { jobs: true })
  * const store = redisJobStore(client)
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisJobStore = (
   client: Redis | Cluster,

@@ -1,15 +1,11 @@
-/**
- * Jobs on Redis: a store and a queue that belong together.
- *
- * @since 0.1.0
- */
-import type { ChunkQueue, JobStore } from "@multistatus/core"
+/** Jobs on Redis: a store and a queue that belong together. */
+import type { ChunkQueue, JobStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { bullmqQueue } from "./bullmqQueue.ts"
 import type { BullmqOptions } from "./BullmqOptions.ts"
 import { redisJobStore } from "./redisJobStore.ts"
 
-/** Where jobs are kept. @category models @since 0.1.0 */
+/** Where jobs are kept. */
 export interface RedisJobsOptions extends BullmqOptions {
   /** The client of the store. The queue makes connections of its own, to the same server or cluster. */
   readonly client: Redis | Cluster
@@ -24,9 +20,6 @@ export interface RedisJobsOptions extends BullmqOptions {
  * await checkRedis(client, { jobs: true })
  * const { store, queue } = redisJobs({ client })
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisJobs = ({
   client,

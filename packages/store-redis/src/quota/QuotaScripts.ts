@@ -1,8 +1,6 @@
 /**
  * The scripts of the quota store: the arithmetic of `Gcra`, step by step the same, on one hash per subject. Its fields are
  * policies, its values arrivals. `ARGV[1]` is the time in tests, empty otherwise: then it is the server's.
- *
- * @since 0.1.0
  */
 
 /** @internal */

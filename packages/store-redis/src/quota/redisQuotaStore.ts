@@ -1,14 +1,10 @@
-/**
- * Quotas in Redis or Redis Cluster, for any number of processes.
- *
- * @since 0.1.0
- */
-import { Gcra, type QuotaDecision, type QuotaStanding, type QuotaStore } from "@multistatus/core"
+/** Quotas in Redis or Redis Cluster, for any number of processes. */
+import { Gcra, type QuotaDecision, type QuotaStanding, type QuotaStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { type QuotaScripts, quotaScripts } from "./QuotaScripts.ts"
 import { makeRedisScript, type RedisScript, runRedisScript } from "../scripts/RedisScript.ts"
 
-/** Under which keys a store keeps its counts. @category models @since 0.1.0 */
+/** Under which keys a store keeps its counts. */
 export interface RedisQuotaOptions {
   /** What all keys begin with; without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
@@ -20,9 +16,6 @@ export interface RedisQuotaOptions {
  * **Details** A charge is one run of a script, whatever the number of its operations and policies. All counts of a subject
  * are in one hash, which expires when its whole limits are there again. Time is the server's. A charge that ioredis sends
  * again because its answer was lost is recognised for a minute, a refund as long as the longest window.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const redisQuotaStore = (
   client: Redis | Cluster,

@@ -1,4 +1,4 @@
-import type { ChunkQueue } from "@multistatus/core"
+import type { ChunkQueue } from "@multistatus/core/store"
 import { freshDatabase, startRedis } from "@multistatus/test-services"
 import { createRedisBackend } from "bullmq"
 import { Redis } from "ioredis"

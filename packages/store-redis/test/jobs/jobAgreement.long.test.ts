@@ -1,5 +1,5 @@
 import { JobStoreContract } from "@multistatus/core/testing"
-import { memoryJobStore } from "@multistatus/core"
+import { memoryJobStore } from "@multistatus/core/store"
 import { freshDatabase } from "@multistatus/test-services"
 import { expect, inject, it } from "vitest"
 import { checkRedis } from "../../src/connection/checkRedis.ts"

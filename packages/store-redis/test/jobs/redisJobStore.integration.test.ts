@@ -1,5 +1,5 @@
 import { JobStoreContract } from "@multistatus/core/testing"
-import type { JobStore } from "@multistatus/core"
+import type { JobStore } from "@multistatus/core/store"
 import { freshDatabase, startRedis } from "@multistatus/test-services"
 import type { Cluster, Redis } from "ioredis"
 import { describe, expect, inject, it, vi } from "vitest"

@@ -1,4 +1,4 @@
-import type { IdempotencyStore, IdempotencyTimes } from "@multistatus/core"
+import type { IdempotencyStore, IdempotencyTimes } from "@multistatus/core/store"
 import type { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import type { Cluster, Redis } from "ioredis"

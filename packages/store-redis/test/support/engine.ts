@@ -1,4 +1,4 @@
-import type { ChunkHandlers, ChunkQueue, JobStore } from "@multistatus/core"
+import type { ChunkHandlers, ChunkQueue, JobStore } from "@multistatus/core/store"
 import { setTimeout as sleep } from "node:timers/promises"
 import { JobStoreContract } from "@multistatus/core/testing"
 

@@ -1,4 +1,4 @@
-import type { ChunkQueue, ChunkRef, Delivery } from "@multistatus/core"
+import type { ChunkQueue, ChunkRef, Delivery } from "@multistatus/core/store"
 
 export const refOf = (chunk: number, job = "abcdefghijklmnopqrstuv"): ChunkRef => ({ job, chunk, dispatch: 0 })
 

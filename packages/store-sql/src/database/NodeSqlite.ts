@@ -24,9 +24,6 @@ const cachedLength = 20_000
  * **Gotchas**
  *
  * Rows have no prototype, as `node:sqlite` makes them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const openNodeSqlite = (location: string, options?: { readonly busyTimeoutMs?: number }): SqliteDatabase => {
   const database = new DatabaseSync(location, { timeout: options?.busyTimeoutMs ?? 5000 })

@@ -1,11 +1,6 @@
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 
-/**
- * What a database can do for statements on many rows and for the stores.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a database can do for statements on many rows and for the stores. */
 export interface Capabilities {
   /**
    * Whether statements answer with the rows they touched. `partly`: MariaDB does for inserts and deletes, MySQL not at
@@ -71,10 +66,5 @@ const all: Readonly<Record<DatabaseDialect, Capabilities>> = {
   },
 }
 
-/**
- * What a dialect can and cannot do.
- *
- * @category getters
- * @since 0.1.0
- */
+/** What a dialect can and cannot do. */
 export const capabilities = (dialect: DatabaseDialect): Capabilities => all[dialect]

@@ -5,9 +5,6 @@
  *
  * Drivers are optional peer dependencies: whoever runs on SQLite installs none. An error inside an installed driver is
  * passed on as it is.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const loadDriver = async <Driver>(
   name: string,

@@ -6,12 +6,7 @@ import { guardDialect } from "../transactions/guardDialect.ts"
 import { loadDriver } from "./loadDriver.ts"
 import { prepareMarked } from "./prepareMarked.ts"
 
-/**
- * A database that answers: its Kysely handle, its dialect and how to let go of it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A database that answers: its Kysely handle, its dialect and how to let go of it. */
 export interface OpenedDatabase<DB> {
   readonly db: Kysely<DB>
   readonly dialect: DatabaseDialect
@@ -21,12 +16,7 @@ export interface OpenedDatabase<DB> {
   readonly close: () => Promise<void>
 }
 
-/**
- * How a database is opened.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a database is opened. */
 export interface OpenDatabaseOptions {
   /** Connections of the pool. Default 10. SQLite and PGlite always hold one. */
   readonly maxConnections?: number | undefined
@@ -50,9 +40,6 @@ export interface OpenDatabaseOptions {
  *
  * Rejects with an `Error` whose message names what is accepted (a URL it does not know), what to install (a driver
  * that is missing) or what does not answer; passwords are never part of it.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions = {}): Promise<OpenedDatabase<DB>> => {
   const parsed = parseDatabaseUrl(url)

@@ -1,21 +1,11 @@
 import { createHash } from "node:crypto"
 
-/**
- * What is needed of a pool of `pg`.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is needed of a pool of `pg`. */
 export interface MarkablePool {
   readonly on: (event: "connect", listener: (client: MarkableClient) => void) => unknown
 }
 
-/**
- * What is needed of a client of `pg`.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is needed of a client of `pg`. */
 export interface MarkableClient {
   query: (...parameters: never) => unknown
 }
@@ -32,9 +22,6 @@ const marker = "/* multistatus prepare */"
  *
  * **Gotchas** Leave it out behind a pooler that hands out connections by the transaction and does not follow prepared
  * statements.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const prepareMarked = <Pool extends MarkablePool>(pool: Pool): Pool => {
   pool.on("connect", (client) => {

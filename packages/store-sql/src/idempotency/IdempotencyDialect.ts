@@ -1,7 +1,14 @@
 /**
  * What an idempotency store needs of a database.
  */
-import type { Acquired, AcquireItem, IdempotencyRecord, IdempotencyTimes, Settled, SettleItem } from "@multistatus/core"
+import type {
+  Acquired,
+  AcquireItem,
+  IdempotencyRecord,
+  IdempotencyTimes,
+  Settled,
+  SettleItem,
+} from "@multistatus/core/store"
 
 import type { Session } from "../database/Session.ts"
 

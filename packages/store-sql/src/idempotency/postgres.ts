@@ -1,7 +1,7 @@
 /**
  * The idempotency store on PostgreSQL and PGlite: one call of a routine for any number of keys.
  */
-import type { Acquired, Settled } from "@multistatus/core"
+import type { Acquired, Settled } from "@multistatus/core/store"
 
 import { type IdempotencyDialect, payloadOf, sizesOf, stateOf, toRecord } from "./IdempotencyDialect.ts"
 import { escapePayload, unescapePayload } from "./IdempotencyPayload.ts"

@@ -1,7 +1,7 @@
 /**
  * Claims and results in an SQL database, through Kysely; results commit with what they are the results of.
  */
-import type { Acquired, IdempotencyStore, IdempotencyTimes, Settled } from "@multistatus/core"
+import type { Acquired, IdempotencyStore, IdempotencyTimes, Settled } from "@multistatus/core/store"
 import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
@@ -12,12 +12,7 @@ import { postgresIdempotency, postgresIdempotencyTexts } from "./postgres.ts"
 import { openSession, type Session } from "../database/Session.ts"
 import { sqliteIdempotency } from "./sqlite.ts"
 
-/**
- * How claims are kept.
- *
- * @category models
- * @since 0.1.0
- */
+/** How claims are kept. */
 export interface SqlIdempotencyOptions<DB> {
   /**
    * The handle that claims are made and extended on, apart from transactions. Default: the database itself. On PostgreSQL
@@ -27,12 +22,7 @@ export interface SqlIdempotencyOptions<DB> {
   readonly claims?: Kysely<DB> | undefined
 }
 
-/**
- * What a database can do for claims.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a database can do for claims. */
 export interface SqlIdempotencyCapabilities {
   /**
    * Whether claims can be made and extended while a transaction is open. Where there is one connection they cannot: a
@@ -48,12 +38,7 @@ export interface SqlIdempotencyCapabilities {
   readonly statements: { readonly [Call in "acquire" | "settle"]: { readonly alone: number; readonly most: number } }
 }
 
-/**
- * A store of claims and results that settles inside transactions.
- *
- * @category models
- * @since 0.1.0
- */
+/** A store of claims and results that settles inside transactions. */
 export interface SqlIdempotencyStore extends IdempotencyStore {
   readonly settleIn: NonNullable<IdempotencyStore["settleIn"]>
   readonly capabilities: SqlIdempotencyCapabilities
@@ -70,9 +55,6 @@ export interface SqlIdempotencyStore extends IdempotencyStore {
  *
  * **Gotchas** Settle in a transaction once, as the last thing: until it ends, the keys are locked. On MySQL and MariaDB a
  * call for more than `max_allowed_packet` fails; results and chunks are sent in portions, so this concerns single ones.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sqlIdempotencyStore = <DB>(
   db: Kysely<DB>,

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto"
 
-import type { Acquired, AcquireItem, IdempotencyTimes, Settled, SettleItem } from "@multistatus/core"
+import type { Acquired, AcquireItem, IdempotencyTimes, Settled, SettleItem } from "@multistatus/core/store"
 
 import { type IdempotencyDialect, payloadOf, sizesOf, stateOf, toRecord } from "./IdempotencyDialect.ts"
 import { escapePayload, unescapePayload } from "./IdempotencyPayload.ts"

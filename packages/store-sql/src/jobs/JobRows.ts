@@ -1,5 +1,5 @@
 /** Rows of the tables of jobs, and what they are to users of the port. */
-import type { ChunkRef, EndedChunk, JobRecord, JobState, JobTally } from "@multistatus/core"
+import type { ChunkRef, EndedChunk, JobRecord, JobState, JobTally } from "@multistatus/core/store"
 
 /** @internal */
 export interface JobRow {

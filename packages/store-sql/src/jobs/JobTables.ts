@@ -1,7 +1,16 @@
 /**
  * The statements of the job store, each for one purpose, on an open transaction.
  */
-import type { ChunkHold, ChunkPart, ChunkRef, JobExtent, JobState, JobTally, NewChunk, NewJob } from "@multistatus/core"
+import type {
+  ChunkHold,
+  ChunkPart,
+  ChunkRef,
+  JobExtent,
+  JobState,
+  JobTally,
+  NewChunk,
+  NewJob,
+} from "@multistatus/core/store"
 import { type Kysely, type RawBuilder, sql } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"

@@ -2,7 +2,7 @@
  * How a chunk begins and how it ends: in PostgreSQL with one statement each, in SQLite step by step, where no time is lost
  * between them.
  */
-import type { ChunkHold, JobStore, JobTally } from "@multistatus/core"
+import type { ChunkHold, JobStore, JobTally } from "@multistatus/core/store"
 import { type RawBuilder, sql } from "kysely"
 
 import { type ChunkRow, isOpen, type JobRow } from "./JobRows.ts"

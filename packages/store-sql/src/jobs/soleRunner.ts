@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 
-import type { ChunkQueue } from "@multistatus/core"
+import type { ChunkQueue } from "@multistatus/core/store"
 import { type Kysely, sql } from "kysely"
 
 /** Milliseconds after which a process that was not heard of is thought dead. */

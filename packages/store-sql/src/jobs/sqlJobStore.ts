@@ -4,12 +4,12 @@
 import {
   type ChunkRef,
   Job,
-  type JobAdmission,
+  type JobAcceptance,
   type JobExtent,
   type JobLimits,
   type JobStore,
   type JobTally,
-} from "@multistatus/core"
+} from "@multistatus/core/store"
 import type { Kysely } from "kysely"
 
 import { begin, keep } from "./chunkSteps.ts"
@@ -24,9 +24,6 @@ import { openSession } from "../database/Session.ts"
  * **Details** Every call is one transaction, which locks the row of its job first, or takes part in the one that it is
  * handed. What it keeps of a job counts against limits by the one row of `multistatus_job_usage`. Time is the database's.
  * A call that a deadlock or a serialization failure made fail is sent again.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
   const plain = db.withoutPlugins() as unknown as Kysely<unknown>
@@ -55,14 +52,14 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
     job: TimedJob,
     extent: JobExtent,
     limits: JobLimits,
-  ): Promise<JobAdmission> => {
+  ): Promise<JobAcceptance> => {
     if (isAccepted(job)) {
       const due = await tables.waiting(job.id, 0, Math.min(extent.window, job.chunks))
       return { _tag: "accepted", due: due.map(toRef(job.id)) }
     }
     // Whoever admits waits for its turn here, so that two jobs of one key, or of one tenant, see each other.
     const { queued, fits } = await tables.reserve(extent.total, limits.queuedOperations)
-    const refuse = async (admission: JobAdmission) => {
+    const refuse = async (admission: JobAcceptance) => {
       if (fits) await tables.release(extent.total)
       await tables.drop(job.id)
       return admission

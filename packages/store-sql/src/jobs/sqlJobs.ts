@@ -1,4 +1,4 @@
-import { type ChunkQueue, inProcessQueue, type JobStore } from "@multistatus/core"
+import { type ChunkQueue, inProcessQueue, type JobStore } from "@multistatus/core/store"
 import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
@@ -23,9 +23,6 @@ import { sqlJobStore } from "./sqlJobStore.ts"
  * await migrate(database.db, database.dialect)
  * const batch = fastifyBatch({ jobs: { engine: sqlJobs(database, url) } })
  * ```
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sqlJobs = <DB>(
   { db, dialect, maxConnections = Infinity }: JobDatabase<DB>,

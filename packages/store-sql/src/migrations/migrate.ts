@@ -17,9 +17,6 @@ const attempts = 5
  * **Details** Migrations that were run are recorded in `multistatus_migration`, apart from the application's own. Running
  * it again changes nothing, and several processes may run it at once. PostgreSQL and MySQL need the right to create
  * functions or procedures in the current schema for it, afterwards only that to execute them.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const migrate = async <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Promise<void> => {
   for (let attempt = 1; ; attempt++) {

@@ -1,7 +1,7 @@
 /**
  * What a quota store needs of a database.
  */
-import type { QuotaCharge, QuotaDecision, QuotaRefund } from "@multistatus/core"
+import type { QuotaCharge, QuotaDecision, QuotaRefund } from "@multistatus/core/store"
 
 import type { Session } from "../database/Session.ts"
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 
-import { Gcra } from "@multistatus/core"
+import { Gcra } from "@multistatus/core/store"
 
 import { noState, type QuotaDialect, type QuotaState } from "./QuotaDialect.ts"
 import type { Session } from "../database/Session.ts"

@@ -1,7 +1,7 @@
 /**
  * The quota store on PostgreSQL and PGlite: one call of a routine for each purpose.
  */
-import type { QuotaDecision } from "@multistatus/core"
+import type { QuotaDecision } from "@multistatus/core/store"
 
 import { chargeRoutine, refundRoutine } from "./postgresRoutines.ts"
 import { noState, type QuotaDialect, type QuotaState } from "./QuotaDialect.ts"

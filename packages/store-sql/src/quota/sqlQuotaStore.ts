@@ -1,7 +1,7 @@
 /**
  * Quotas in an SQL database, through Kysely, for any number of processes.
  */
-import { Gcra, type QuotaStore } from "@multistatus/core"
+import { Gcra, type QuotaStore } from "@multistatus/core/store"
 import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
@@ -11,12 +11,7 @@ import { postgresQuota } from "./postgres.ts"
 import type { QuotaDialect } from "./QuotaDialect.ts"
 import { openSession, type Session } from "../database/Session.ts"
 
-/**
- * A store of quotas in a database.
- *
- * @category models
- * @since 0.1.0
- */
+/** A store of quotas in a database. */
 export interface SqlQuotaStore extends QuotaStore {
   /** Removes at most `limit` rows of subjects that have their whole quota again; how many it removed. */
   readonly purge: (limit: number, now?: number) => Promise<number>
@@ -29,9 +24,6 @@ export interface SqlQuotaStore extends QuotaStore {
  * MySQL, MariaDB and SQLite the row is read, and written if it is still what was read, or read again. Time is the database's. Charges of one subject wait for each
  * other: about a thousand a second go through one row, many more through many. Give it a handle whose connections are not
  * all held by transactions of batches, as `claims` of the idempotency store is.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
   const session = openSession(db.withoutPlugins())

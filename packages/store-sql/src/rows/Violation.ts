@@ -3,12 +3,7 @@
  */
 import { failure, type Failure } from "@multistatus/core"
 
-/**
- * A row that the database refused.
- *
- * @category models
- * @since 0.1.0
- */
+/** A row that the database refused. */
 export interface Violation {
   /**
    * - `unique`: unique and exclusion constraints;
@@ -39,9 +34,6 @@ export interface Violation {
  *
  * **Details** `unique` is `DUPLICATE`, `foreign-key` is `CONFLICT`, everything else `VALIDATION_ERROR`. `field` is the
  * column; a constraint over several columns lists all of them in `errors`. Nothing of the database's own words is in it.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const toFailure = (violation: Violation): Failure => {
   const message = sentence(violation)

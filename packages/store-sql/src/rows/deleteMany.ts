@@ -14,9 +14,6 @@ import { inWaves } from "./waves.ts"
  * **Details** `NOT_FOUND` where no row has the key, the second time that a key is named included; `CONFLICT` where
  * another row still refers to it. Otherwise as with `insertMany`, statements included. Without `returning` a row is
  * answered as its key alone. MySQL, which cannot return rows, locks and reads them first, in the same transaction.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const deleteMany = async <
   DB,

@@ -21,9 +21,6 @@ import { answer, answeredColumns } from "./outcomes.ts"
  *
  * **Gotchas** Values are plain, not SQL expressions. A string for a JSON column is JSON text already; arrays and objects
  * are encoded. Deferred constraints of PostgreSQL are checked at once, except inside the caller's transaction.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const insertMany = async <
   DB,

@@ -8,12 +8,7 @@ import { answer, answeredColumns, noKey } from "./outcomes.ts"
 import { openSession } from "../database/Session.ts"
 import { inWaves } from "./waves.ts"
 
-/**
- * New values for the row with a key.
- *
- * @category models
- * @since 0.1.0
- */
+/** New values for the row with a key. */
 export interface RowChange<DB, Table extends keyof DB> {
   readonly key: RowKey
   /** Columns that are `undefined` stay as they are. */
@@ -33,9 +28,6 @@ export interface RowChange<DB, Table extends keyof DB> {
  * **Gotchas** Where PostgreSQL runs unlike changes together, a trigger `update of` a column sees every row of the call
  * updated if any of them sets the column; the values of the others are as they were. MySQL and MariaDB tell missing rows
  * by a look afterwards: inside a transaction it is exact, outside a rival may have deleted or inserted the row meanwhile.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const updateMany = async <
   DB,

@@ -5,12 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks"
 
 import type { ControlledTransaction, Transaction } from "kysely"
 
-/**
- * A transaction of a unit of work, as the code below it sees it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A transaction of a unit of work, as the code below it sees it. */
 export interface AmbientTransaction {
   /** `undone`: rolled back, or nobody knows. */
   state: "starting" | "open" | "ending" | "committed" | "undone"
@@ -47,9 +42,6 @@ export const isInside = ({ state }: AmbientTransaction): boolean => state !== "s
  *
  * **Details** `DB` is taken on trust: it is the database that the unit of work was made with. Code that runs on after
  * its transaction was undone still finds it, and is refused: what it did outside would stay. After a commit there is none.
- *
- * @category getters
- * @since 0.1.0
  */
 export const currentTransaction = <DB>(): Transaction<DB> | undefined => {
   const ambient = ambientTransaction.getStore()

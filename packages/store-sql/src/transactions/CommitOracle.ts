@@ -4,17 +4,12 @@
 import { randomUUID } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { TransactionOutcome } from "@multistatus/core"
+import type { TransactionOutcome } from "@multistatus/core/store"
 import { type Kysely, MysqlAdapter, PGliteAdapter, PostgresAdapter, sql, type Transaction } from "kysely"
 
 import { withTimeout } from "./withTimeout.ts"
 
-/**
- * Knows, after the fact, how one transaction ended.
- *
- * @category models
- * @since 0.1.0
- */
+/** Knows, after the fact, how one transaction ended. */
 export interface CommitOracle {
   /** Called first thing in the transaction; leaves what `read` needs, and limits statements to the time that is left. */
   readonly prepare: <DB>(transaction: Transaction<DB>) => Promise<void>
@@ -32,12 +27,7 @@ export interface OracleOptions {
   readonly patienceMs: number
 }
 
-/**
- * Makes the oracle of one transaction on `db`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes the oracle of one transaction on `db`. */
 export const commitOracle = <DB>(db: Kysely<DB>, options: OracleOptions): CommitOracle => {
   const { adapter } = db.getExecutor()
   // PGlite has no timers of its own: a time limit that ran out would hang the process.

@@ -12,9 +12,6 @@ const after =
 /**
  * A statement that would have left the transaction it was called in. Its operation fails with the code
  * `OUTSIDE_TRANSACTION`, at once, with nothing sent.
- *
- * @category errors
- * @since 0.1.0
  */
 export class OutsideTransactionError extends Error {
   override readonly name = "OutsideTransactionError"

@@ -15,9 +15,6 @@ import { isTransient } from "./transientErrors.ts"
  * connection and is not rolled back. After a deadlock nothing more is sent in its transaction, whatever the code that ran
  * into it goes on to do: MySQL has undone the transaction by then, and would keep each further statement by itself.
  * Databases that `openDatabase` opened are guarded.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const guardDialect = (dialect: Dialect): Dialect => {
   const adapter = dialect.createAdapter()

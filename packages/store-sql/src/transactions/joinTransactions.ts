@@ -14,9 +14,6 @@ import { inSavepoint } from "./inSavepoint.ts"
  * `startTransaction` cannot join, and fail.
  *
  * **Gotchas** `DB` must be the database that the unit of work was made with.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const joinTransactions = <DB>(db: Kysely<DB>): Kysely<DB> =>
   new Proxy(db, {

@@ -3,7 +3,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { Transaction as CoreTransaction, TransactionOutcome, UnitOfWork } from "@multistatus/core"
+import type { Transaction as CoreTransaction, TransactionOutcome, UnitOfWork } from "@multistatus/core/store"
 import type { ControlledTransaction, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } from "./AmbientTransaction.ts"
@@ -12,12 +12,7 @@ import { inSavepoint } from "./inSavepoint.ts"
 import { isTransient } from "./transientErrors.ts"
 import { withTimeout } from "./withTimeout.ts"
 
-/**
- * How transactions are run.
- *
- * @category models
- * @since 0.1.0
- */
+/** How transactions are run. */
 export interface SqlUnitOfWorkOptions {
   /** Default: the database's own. */
   readonly isolationLevel?: "read committed" | "repeatable read" | "serializable" | undefined
@@ -36,9 +31,6 @@ export interface SqlUnitOfWorkOptions {
  * a database made with `joinTransactions`. On PostgreSQL statements and idle time are limited to what is left of
  * the batch's deadline. When the reply to a commit is lost, the outcome is read from the database by a new connection;
  * only where that cannot be done either is it `unknown`. MySQL and MariaDB need the store's tables for that: see `migrate`.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const sqlUnitOfWork = <DB>(
   db: Kysely<DB>,

@@ -14,9 +14,6 @@ const sqliteCodes = new Set<unknown>([5, 6])
 /**
  * Whether an error is a deadlock, a serialization failure, or a lock that was waited for too long; the error itself or
  * any that caused it.
- *
- * @category guards
- * @since 0.1.0
  */
 export const isTransient = (error: unknown): boolean => {
   for (let current = error, depth = 0; current instanceof Error && depth < 8; current = current.cause, depth++) {

@@ -1,4 +1,4 @@
-import type { IdempotencyStore } from "@multistatus/core"
+import type { IdempotencyStore } from "@multistatus/core/store"
 import { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import { type Kysely, sql } from "kysely"

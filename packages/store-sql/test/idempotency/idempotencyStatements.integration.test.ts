@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { AcquireItem, SettleItem } from "@multistatus/core"
+import type { AcquireItem, SettleItem } from "@multistatus/core/store"
 import { IdempotencyStoreContract } from "@multistatus/core/testing"
 import { freshDatabase } from "@multistatus/test-services"
 import { CamelCasePlugin, Kysely, MysqlDialect, PostgresDialect, sql, SqliteDialect } from "kysely"

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { Acquired, AcquireItem } from "@multistatus/core"
+import type { Acquired, AcquireItem } from "@multistatus/core/store"
 import { freshDatabase } from "@multistatus/test-services"
 import { sql } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { Acquired, Settled } from "@multistatus/core"
+import type { Acquired, Settled } from "@multistatus/core/store"
 import { freshDatabase } from "@multistatus/test-services"
 import { type Kysely, sql } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 
-import { inProcessQueue } from "@multistatus/core"
+import { inProcessQueue } from "@multistatus/core/store"
 import { sql } from "kysely"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 

@@ -1,5 +1,6 @@
 /** Batches that add keys to a database, from the body to the answer. */
-import { createBatch, type BatchOptions, type HttpRequest, type ManyItem, resource } from "@multistatus/core"
+import { createBatch, type HttpRequest } from "@multistatus/core/adapter"
+import { type BatchOptions, type ManyItem, resource } from "@multistatus/core"
 import type { Kysely } from "kysely"
 
 import type { OpenedDatabase } from "../../src/database/openDatabase.ts"

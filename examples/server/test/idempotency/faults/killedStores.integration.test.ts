@@ -1,4 +1,5 @@
-import type { BatchOptions, IdempotencyStore } from "@multistatus/core"
+import type { BatchOptions } from "@multistatus/core"
+import type { IdempotencyStore } from "@multistatus/core/store"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
 import { migrate, openDatabase, sqlIdempotencyStore } from "@multistatus/store-sql"
 import { freshDatabase, type Server, startPostgres, startRedis } from "@multistatus/test-services"

@@ -1,7 +1,7 @@
 /** Stores to which something happens at a moment that a test chooses. */
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { IdempotencyStore } from "@multistatus/core"
+import type { IdempotencyStore } from "@multistatus/core/store"
 
 import type { Results } from "../../batch/Api.ts"
 

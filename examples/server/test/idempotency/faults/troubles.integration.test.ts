@@ -1,5 +1,6 @@
 /** Stores that answer, but not with what they were asked for. */
-import type { BatchOptions, IdempotencyStore } from "@multistatus/core"
+import type { BatchOptions } from "@multistatus/core"
+import type { IdempotencyStore } from "@multistatus/core/store"
 import { checkRedis, redisClient, redisIdempotencyStore } from "@multistatus/store-redis"
 import { migrate, openDatabase, sqlIdempotencyStore } from "@multistatus/store-sql"
 import { freshDatabase, startRedis } from "@multistatus/test-services"

@@ -1,5 +1,6 @@
 /** Jobs whose effects are counted: every call of a handler is a row of a table without unique keys. */
-import { createBatch, resource } from "@multistatus/core"
+import { createBatch } from "@multistatus/core/adapter"
+import { resource } from "@multistatus/core"
 import { checkRedis, redisClient, redisJobs } from "@multistatus/store-redis"
 import { openDatabase, sqlJobs, sqlUnitOfWork } from "@multistatus/store-sql"
 import { sql } from "kysely"

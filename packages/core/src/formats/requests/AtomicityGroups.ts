@@ -4,7 +4,6 @@ import * as Result from "effect/Result"
 import { BatchError } from "../../batch/BatchError.ts"
 import type { StrategyOffer } from "../../batch/Strategy.ts"
 
-/** @category models @since 0.1.0 */
 export interface AtomicityGroups {
   /** Positions of the members of each group. */
   readonly members: ReadonlyMap<string, ReadonlySet<number>>
@@ -14,9 +13,6 @@ export interface AtomicityGroups {
 /**
  * Reads the groups of a batch; refuses names that are none, groups that are torn apart, and groups where the endpoint
  * has no transactions: one that is not run as such would be a pretence.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const read = (
   items: ReadonlyArray<unknown>,

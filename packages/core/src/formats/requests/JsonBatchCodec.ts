@@ -13,19 +13,14 @@ import { storedReplies } from "./storedReplies.ts"
 import * as SubRequests from "./SubRequestDecoder.ts"
 import * as SubResponses from "./SubResponseEncoder.ts"
 
-/** Which headers a JSON batch lets in, and which it shows. @category models @since 0.1.0 */
+/** Which headers a JSON batch lets in, and which it shows. */
 export interface JsonBatchOptions extends SubResponses.SubResponseOptions {
   readonly headers: HeaderRules
   /** Whether the header `Idempotency-Key` of sub-requests is read. Default false. */
   readonly keyed?: boolean | undefined
 }
 
-/**
- * The codec of JSON batches. The answer is always 200.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The codec of JSON batches. The answer is always 200. */
 export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
   const list = "requests"
   const encodeResponses = SubResponses.encoder(options)

@@ -5,23 +5,22 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 
-/** A part of the reply of the sub-request `id`. @category models @since 0.1.0 */
+/** A part of the reply of the sub-request `id`. */
 export interface Reference {
   readonly id: string
   readonly path: ReadonlyArray<string>
 }
 
-/** A string cut at its references. @category models @since 0.1.0 */
+/** A string cut at its references. */
 export type Template = ReadonlyArray<string | Reference>
 
-/** The ids that references may begin with, ready to be looked for. @category models @since 0.1.0 */
+/** The ids that references may begin with, ready to be looked for. */
 export interface Names {
   readonly ids: ReadonlySet<string>
   /** The lengths that occur among the ids, longest first. */
   readonly lengths: ReadonlyArray<number>
 }
 
-/** @category constructors @since 0.1.0 */
 export const names = (ids: ReadonlySet<string>): Names => ({
   ids,
   lengths: [...new Set(Array.from(ids, (id) => id.length))].sort((a, b) => b - a),
@@ -34,9 +33,6 @@ const longestPath = 1024
  *
  * **Details** `@{` begins a reference only if an id of this batch follows, the longest that fits, and then `.` and a
  * path of at most 1,024 characters, or `}`. Everything else is plain text. `@@{` stands for the text `@{`.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const parse = (text: string, among: Names): Template | undefined => {
   let start = text.indexOf("@{")
@@ -82,9 +78,6 @@ const read = (text: string, start: number, { ids, lengths }: Names) => {
 /**
  * How much work `parse` may make of a text: marks times lengths to try. Ordinary batches stay far below a million;
  * a text full of marks against hundreds of unlike ids does not.
- *
- * @category getters
- * @since 0.1.0
  */
 export const effort = (text: string, { lengths }: Names): number => {
   let marks = 0
@@ -92,12 +85,7 @@ export const effort = (text: string, { lengths }: Names): number => {
   return marks * lengths.length
 }
 
-/**
- * Follows a path of own properties, and of indexes of arrays; fails with the member that is not there.
- *
- * @category getters
- * @since 0.1.0
- */
+/** Follows a path of own properties, and of indexes of arrays; fails with the member that is not there. */
 export const follow = (root: unknown, path: ReadonlyArray<string>): Result.Result<unknown, string> => {
   let value = root
   for (const name of path) {
@@ -108,5 +96,5 @@ export const follow = (root: unknown, path: ReadonlyArray<string>): Result.Resul
   return value === undefined ? Result.fail(path.at(-1) ?? "") : Result.succeed(value)
 }
 
-/** How a reference is written, for messages. @category getters @since 0.1.0 */
+/** How a reference is written, for messages. */
 export const toText = ({ id, path }: Reference): string => `@{${[id, ...path].join(".")}}`

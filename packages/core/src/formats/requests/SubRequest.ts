@@ -2,7 +2,7 @@
 import type { Headers } from "../../batch/Headers.ts"
 import type { Template } from "./Reference.ts"
 
-/** A sub-request, decoded; `url` and `body` may still hold references. @category models @since 0.1.0 */
+/** A sub-request, decoded; `url` and `body` may still hold references. */
 export interface SubRequest {
   /** In upper case. */
   readonly method: string
@@ -20,7 +20,7 @@ export interface SubRequest {
   readonly bodyRefers: boolean
 }
 
-/** The reply to a sub-request, as the application gave it. @category models @since 0.1.0 */
+/** The reply to a sub-request, as the application gave it. */
 export interface Reply {
   readonly status: number
   /** By lower-case name. */
@@ -30,7 +30,7 @@ export interface Reply {
   readonly text: string
 }
 
-/** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). @category models @since 0.1.0 */
+/** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). */
 export const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 /** Methods that change nothing (RFC 9110, section 9.2.1): they need not wait for others on the same path. */

@@ -13,7 +13,6 @@ import * as Reference from "./Reference.ts"
 import { methods, safeMethods, type SubRequest } from "./SubRequest.ts"
 import * as RequestTarget from "../../http/RequestTarget.ts"
 
-/** @category models @since 0.1.0 */
 export interface DecodeSubRequests {
   readonly headers: HeaderRules.HeaderRules
   readonly groups: AtomicityGroups
@@ -30,12 +29,7 @@ type Mutable<A> = { -readonly [Name in keyof A]: A[Name] }
 /** Marks times id lengths that may be tried for the references of one batch; only hostile texts need more. */
 const referenceEffort = 1_000_000
 
-/**
- * Decodes sub-requests; refuses the batch for a bad id, a duplicate, or a bad dependency.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Decodes sub-requests; refuses the batch for a bad id, a duplicate, or a bad dependency. */
 export const decode = (
   items: ReadonlyArray<unknown>,
   options: DecodeSubRequests,

@@ -15,7 +15,7 @@ import * as RequestTarget from "../../http/RequestTarget.ts"
 import type { BatchContext } from "../../batch/BatchContext.ts"
 import type { CallContext, Dispatcher } from "../../batch/Dispatcher.ts"
 
-/** A sub-request as the host application gets to see it. @category models @since 0.1.0 */
+/** A sub-request as the host application gets to see it. */
 export interface HostRequest {
   readonly method: string
   /** An absolute path with optional query, checked. */
@@ -30,13 +30,10 @@ export interface HostRequest {
 /**
  * Sends a sub-request through the host's own routing, without a socket. Throws only if no reply can be had; aborting
  * the call is what the client's going away would be.
- *
- * @category models
- * @since 0.1.0
  */
 export type Send = (request: HostRequest, call: CallContext, batch: BatchContext) => PromiseLike<Reply>
 
-/** How sub-requests reach the host application, and what they bring along. @category models @since 0.1.0 */
+/** How sub-requests reach the host application, and what they bring along. */
 export interface SubRequestsOptions {
   readonly send: Send
   readonly rules: HeaderRules
@@ -46,7 +43,7 @@ export interface SubRequestsOptions {
   readonly operationBytes?: number | undefined
 }
 
-/** The dispatcher of one JSON batch to the host application. @category constructors @since 0.1.0 */
+/** The dispatcher of one JSON batch to the host application. */
 export const make = (
   { send, rules, requireTransaction, operationBytes = Limits.defaults.operationBytes }: SubRequestsOptions,
   batch: BatchContext,

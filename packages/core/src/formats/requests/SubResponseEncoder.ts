@@ -9,7 +9,7 @@ import { isJsonType } from "../../http/MediaType.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import { tooLarge } from "../MultiStatus.ts"
 
-/** What sub-responses show. @category models @since 0.1.0 */
+/** What sub-responses show. */
 export interface SubResponseOptions {
   /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
   readonly exposeHeaders?: ReadonlyArray<string> | undefined
@@ -19,7 +19,6 @@ export interface SubResponseOptions {
 
 type Encoder = (batch: Batch<SubRequest>, responseBytes: number | undefined) => string
 
-/** @category encoding @since 0.1.0 */
 export const encoder = ({ exposeHeaders = [], contentType = false }: SubResponseOptions): Encoder => {
   const exposed = [...new Set(["location", "etag", "retry-after", ...exposeHeaders.map((name) => name.toLowerCase())])]
   return (batch, responseBytes) => {

@@ -22,9 +22,6 @@ const encoder = new TextEncoder()
 /**
  * The format of replies. Of their headers those on a list are kept: never `set-cookie`, dates, limits or traces, which
  * were the first request's own.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueFormat => {
   const kept = [...new Set([...standing, ...exposeHeaders.map((name) => name.toLowerCase())])]

@@ -38,8 +38,6 @@
  *   return { url: `http://127.0.0.1:${port}`, connect: () => connect(port, "127.0.0.1"), close: async () => server.close() }
  * })
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, beforeAll, describe } from "vitest"
 import { answers } from "./answers.ts"
@@ -58,7 +56,7 @@ export { exceptions } from "./parity.ts"
 export { type ContractRequest, inherited, requests } from "./requests.ts"
 export type { Connection, Message, Received, Wire } from "./Wire.ts"
 
-/** What a framework adds to the suite. @category models @since 0.1.0 */
+/** What a framework adds to the suite. */
 export interface SuiteOptions {
   /** Further requests, to further routes, that are answered alike alone and in a batch. */
   readonly requests?: ReadonlyArray<ContractRequest> | undefined
@@ -66,12 +64,7 @@ export interface SuiteOptions {
   readonly except?: Readonly<Record<string, string>> | undefined
 }
 
-/**
- * Registers the suite.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Registers the suite. */
 export const suite = (name: string, start: () => Promise<Started>, options: SuiteOptions = {}): void => {
   describe(`the adapter contract on ${name}`, () => {
     let started: Started | undefined

@@ -1,13 +1,9 @@
-/**
- * A client of the contract's application, which sends requests alone and in batches.
- *
- * @since 0.1.0
- */
+/** A client of the contract's application, which sends requests alone and in batches. */
 import { isJsonType } from "../../http/MediaType.ts"
 import type { ContractRequest } from "./requests.ts"
 import { type Connection, latin1, type Message, open, type Received, type Wire } from "./Wire.ts"
 
-/** A server that runs. @category models @since 0.1.0 */
+/** A server that runs. */
 export interface Started {
   /** Its origin, such as `http://127.0.0.1:3000`. */
   readonly url: string
@@ -16,13 +12,13 @@ export interface Started {
   readonly close: () => Promise<unknown>
 }
 
-/** A sub-request as it stands in the envelope. @category models @since 0.1.0 */
+/** A sub-request as it stands in the envelope. */
 export interface Sent extends ContractRequest {
   readonly id?: string | undefined
   readonly dependsOn?: ReadonlyArray<unknown> | undefined
 }
 
-/** A sub-response as it stands in the answer. @category models @since 0.1.0 */
+/** A sub-response as it stands in the answer. */
 export interface Answered {
   readonly id: string
   readonly status: number
@@ -30,7 +26,7 @@ export interface Answered {
   readonly body: unknown
 }
 
-/** A client of the server under test. @category models @since 0.1.0 */
+/** A client of the server under test. */
 export interface Client {
   readonly open: () => Wire
   readonly host: string
@@ -43,7 +39,7 @@ export interface Client {
   readonly batch: (requests: ReadonlyArray<Sent>, headers?: Message["headers"]) => Promise<ReadonlyArray<Answered>>
 }
 
-/** Makes the client of a server that runs. @category constructors @since 0.1.0 */
+/** Makes the client of a server that runs. */
 export const makeClient = ({ url, connect }: Started): Client => {
   const { host } = new URL(url)
   const send = async (message: Message) => {
@@ -75,12 +71,11 @@ export const makeClient = ({ url, connect }: Started): Client => {
   }
 }
 
-/** @category encoding @since 0.1.0 */
 export const envelope = (requests: ReadonlyArray<Sent>) => ({
   requests: requests.map((request, index) => ({ ...request, id: request.id ?? String(index) })),
 })
 
-/** The request as it is sent alone: with what it would inherit, and with its body as text. @category encoding @since 0.1.0 */
+/** The request as it is sent alone: with what it would inherit, and with its body as text. */
 export const alone = (
   { method, url, headers: own = {}, body }: ContractRequest,
   outer: Message["headers"],
@@ -93,13 +88,11 @@ export const alone = (
   return { method: method.toUpperCase(), url, headers, body: text }
 }
 
-/** @category getters @since 0.1.0 */
 export const textOf = ({ body }: Received): string => new TextDecoder().decode(body)
 
-/** @category getters @since 0.1.0 */
 export const jsonOf = (received: Received): unknown => JSON.parse(textOf(received))
 
-/** A body as a JSON batch shows it: JSON as it is, text as a string, the rest in base64, nothing as `null`. @category getters @since 0.1.0 */
+/** A body as a JSON batch shows it: JSON as it is, text as a string, the rest in base64, nothing as `null`. */
 export const bodyInBatch = (received: Received): unknown => {
   const { headers, body } = received
   const type = headers["content-type"] ?? ""

@@ -1,28 +1,26 @@
 /**
  * What the contract's application is made of, neutral of frameworks: the routes of each framework are one line around it.
- *
- * @since 0.1.0
  */
 import { resource, type Resource } from "../../resources/Resource.ts"
 import { failure } from "../../batch/Failure.ts"
 import type { BatchOptions } from "../../api/BatchOptions.ts"
 import type { BulkOptions, OperationsOptions, RequestsOptions } from "../../api/createBatch.ts"
 
-/** One item of the contract's application. @category models @since 0.1.0 */
+/** One item of the contract's application. */
 export interface Item {
   readonly id: string
   readonly name: string
   readonly notes: ReadonlyArray<string>
 }
 
-/** What a `PATCH` may say: a new name, a note to append, and how many milliseconds to take for it. @category models @since 0.1.0 */
+/** What a `PATCH` may say: a new name, a note to append, and how many milliseconds to take for it. */
 export interface ItemPatch {
   readonly name?: string | undefined
   readonly note?: string | undefined
   readonly ms?: number | undefined
 }
 
-/** What the routes answer with. @category constants @since 0.1.0 */
+/** What the routes answer with. */
 export const payloads = {
   text: "Plain text, ✓ and all.\n",
   html: "<!doctype html><title>Grüße</title><p>1 &lt; 2</p>",
@@ -32,12 +30,7 @@ export const payloads = {
   unicode: { ключ: "значение", emoji: "🎉", escape: '\u0000\u001f"\\/', separators: "\u2028\u2029" },
 } as const
 
-/**
- * The state of one application.
- *
- * @category models
- * @since 0.1.0
- */
+/** The state of one application. */
 export class Fixture {
   private readonly items = new Map<string, Item>()
   private readonly admitted = new Map<string, number>()
@@ -106,19 +99,19 @@ const missing = (id: string) => failure("NOT_FOUND", `There is no item "${id}"`)
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-/** Keeps the processor busy for so many milliseconds. @category combinators @since 0.1.0 */
+/** Keeps the processor busy for so many milliseconds. */
 export const busy = (ms: number): void => {
   const end = performance.now() + ms
   while (performance.now() < end);
 }
 
-/** The entity tag of an item. @category getters @since 0.1.0 */
+/** The entity tag of an item. */
 export const etag = ({ id, notes }: Item): string => `"${id}-${notes.length}"`
 
-/** What `createBatch`, or whatever the adapter has for it, is given. @category constants @since 0.1.0 */
+/** What `createBatch`, or whatever the adapter has for it, is given. */
 export const batchOptions: BatchOptions = { limits: { bodyBytes: 1024 * 1024 }, onUnexpected: () => {} }
 
-/** The endpoint at `/batch`: every header of replies is shown, so that every one can be compared. @category constants @since 0.1.0 */
+/** The endpoint at `/batch`: every header of replies is shown, so that every one can be compared. */
 export const requestsOptions: RequestsOptions = {
   exposeHeaders: [
     "content-type content-length content-encoding content-language content-disposition cache-control expires",
@@ -132,7 +125,7 @@ export const requestsOptions: RequestsOptions = {
   ].flatMap((names) => names.split(" ")),
 }
 
-/** Operations endpoints over `Fixture.resource`, by path. @category constants @since 0.1.0 */
+/** Operations endpoints over `Fixture.resource`, by path. */
 export const operationsEndpoints: Readonly<Record<string, OperationsOptions>> = {
   "/items/batch": { clientStrategies: ["stop-after"] },
   "/items/batch-failed": { results: "failed" },
@@ -141,7 +134,7 @@ export const operationsEndpoints: Readonly<Record<string, OperationsOptions>> = 
   "/items/batch-207": { status: "207" },
 }
 
-/** Bulk endpoints over `Fixture.resource`, by path: the action, and the options. @category constants @since 0.1.0 */
+/** Bulk endpoints over `Fixture.resource`, by path: the action, and the options. */
 export const bulkEndpoints: Readonly<Record<string, readonly [action: string, options: BulkOptions]>> = {
   "/items/bulk-create": ["create", {}],
   "/items/bulk-update": ["update", {}],

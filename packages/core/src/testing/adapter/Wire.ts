@@ -1,16 +1,9 @@
 /**
  * HTTP/1.1 over a raw connection: what a client sends is exactly what it was told to send, and what it received can be
  * read to the byte. Clients that follow, decompress or add headers would hide what an adapter has to prove.
- *
- * @since 0.1.0
  */
 
-/**
- * A connection to the server; `node:net`'s sockets are such.
- *
- * @category models
- * @since 0.1.0
- */
+/** A connection to the server; `node:net`'s sockets are such. */
 export interface Connection {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown
   on(event: "close", listener: () => void): unknown
@@ -22,7 +15,7 @@ export interface Connection {
   destroy(): unknown
 }
 
-/** A request as it goes over the wire. @category models @since 0.1.0 */
+/** A request as it goes over the wire. */
 export interface Message {
   readonly method: string
   readonly url: string
@@ -30,7 +23,7 @@ export interface Message {
   readonly body?: string | Uint8Array | undefined
 }
 
-/** A response as it came over the wire. @category models @since 0.1.0 */
+/** A response as it came over the wire. */
 export interface Received {
   readonly status: number
   /** By lower-case name; several lines of one name joined by `, `. */
@@ -41,7 +34,7 @@ export interface Received {
   readonly raw: () => string
 }
 
-/** A connection that requests are sent over one after another. @category models @since 0.1.0 */
+/** A connection that requests are sent over one after another. */
 export interface Wire {
   readonly send: (message: Message) => Promise<Received>
   readonly write: (bytes: Uint8Array) => void
@@ -52,7 +45,6 @@ export interface Wire {
   readonly destroy: () => void
 }
 
-/** @category constructors @since 0.1.0 */
 export const open = (connection: Connection, host: string): Wire => {
   let bytes = new Uint8Array()
   let closed: Error | undefined
@@ -97,7 +89,7 @@ export const open = (connection: Connection, host: string): Wire => {
   return { send, write, receive, sendBlindly, destroy: () => void connection.destroy() }
 }
 
-/** A request with a body of known length, or the head alone where the body is left out. @category encoding @since 0.1.0 */
+/** A request with a body of known length, or the head alone where the body is left out. */
 export const toBytes = ({ method, url, headers = {}, body }: Message, host: string): Uint8Array => {
   const content = typeof body === "string" ? utf8(body) : body
   const expects = method === "POST" || method === "PUT" || method === "PATCH"
@@ -108,10 +100,9 @@ export const toBytes = ({ method, url, headers = {}, body }: Message, host: stri
   return concat([fromLatin1(`${head}\r\n`), content ?? new Uint8Array()])
 }
 
-/** @category encoding @since 0.1.0 */
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Bytes as characters. @category encoding @since 0.1.0 */
+/** Bytes as characters. */
 export const latin1 = (bytes: Uint8Array): string => {
   let text = ""
   for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000))

@@ -1,14 +1,9 @@
-/**
- * The answers of operations and bulk endpoints: what is listed, what is preferred, which status.
- *
- * @since 0.1.0
- */
+/** The answers of operations and bulk endpoints: what is listed, what is preferred, which status. */
 import { beforeEach, describe, expect, it } from "vitest"
 import { type Client, jsonOf } from "./Client.ts"
 
 const missing = (id: string) => ({ code: "NOT_FOUND", message: `There is no item "${id}"` })
 
-/** @category testing @since 0.1.0 */
 export const answers = (client: () => Client): void => {
   const put = (id: string) =>
     client().send({

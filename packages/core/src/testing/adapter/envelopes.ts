@@ -1,8 +1,4 @@
-/**
- * What is wrong with an envelope is told in a problem document that the client really receives, and nothing is run.
- *
- * @since 0.1.0
- */
+/** What is wrong with an envelope is told in a problem document that the client really receives, and nothing is run. */
 import { describe, expect, it } from "vitest"
 import { type Client, envelope, jsonOf } from "./Client.ts"
 import type { Received } from "./Wire.ts"
@@ -19,7 +15,6 @@ const problem = (received: Received) => {
   return limit === undefined ? { status, code } : { status, code, limit }
 }
 
-/** @category testing @since 0.1.0 */
 export const envelopes = (client: () => Client): void => {
   describe("an envelope", () => {
     const json = { "content-type": "application/json" }

@@ -1,8 +1,4 @@
-/**
- * A batch does not get in the way: of real requests, of the event loop, of a server whose client went away.
- *
- * @since 0.1.0
- */
+/** A batch does not get in the way: of real requests, of the event loop, of a server whose client went away. */
 import { describe, expect, it, vi } from "vitest"
 import { alone, type Client, envelope, jsonOf } from "./Client.ts"
 import { inherited, requests, words } from "./requests.ts"
@@ -11,9 +7,6 @@ import { type Message, type Received, toBytes } from "./Wire.ts"
 /**
  * Nine in ten health checks are answered within so many milliseconds, whatever batch runs; the tenth is left to the
  * garbage collector and to whatever else the machine does.
- *
- * @category constants
- * @since 0.1.0
  */
 export const responsiveMs = 50
 
@@ -34,7 +27,6 @@ const health: Message = { method: "GET", url: "/health" }
 
 const undated = ({ raw }: Received): string => raw().replace(/^date: .*$/im, "date:")
 
-/** @category testing @since 0.1.0 */
 export const interference = (client: () => Client): void => {
   describe("real requests", () => {
     it("are answered byte for byte as ever: before, during and after a batch, and across it", async () => {

@@ -1,8 +1,4 @@
-/**
- * A batch holds no batch, however its URL is spelt.
- *
- * @since 0.1.0
- */
+/** A batch holds no batch, however its URL is spelt. */
 import { beforeAll, describe, expect, it } from "vitest"
 import { type Client, jsonOf } from "./Client.ts"
 import { bulkEndpoints, operationsEndpoints } from "./Fixture.ts"
@@ -14,7 +10,6 @@ const spellings = words(
   "/batch;x=1 /batch%20 /%2562atch /batch/describe /batch%00",
 )
 
-/** @category testing @since 0.1.0 */
 export const nesting = (client: () => Client): void => {
   describe("a batch in a batch", () => {
     const note = (id: string) => ({ id, method: "PATCH", url: "/items/nested", body: { note: id } })

@@ -1,14 +1,10 @@
-/**
- * A sub-request is answered as the same request is alone: status, headers and body.
- *
- * @since 0.1.0
- */
+/** A sub-request is answered as the same request is alone: status, headers and body. */
 import { beforeAll, describe, expect, it } from "vitest"
 import { alone, type Answered, bodyInBatch, type Client } from "./Client.ts"
 import { type ContractRequest, inherited, items, nameOf, requests } from "./requests.ts"
 import type { Message, Received } from "./Wire.ts"
 
-/** Headers that are not compared, each with the reason. @category constants @since 0.1.0 */
+/** Headers that are not compared, each with the reason. */
 export const exceptions: Readonly<Record<string, string>> = {
   date: "says when the answer was made",
   connection: "belongs to the connection, which a sub-request has none of (RFC 9110, section 7.6.1)",
@@ -20,7 +16,6 @@ export const exceptions: Readonly<Record<string, string>> = {
 
 type Exceptions = Readonly<Record<string, string>>
 
-/** @category testing @since 0.1.0 */
 export const parity = (client: () => Client, more: ReadonlyArray<ContractRequest>, except: Exceptions): void => {
   const table = [...requests, ...more]
   const envelopes: ReadonlyArray<readonly [who: string, outer: Message["headers"]]> = [

@@ -1,15 +1,6 @@
-/**
- * The requests that are answered alike alone and in a batch.
- *
- * @since 0.1.0
- */
+/** The requests that are answered alike alone and in a batch. */
 
-/**
- * A request that can be sent either way.
- *
- * @category models
- * @since 0.1.0
- */
+/** A request that can be sent either way. */
 export interface ContractRequest {
   /** In a batch as it is written here; alone in upper case. */
   readonly method: string
@@ -19,12 +10,7 @@ export interface ContractRequest {
   readonly body?: unknown
 }
 
-/**
- * Headers that the envelope brings and every sub-request inherits; a request that is sent alone brings them itself.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Headers that the envelope brings and every sub-request inherits; a request that is sent alone brings them itself. */
 export const inherited: Readonly<Record<string, string>> = {
   authorization: "Bearer alice",
   cookie: "flavour=oat; size=%22big%22",
@@ -43,7 +29,7 @@ export const items: Readonly<Record<string, string>> = {
   "ein ding": "Ü",
 }
 
-/** Urls or names in lines of text, which is how so many of them can be read. @category encoding @since 0.1.0 */
+/** Urls or names in lines of text, which is how so many of them can be read. */
 export const words = (...lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.flatMap((line) => line.split(" "))
 
@@ -140,7 +126,7 @@ const resources: ReadonlyArray<ContractRequest> = [
   call("DELETE", "/items/none"),
 ]
 
-/** More than a hundred of them, each independent of the others. @category constants @since 0.1.0 */
+/** More than a hundred of them, each independent of the others. */
 export const requests: ReadonlyArray<ContractRequest> = [
   ...methods,
   ...targets,
@@ -150,7 +136,7 @@ export const requests: ReadonlyArray<ContractRequest> = [
   ...resources,
 ]
 
-/** What a request is called in the names of tests. @category getters @since 0.1.0 */
+/** What a request is called in the names of tests. */
 export const nameOf = ({ method, url, headers: own, body }: ContractRequest): string => {
   const shown = [own, body].map((part) => (part === undefined ? "" : ` ${JSON.stringify(part)}`))
   return `${method} ${url}${shown.join("")}`.slice(0, 120)

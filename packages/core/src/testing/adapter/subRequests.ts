@@ -1,8 +1,4 @@
-/**
- * What a sub-request may and may not do, and what becomes of the others.
- *
- * @since 0.1.0
- */
+/** What a sub-request may and may not do, and what becomes of the others. */
 import { describe, expect, it } from "vitest"
 import { type Client, jsonOf, textOf } from "./Client.ts"
 
@@ -21,7 +17,6 @@ interface Context {
 
 const codeOf = (body: unknown): unknown => (body as { readonly code?: unknown } | null)?.code
 
-/** @category testing @since 0.1.0 */
 export const subRequests = (client: () => Client): void => {
   describe("a sub-request", () => {
     it("is who the envelope says, whatever its own headers say", async () => {

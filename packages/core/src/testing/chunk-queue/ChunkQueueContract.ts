@@ -10,8 +10,6 @@
  *
  * ChunkQueueContract.suite("mine", async () => ({ queue: await open(), other: await open(), close }), { patienceMs: 60_000 })
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { delivering } from "./delivering.ts"
@@ -21,7 +19,7 @@ import { transactions } from "./transactions.ts"
 
 export type { Backend } from "./Fixture.ts"
 
-/** How a queue is put to the test. @category models @since 0.1.0 */
+/** How a queue is put to the test. */
 export interface SuiteOptions {
   /** Whether what the queue holds dies with its process. Default false. */
   readonly volatile?: boolean | undefined
@@ -33,7 +31,7 @@ export interface SuiteOptions {
   readonly patienceMs?: number | undefined
 }
 
-/** Declares the tests of a queue. @category testing @since 0.1.0 */
+/** Declares the tests of a queue. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,

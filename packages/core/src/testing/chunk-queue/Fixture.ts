@@ -3,7 +3,7 @@ import type { ChunkRef } from "../../jobs/Job.ts"
 import { randomId } from "../../platform/randomId.ts"
 import type { ChunkConsumer, ChunkQueue, Delivery } from "../../jobs/ChunkQueue.ts"
 
-/** A queue under test, with no other consumers. @category models @since 0.1.0 */
+/** A queue under test, with no other consumers. */
 export interface Backend {
   readonly queue: ChunkQueue
   /** The same queue through another client: another connection, as another process has it. Default: `queue`. */
@@ -13,7 +13,7 @@ export interface Backend {
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** What the cases go by. @category models @since 0.1.0 */
+/** What the cases go by. */
 export interface Circumstances {
   readonly backend: () => Backend
   /** Milliseconds in which a ref is delivered. */
@@ -22,36 +22,31 @@ export interface Circumstances {
   readonly patienceMs: number
 }
 
-/** So many refs of a job that nobody made before. @category constructors @since 0.1.0 */
+/** So many refs of a job that nobody made before. */
 export const newRefs = (count: number, given: Partial<ChunkRef> = {}): ReadonlyArray<ChunkRef> => {
   const job = randomId()
   return Array.from({ length: count }, (_, chunk) => ({ job, chunk, dispatch: 0, ...given }))
 }
 
-/** Waits so long. @category testing @since 0.1.0 */
+/** Waits so long. */
 export const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 const open = new Set<ChunkConsumer>()
 
-/** Closes consumers that a case left open because it failed. @category testing @since 0.1.0 */
+/** Closes consumers that a case left open because it failed. */
 export const closeAll = async (): Promise<void> => {
   await Promise.all([...open].map((consumer) => consumer.close(0)))
   open.clear()
 }
 
-/** What a consumer got, in order. @category models @since 0.1.0 */
+/** What a consumer got, in order. */
 export interface Notes {
   readonly delivered: Array<ChunkRef>
   readonly dead: Array<ChunkRef>
   readonly consumer: ChunkConsumer
 }
 
-/**
- * Consumes refs of some jobs with a handler, and notes them; what is left of other cases is taken away.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Consumes refs of some jobs with a handler, and notes them; what is left of other cases is taken away. */
 export const consume = async (
   queue: ChunkQueue,
   refs: ReadonlyArray<ChunkRef>,
@@ -80,7 +75,7 @@ export const consume = async (
   return { delivered, dead, consumer: { close } }
 }
 
-/** Something that is waited for. @category constructors @since 0.1.0 */
+/** Something that is waited for. */
 export const gate = () => {
   let open = (): void => undefined
   const opened = new Promise<void>((resolve) => {
@@ -89,6 +84,6 @@ export const gate = () => {
   return { open, opened }
 }
 
-/** Refs in an order of their own, to be compared with others. @category testing @since 0.1.0 */
+/** Refs in an order of their own, to be compared with others. */
 export const sorted = (refs: ReadonlyArray<ChunkRef>): ReadonlyArray<string> =>
   refs.map(({ job, chunk, dispatch }) => `${job} ${chunk} ${dispatch}`).sort()

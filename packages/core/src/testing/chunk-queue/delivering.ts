@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { type Circumstances, consume, gate, newRefs, sorted, wait } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const delivering = ({ backend, promptMs, patienceMs }: Circumstances): void => {
   const timeout = 4 * promptMs + patienceMs
   const soon = { timeout: promptMs, interval: 10 }

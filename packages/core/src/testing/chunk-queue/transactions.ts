@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { Delivery } from "../../jobs/ChunkQueue.ts"
 import { type Circumstances, consume, newRefs, sorted, wait } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const transactions = (circumstances: Circumstances, transactional: boolean): void => {
   const { backend, promptMs, patienceMs } = circumstances
   const timeout = 4 * promptMs + 2 * patienceMs

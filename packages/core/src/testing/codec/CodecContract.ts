@@ -7,8 +7,6 @@
  *
  * CodecContract.suite("lines", { codec, sent, write, see, success, read })
  * ```
- *
- * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
@@ -24,7 +22,7 @@ import { partial } from "../../batch/Strategy.ts"
 import type { Codec, DecodeOptions, EncodeOptions, Envelope } from "../../batch/Codec.ts"
 import * as HostileJson from "./HostileJson.ts"
 
-/** What a client reads of one operation's result. @category models @since 0.1.0 */
+/** What a client reads of one operation's result. */
 export interface Reading {
   /** Whether the client is told that the operation succeeded. */
   readonly succeeded: boolean
@@ -34,12 +32,7 @@ export interface Reading {
   readonly mark: string
 }
 
-/**
- * A codec, and a client that speaks its format. `Sent` is an operation as the client sees it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A codec, and a client that speaks its format. `Sent` is an operation as the client sees it. */
 export interface Subject<Input, Sent> {
   readonly codec: Codec<Input>
   /** Operations of one batch, none of which there is anything wrong with; at least one, at most a hundred. */
@@ -73,12 +66,7 @@ const received = (text: string): Envelope => ({
   bytes: new TextEncoder().encode(text).length,
 })
 
-/**
- * Declares the tests of a codec.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Declares the tests of a codec. */
 export const suite = <Input, Sent>(name: string, subject: Subject<Input, Sent>): void => {
   const { codec, sent, write, see } = subject
 

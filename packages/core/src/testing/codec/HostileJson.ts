@@ -1,7 +1,7 @@
 /** Values that a hostile client may put wherever JSON may stand, and the traces that they must not leave. */
 import * as fc from "fast-check"
 
-/** Member names that look-ups without care find on a prototype. @category testing @since 0.1.0 */
+/** Member names that look-ups without care find on a prototype. */
 export const names: ReadonlyArray<string> = [
   "__proto__",
   "constructor",
@@ -52,12 +52,7 @@ const peculiar: ReadonlyArray<unknown> = [
   Array.from({ length: 2_000 }, (_, index) => index),
 ]
 
-/**
- * What `JSON.parse` may answer, and beyond it what a host's own parser may (big integers, dates).
- *
- * @category testing
- * @since 0.1.0
- */
+/** What `JSON.parse` may answer, and beyond it what a host's own parser may (big integers, dates). */
 export const values: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...peculiar) },
   { weight: 2, arbitrary: fc.constantFrom(...names) },
@@ -75,7 +70,7 @@ export const values: fc.Arbitrary<unknown> = fc.oneof(
   },
 )
 
-/** Bodies that only text can hold; each is JSON. @category testing @since 0.1.0 */
+/** Bodies that only text can hold; each is JSON. */
 export const texts = (list: string): ReadonlyArray<string> => {
   const name = JSON.stringify(list)
   return [
@@ -98,10 +93,10 @@ export const texts = (list: string): ReadonlyArray<string> => {
 
 const prototypes: ReadonlyArray<object> = [Object.prototype, Array.prototype, Function.prototype, String.prototype]
 
-/** What stands on the shared prototypes; the same before and after, or something was changed. @category testing @since 0.1.0 */
+/** What stands on the shared prototypes; the same before and after, or something was changed. */
 export const prototypeMembers = (): ReadonlyArray<ReadonlyArray<PropertyKey>> => prototypes.map(Reflect.ownKeys)
 
-/** Whether a value inherits what a hostile client wrote. @category testing @since 0.1.0 */
+/** Whether a value inherits what a hostile client wrote. */
 export const isPolluted = (value: unknown): boolean => {
   const seen = new Set<unknown>()
   const pending = [value]

@@ -1,8 +1,4 @@
-/**
- * Random commands to a store, and what they become when they are carried out.
- *
- * @since 0.1.0
- */
+/** Random commands to a store, and what they become when they are carried out. */
 import * as fc from "fast-check"
 import type { IdempotencyStore, SettleAction } from "../../idempotency/IdempotencyStore.ts"
 import {
@@ -26,7 +22,7 @@ type Act =
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** Keys, owners and fingerprints are numbers of those that a run draws for itself. @category models @since 0.1.0 */
+/** Keys, owners and fingerprints are numbers of those that a run draws for itself. */
 export type Command =
   | {
       readonly _tag: "acquire"
@@ -74,7 +70,6 @@ const ticks = [leaseMs, pendingTtlMs, resultTtlMs].flatMap((ms) => [ms - 1, ms, 
 /** A command that calls a store. */
 type Calling = Exclude<Command, { readonly _tag: "tick" } | { readonly _tag: "again" }>
 
-/** @category generators @since 0.1.0 */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 10,
@@ -125,7 +120,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("evict" as const), key: keys }) },
 )
 
-/** A call that a command became, and what the model answers to it. @category models @since 0.1.0 */
+/** A call that a command became, and what the model answers to it. */
 export interface Call {
   readonly describe: string
   readonly now: number
@@ -139,7 +134,7 @@ export interface Call {
   readonly outcomes: ReadonlyArray<string>
 }
 
-/** Turns commands into calls, one after another, with keys and owners of its own. @category models @since 0.1.0 */
+/** Turns commands into calls, one after another, with keys and owners of its own. */
 export class Script {
   readonly model = new Model()
   readonly keys = hashes(3)

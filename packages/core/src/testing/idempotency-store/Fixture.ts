@@ -1,7 +1,5 @@
 /**
  * What the cases of `IdempotencyStoreContract` share: keys and owners that nobody used before, times, and short calls.
- *
- * @since 0.1.0
  */
 import { expect } from "vitest"
 import type {
@@ -14,12 +12,7 @@ import type {
   Settled,
 } from "../../idempotency/IdempotencyStore.ts"
 
-/**
- * A store under test, alone with its records.
- *
- * @category models
- * @since 0.1.0
- */
+/** A store under test, alone with its records. */
 export interface Backend {
   readonly store: IdempotencyStore
   /** The same records through another client: another connection, as another process has it. Default: `store`. */
@@ -33,16 +26,13 @@ export interface Backend {
 
 /**
  * Milliseconds. Longer than any test takes, so that no server forgets by itself what is not yet over by a test's clock.
- *
- * @category testing
- * @since 0.1.0
  */
 export const leaseMs = 30_000
-/** Milliseconds. @category testing @since 0.1.0 */
+/** Milliseconds. */
 export const pendingTtlMs = 90_000
-/** Milliseconds. @category testing @since 0.1.0 */
+/** Milliseconds. */
 export const resultTtlMs = 600_000
-/** The time at which a case begins, in milliseconds since 1970. @category testing @since 0.1.0 */
+/** The time at which a case begins, in milliseconds since 1970. */
 export const start = 1_800_000_000_000
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -56,32 +46,27 @@ const random = (length: number): string =>
 const mark = random(12)
 let made = 0
 
-/**
- * A key, or a fingerprint, of which no store has heard. Together they have every character that there is, anywhere.
- *
- * @category testing
- * @since 0.1.0
- */
+/** A key, or a fingerprint, of which no store has heard. Together they have every character that there is, anywhere. */
 export const hash = (): string => {
   made++
   const spread = Array.from({ length: 22 }, (_, index) => alphabet[(made + index) % 64]).join("")
   return `${mark}${String(made).padStart(8, "0")}${spread}${lastCharacters[made % 16]}`
 }
 
-/** Several of them. @category testing @since 0.1.0 */
+/** Several of them. */
 export const hashes = (count: number): ReadonlyArray<string> => Array.from({ length: count }, hash)
 
-/** An owner of whom no store has heard. @category testing @since 0.1.0 */
+/** An owner of whom no store has heard. */
 export const makeOwner = (): string => random(22)
 
-/** An item that claims a key. @category testing @since 0.1.0 */
+/** An item that claims a key. */
 export const claim = (key: string, fingerprint: string, mode: AcquireItem["mode"] = "retry"): AcquireItem => ({
   key,
   fingerprint,
   mode,
 })
 
-/** One owner, who speaks through one client, of one key and one use of it. @category models @since 0.1.0 */
+/** One owner, who speaks through one client, of one key and one use of it. */
 export interface Actor {
   readonly owner: string
   readonly acquire: (now: number, mode?: AcquireItem["mode"]) => Promise<Acquired>
@@ -91,7 +76,7 @@ export interface Actor {
   readonly release: (now: number) => Promise<Settled>
 }
 
-/** The times of a call by an owner; by the store's own clock where `now` is left out. @category testing @since 0.1.0 */
+/** The times of a call by an owner; by the store's own clock where `now` is left out. */
 export const times = (owner: string, now?: number): IdempotencyTimes => ({
   owner,
   leaseMs,
@@ -100,7 +85,7 @@ export const times = (owner: string, now?: number): IdempotencyTimes => ({
   now,
 })
 
-/** A key, and how to get hold of those who use it. @category models @since 0.1.0 */
+/** A key, and how to get hold of those who use it. */
 export interface Stage {
   readonly key: string
   readonly fingerprint: string
@@ -109,7 +94,7 @@ export interface Stage {
   readonly peek: (now: number) => Promise<IdempotencyRecord | undefined>
 }
 
-/** A key of which nothing is known yet, and those who want it. @category testing @since 0.1.0 */
+/** A key of which nothing is known yet, and those who want it. */
 export const stage = (store: IdempotencyStore): Stage => {
   const key = hash()
   const fingerprint = hash()
@@ -133,21 +118,16 @@ export const stage = (store: IdempotencyStore): Stage => {
   }
 }
 
-/** Empties a store that purges. @category testing @since 0.1.0 */
+/** Empties a store that purges. */
 export const purgeAll = (store: IdempotencyStore): Promise<number> => store.purge(1_000_000, start + 1e11)
 
-/** The only element of an answer about one item. @category testing @since 0.1.0 */
+/** The only element of an answer about one item. */
 export const only = <A>(answers: ReadonlyArray<A>): A => {
   expect(answers).toHaveLength(1)
   return answers[0]!
 }
 
-/**
- * What there is to see of a record, the time that is left of a lease only where there is one.
- *
- * @category testing
- * @since 0.1.0
- */
+/** What there is to see of a record, the time that is left of a lease only where there is one. */
 export const visible = (record: IdempotencyRecord | undefined) =>
   record === undefined || record.state === "pending" || record.state === "held"
     ? record

@@ -13,8 +13,6 @@
  * IdempotencyStoreContract.suite("mine", async () => ({ store: await open(), other: await open(), close }))
  * IdempotencyStoreContract.differential("mine and in memory", makeMine, () => ({ store: memoryIdempotencyStore() }))
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { claims } from "./claims.ts"
@@ -31,7 +29,7 @@ import { transactions } from "./transactions.ts"
 export type { Backend } from "./Fixture.ts"
 export { check, compare, outcomes, type RunOptions } from "./runs.ts"
 
-/** What a store can do beyond what every store must. @category models @since 0.1.0 */
+/** What a store can do beyond what every store must. */
 export interface Capabilities {
   /** Whether `purge` removes records; false for a store that forgets by itself. Default true. */
   readonly purges?: boolean | undefined
@@ -41,7 +39,7 @@ export interface Capabilities {
   readonly transactional?: boolean | undefined
 }
 
-/** How a store is put to the test. @category models @since 0.1.0 */
+/** How a store is put to the test. */
 export interface SuiteOptions extends RunOptions {
   /** How time passes for the store's own clock. Default: by waiting. */
   readonly advance?: ((ms: number) => Promise<unknown>) | undefined
@@ -50,12 +48,7 @@ export interface SuiteOptions extends RunOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/**
- * Declares the tests of a store.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
@@ -85,12 +78,7 @@ export const suite = (
   })
 }
 
-/**
- * Declares a test that two stores answer alike, whatever they are told.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Declares a test that two stores answer alike, whatever they are told. */
 export const differential = (
   name: string,
   first: () => Backend | Promise<Backend>,

@@ -2,8 +2,6 @@
  * What a store is to answer, as the shortest program that says it: the oracle of random commands.
  *
  * It shares nothing with any store, the one in memory included, so that a misreading of the port shows.
- *
- * @since 0.1.0
  */
 import type {
   Acquired,
@@ -23,7 +21,6 @@ interface Known {
   readonly text: string
 }
 
-/** @category models @since 0.1.0 */
 export class Model {
   private readonly known = new Map<string, Known>()
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { hash, leaseMs, pendingTtlMs, resultTtlMs, type Backend, stage, start } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const claims = (backend: () => Backend): void => {
   describe("claiming", () => {
     it("claims a key of which nothing is known", async () => {

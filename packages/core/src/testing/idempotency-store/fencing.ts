@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { type Backend, hash, leaseMs, pendingTtlMs, stage, start, visible } from "./Fixture.ts"
 import { refusesAll } from "./settling.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const fencing = (backend: () => Backend): void => {
   describe("owners whose lease is over", () => {
     it("cannot touch the claim of whoever took over", async () => {

@@ -5,7 +5,7 @@ import { type Backend, claim, hash, hashes, makeOwner, only, stage, start, times
 
 const loneSurrogate = "a\ud800z"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const items = (backend: () => Backend): void => {
   describe("calls", () => {
     it("take no items", async () => {

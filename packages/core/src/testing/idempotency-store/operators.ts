@@ -5,7 +5,7 @@ import { refusesAll } from "./settling.ts"
 
 const decision = { result: "decided", resultTtlMs: 1_000_000 }
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const operators = (backend: () => Backend): void => {
   describe("operators", () => {
     it("see the state, the fence and what is left of the lease, and change nothing by looking", async () => {

@@ -5,7 +5,7 @@ import { type Backend, claim, hash, hashes, makeOwner, stage, start, times } fro
 
 const everybody = 24
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const rivals = (backend: () => Backend): void => {
   const clientOf = (index: number) => {
     const { store, other = store } = backend()

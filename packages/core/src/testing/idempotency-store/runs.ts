@@ -1,15 +1,11 @@
-/**
- * Random commands carried out by stores, and compared: with the model, and with each other.
- *
- * @since 0.1.0
- */
+/** Random commands carried out by stores, and compared: with the model, and with each other. */
 import * as fc from "fast-check"
 import { expect } from "vitest"
 import type { IdempotencyStore } from "../../idempotency/IdempotencyStore.ts"
 import { type Command, command, Script } from "./Command.ts"
 import { type Backend, purgeAll, visible } from "./Fixture.ts"
 
-/** How a run of random commands is carried out. @category models @since 0.1.0 */
+/** How a run of random commands is carried out. */
 export interface RunOptions {
   /** How many commands are carried out, about. Default 20,000. */
   readonly commands?: number | undefined
@@ -21,12 +17,7 @@ export interface RunOptions {
 
 const runLength = 60
 
-/**
- * Everything that may become of a call: a run of many commands comes across all of it.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Everything that may become of a call: a run of many commands comes across all of it. */
 export const outcomes: ReadonlyArray<string> = [
   "fresh",
   "taken-over",
@@ -50,19 +41,11 @@ export const outcomes: ReadonlyArray<string> = [
  * Compares a store with the model, command by command.
  *
  * **Details** Rejects with the commands that led to the first difference. Answers how often each outcome came about.
- *
- * @category testing
- * @since 0.1.0
  */
 export const check = (backend: Backend, options: RunOptions = {}): Promise<ReadonlyMap<string, number>> =>
   run([backend], options)
 
-/**
- * Compares two stores with each other, and both with the model, command by command.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Compares two stores with each other, and both with the model, command by command. */
 export const compare = (
   first: Backend,
   second: Backend,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { type Actor, type Backend, hash, leaseMs, pendingTtlMs, stage, start, visible } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const settling = (backend: () => Backend): void => {
   describe("settling", () => {
     it("completes once: a second result of the same owner changes nothing", async () => {
@@ -179,12 +179,7 @@ export const settling = (backend: () => Backend): void => {
   })
 }
 
-/**
- * Everything that somebody without a claim may try. `at` is the length of the journal.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Everything that somebody without a claim may try. `at` is the length of the journal. */
 export const refusesAll = async (actor: Actor, now: number, at: number): Promise<void> => {
   expect(await actor.append(now, at, "z")).toBe("refused")
   expect(await actor.extend(now)).toBe("refused")

@@ -21,13 +21,13 @@ import {
 /** Milliseconds by the store's own clock: short enough to wait for, long enough for calls to be over before. */
 const own = { leaseMs: 1_500, pendingTtlMs: 3_000, resultTtlMs: 1_500 }
 
-/** How time passes, and what becomes of what is over. @category models @since 0.1.0 */
+/** How time passes, and what becomes of what is over. */
 export interface TimeOptions {
   readonly advance: (ms: number) => Promise<unknown>
   readonly purges: boolean
 }
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const time = (backend: () => Backend, { advance, purges }: TimeOptions): void => {
   describe("time", () => {
     it("forgets a claim without a result when its time is over, not before", async () => {

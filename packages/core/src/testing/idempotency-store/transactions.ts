@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { Settled, SettleItem } from "../../idempotency/IdempotencyStore.ts"
 import { type Backend, leaseMs, stage, start, times, visible } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const transactions = (backend: () => Backend, transactional: boolean): void =>
   transactional ? inside(backend) : without(backend)
 

@@ -1,7 +1,7 @@
 /** Random commands of several workers to a store of jobs. */
 import * as fc from "fast-check"
 
-/** A command; jobs, chunks and holds are meant by their places among those that there are. @category models @since 0.1.0 */
+/** A command; jobs, chunks and holds are meant by their places among those that there are. */
 export type Command =
   | {
       readonly _tag: "make"
@@ -31,7 +31,7 @@ export type Command =
 const few = fc.nat({ max: 2 })
 const tag = <Tag extends string>(_tag: Tag) => fc.constant(_tag)
 
-/** Any command. @category constants @since 0.1.0 */
+/** Any command. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 5,

@@ -15,7 +15,7 @@ import type {
 import { randomId } from "../../platform/randomId.ts"
 import type { JobStore, JobTransaction } from "../../jobs/JobStore.ts"
 
-/** A store under test, alone with its jobs. @category models @since 0.1.0 */
+/** A store under test, alone with its jobs. */
 export interface Backend {
   readonly store: JobStore
   /** The same jobs through another client: another connection, as another process has it. Default: `store`. */
@@ -25,25 +25,25 @@ export interface Backend {
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** The time at which a case begins, in milliseconds since 1970. @category constants @since 0.1.0 */
+/** The time at which a case begins, in milliseconds since 1970. */
 export const start = 1_900_000_000_000
 
-/** Milliseconds that a job of a case is kept if it does not end. @category constants @since 0.1.0 */
+/** Milliseconds that a job of a case is kept if it does not end. */
 export const lifeMs = 604_800_000
 
-/** Milliseconds that results of a case are kept. @category constants @since 0.1.0 */
+/** Milliseconds that results of a case are kept. */
 export const keepMs = 86_400_000
 
-/** Milliseconds after which a chunk of a case is overdue. @category constants @since 0.1.0 */
+/** Milliseconds after which a chunk of a case is overdue. */
 export const silentMs = 30_000
 
-/** Room for everything. @category constants @since 0.1.0 */
+/** Room for everything. */
 export const roomy: JobLimits = { queuedOperations: 1_000_000_000, jobsPerTenant: undefined }
 
-/** A hash that nobody had before. @category constructors @since 0.1.0 */
+/** A hash that nobody had before. */
 export const newHash = (): string => `${randomId()}${randomId()}`.slice(0, 43)
 
-/** A job that nobody made before. @category constructors @since 0.1.0 */
+/** A job that nobody made before. */
 export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
   id: randomId(),
   tenant: undefined,
@@ -54,7 +54,7 @@ export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
   ...given,
 })
 
-/** Chunks of so many operations each. @category constructors @since 0.1.0 */
+/** Chunks of so many operations each. */
 export const chunksOf = (...sizes: ReadonlyArray<number>): ReadonlyArray<NewChunk> => {
   let first = 0
   return sizes.map((operations, index) => {
@@ -64,7 +64,7 @@ export const chunksOf = (...sizes: ReadonlyArray<number>): ReadonlyArray<NewChun
   })
 }
 
-/** What is known of a job with these chunks. @category constructors @since 0.1.0 */
+/** What is known of a job with these chunks. */
 export const extentOf = (chunks: ReadonlyArray<NewChunk>, given: Partial<JobExtent> = {}): JobExtent => ({
   total: chunks.reduce((sum, { operations }) => sum + operations, 0),
   chunks: chunks.length,
@@ -73,31 +73,31 @@ export const extentOf = (chunks: ReadonlyArray<NewChunk>, given: Partial<JobExte
   ...given,
 })
 
-/** So many texts, one a line. @category constructors @since 0.1.0 */
+/** So many texts, one a line. */
 export const lines = (first: number, count: number, text = (n: number) => `{"index":${n}}`): string =>
   Array.from({ length: count }, (_, at) => text(first + at)).join("\n")
 
-/** A tally. @category constructors @since 0.1.0 */
+/** A tally. */
 export const tallyOf = (succeeded: number, failed = 0, skipped = 0): JobTally => ({ succeeded, failed, skipped })
 
-/** A part with so many results. @category constructors @since 0.1.0 */
+/** A part with so many results. */
 export const partOf = (at: number, count: number, text = lines(at, count)) => ({
   at,
   results: text,
   tally: tallyOf(count),
 })
 
-/** How a chunk ends that succeeds, unless told otherwise. @category constructors @since 0.1.0 */
+/** How a chunk ends that succeeds, unless told otherwise. */
 export const outcomeOf = (
   { first, operations }: Pick<NewChunk, "first" | "operations">,
   given: Partial<ChunkOutcome> = {},
 ): ChunkOutcome => ({ results: lines(first, operations), tally: tallyOf(operations), halt: undefined, ...given })
 
-/** Refs of chunks of a job. @category constructors @since 0.1.0 */
+/** Refs of chunks of a job. */
 export const refs = (job: string, ...chunks: ReadonlyArray<number>): ReadonlyArray<ChunkRef> =>
   chunks.map((chunk) => ({ job, chunk, dispatch: 0 }))
 
-/** What a job is handed in with. @category models @since 0.1.0 */
+/** What a job is handed in with. */
 export interface Handed {
   readonly job?: Partial<NewJob> | undefined
   readonly chunks?: ReadonlyArray<NewChunk> | undefined
@@ -107,7 +107,7 @@ export interface Handed {
   readonly now?: number | undefined
 }
 
-/** One job, and short calls about it. @category models @since 0.1.0 */
+/** One job, and short calls about it. */
 export interface Stage {
   readonly job: NewJob
   readonly id: string
@@ -123,7 +123,7 @@ export interface Stage {
   readonly commit: (started: StartedChunk, given?: Partial<ChunkOutcome>, now?: number) => Promise<ChunkCommit>
 }
 
-/** A job that is to be handed in, of three chunks unless told otherwise. @category constructors @since 0.1.0 */
+/** A job that is to be handed in, of three chunks unless told otherwise. */
 export const stage = (store: JobStore, handed: Handed = {}): Stage => {
   const { chunks = chunksOf(2, 2, 2), limits = roomy, options, now: madeAt = start } = handed
   const job = newJob(handed.job)
@@ -152,7 +152,7 @@ export const stage = (store: JobStore, handed: Handed = {}): Stage => {
   }
 }
 
-/** A job that was handed in. @category constructors @since 0.1.0 */
+/** A job that was handed in. */
 export const accepted = async (store: JobStore, handed: Handed = {}): Promise<Stage> => {
   const staged = stage(store, handed)
   const admission = await staged.submit()
@@ -160,7 +160,7 @@ export const accepted = async (store: JobStore, handed: Handed = {}): Promise<St
   return staged
 }
 
-/** Forgets all jobs, those that have not ended too. @category testing @since 0.1.0 */
+/** Forgets all jobs, those that have not ended too. */
 export const clear = async (store: JobStore): Promise<void> => {
   for (let round = 0; round < 10_000; round++) {
     if ((await store.sweep(1_000, 1, start + round + 1e11)) === 0) return

@@ -15,12 +15,7 @@ const limits = { queuedOperations: 24, jobsPerTenant: 2 }
 /** A call that is the same, however often it is made. */
 type Repeatable = (store: JobStore) => Promise<void>
 
-/**
- * Carries out commands, one after another, by a store and by the model.
- *
- * @category models
- * @since 0.1.0
- */
+/** Carries out commands, one after another, by a store and by the model. */
 export class History {
   private readonly counts: Map<string, number>
   private readonly model = new Model()

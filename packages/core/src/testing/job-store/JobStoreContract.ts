@@ -11,8 +11,6 @@
  *
  * JobStoreContract.suite("mine", async () => ({ store: await open(), other: await open(), close }))
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { memoryJobStore } from "../../jobs/memoryJobStore.ts"
@@ -32,7 +30,7 @@ export { check, outcomes, type RunOptions } from "./runs.ts"
 export { both, extentOf, hashOf, keepMs, newChunks, newJob, noLimits, results } from "./samples.ts"
 export { transcriptOf } from "./transcript.ts"
 
-/** How a store is put to the test. @category models @since 0.1.0 */
+/** How a store is put to the test. */
 export interface SuiteOptions extends RunOptions {
   /** Whether calls take part in transactions of a database; needs `Backend.transaction`. Default false. */
   readonly transactional?: boolean | undefined
@@ -42,7 +40,7 @@ export interface SuiteOptions extends RunOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** Declares the tests of a store. @category testing @since 0.1.0 */
+/** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,

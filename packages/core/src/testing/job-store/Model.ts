@@ -45,14 +45,13 @@ interface Known {
   over: number
 }
 
-/** A hold, as the model knows it. @category models @since 0.1.0 */
+/** A hold, as the model knows it. */
 export interface ModelHold {
   readonly job: string
   readonly chunk: number
   readonly epoch: number
 }
 
-/** @category models @since 0.1.0 */
 export class Model {
   private readonly known = new Map<string, Known>()
 

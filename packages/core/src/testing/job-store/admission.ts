@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { accepted, type Backend, chunksOf, keepMs, stage, start, tallyOf } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const admission = (backend: () => Backend): void => {
   describe("room", () => {
     const within = (queuedOperations: number, jobsPerTenant?: number) => ({ queuedOperations, jobsPerTenant })

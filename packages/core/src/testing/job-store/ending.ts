@@ -4,7 +4,7 @@ import { accepted, type Backend, chunksOf, keepMs, lines, partOf, refs, silentMs
 
 const all = { from: 0, limit: 99, onlyFailed: false }
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const ending = (backend: () => Backend): void => {
   describe("a job ends", () => {
     it.each([

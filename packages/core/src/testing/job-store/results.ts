@@ -4,7 +4,7 @@ import type { EndedChunk } from "../../jobs/Job.ts"
 import type { JobStore } from "../../jobs/JobStore.ts"
 import { accepted, type Backend, chunksOf, extentOf, keepMs, lines, roomy, stage, start, tallyOf } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const results = (backend: () => Backend): void => {
   describe("results", () => {
     it("come in order, up to the first chunk that has not ended", async () => {

@@ -14,7 +14,7 @@ import {
   tallyOf,
 } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const running = (backend: () => Backend): void => {
   describe("a chunk", () => {
     it("that is started comes with its operations, and its job runs", async () => {

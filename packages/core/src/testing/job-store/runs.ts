@@ -4,7 +4,7 @@ import { command } from "./Command.ts"
 import { type Backend, clear } from "./Fixture.ts"
 import { History } from "./History.ts"
 
-/** How random commands are carried out. @category models @since 0.1.0 */
+/** How random commands are carried out. */
 export interface RunOptions {
   /** Histories. Default 300. */
   readonly runs?: number | undefined
@@ -14,12 +14,7 @@ export interface RunOptions {
   readonly shrinks?: boolean | undefined
 }
 
-/**
- * What may become of calls: a run of many commands comes across all of it.
- *
- * @category constants
- * @since 0.1.0
- */
+/** What may become of calls: a run of many commands comes across all of it. */
 export const outcomes: ReadonlyArray<string> = [
   ...["accepted", "exists", "full", "tenant-full"].map((admitted) => `make ${admitted}`),
   ...["true", "false"].flatMap((done) => [`start ${done}`, `keep ${done}`, `postpone ${done}`, `cancel ${done}`]),
@@ -32,9 +27,6 @@ export const outcomes: ReadonlyArray<string> = [
  * Compares a store with the model, command by command.
  *
  * **Details** Rejects with the commands that led to the first difference. Answers how often each outcome came about.
- *
- * @category testing
- * @since 0.1.0
  */
 export const check = async (
   { store, other = store }: Pick<Backend, "store" | "other">,

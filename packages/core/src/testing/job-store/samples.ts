@@ -2,14 +2,14 @@
 import type { JobExtent, JobLimits, JobTally, NewChunk, NewJob } from "../../jobs/Job.ts"
 import { randomId } from "../../platform/randomId.ts"
 
-/** A text of 43 characters that is the same for the same name, as a hash is. @category constructors @since 0.1.0 */
+/** A text of 43 characters that is the same for the same name, as a hash is. */
 export const hashOf = (name: string): string =>
   name
     .replaceAll(/[^\w-]/g, "-")
     .padEnd(43, "_")
     .slice(0, 43)
 
-/** A job of nobody's. @category constructors @since 0.1.0 */
+/** A job of nobody's. */
 export const newJob = (fields: Partial<NewJob> = {}): NewJob => ({
   id: randomId(),
   tenant: undefined,
@@ -20,7 +20,7 @@ export const newJob = (fields: Partial<NewJob> = {}): NewJob => ({
   ...fields,
 })
 
-/** Chunks of two operations each. @category constructors @since 0.1.0 */
+/** Chunks of two operations each. */
 export const newChunks = (count: number): ReadonlyArray<NewChunk> =>
   Array.from({ length: count }, (_, index) => ({
     index,
@@ -29,7 +29,7 @@ export const newChunks = (count: number): ReadonlyArray<NewChunk> =>
     payload: `{"n":${2 * index}}\n{"n":${2 * index + 1}}`,
   }))
 
-/** What is known of a job of these chunks. @category constructors @since 0.1.0 */
+/** What is known of a job of these chunks. */
 export const extentOf = (chunks: ReadonlyArray<NewChunk>, fields: Partial<JobExtent> = {}): JobExtent => ({
   total: chunks.reduce((sum, { operations }) => sum + operations, 0),
   chunks: chunks.length,
@@ -38,14 +38,14 @@ export const extentOf = (chunks: ReadonlyArray<NewChunk>, fields: Partial<JobExt
   ...fields,
 })
 
-/** Room for everything. @category constants @since 0.1.0 */
+/** Room for everything. */
 export const noLimits: JobLimits = { queuedOperations: 1_000_000, jobsPerTenant: undefined }
 
-/** Both operations of a chunk succeeded. @category constants @since 0.1.0 */
+/** Both operations of a chunk succeeded. */
 export const both: JobTally = { succeeded: 2, failed: 0, skipped: 0 }
 
-/** Results of both operations of a chunk. @category constants @since 0.1.0 */
+/** Results of both operations of a chunk. */
 export const results = '{"status":200}\n{"status":200}'
 
-/** Milliseconds for which results are kept. @category constants @since 0.1.0 */
+/** Milliseconds for which results are kept. */
 export const keepMs = 86_400_000

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { JobAcceptance } from "../../jobs/Job.ts"
 import { accepted, type Backend, chunksOf, lifeMs, newHash, refs, roomy, stage, start } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const submitting = (backend: () => Backend): void => {
   describe("a job", () => {
     it("that is handed in is queued, with as many chunks due as its window is wide", async () => {

@@ -19,7 +19,7 @@ import {
 
 const tombstoneMs = 5_000
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const time = (backend: () => Backend): void => {
   const overdue = (now: number, limit = 99, store: JobStore = backend().store) => store.overdue(silentMs, limit, now)
 

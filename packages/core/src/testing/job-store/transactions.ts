@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import type { ChunkRef } from "../../jobs/Job.ts"
 import { accepted, type Backend, chunksOf, keepMs, refs, roomy, stage, start, tallyOf } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const transactions = (backend: () => Backend, transactional: boolean): void => {
   describe("transactions", () => {
     it("are offered as the store says", () => {

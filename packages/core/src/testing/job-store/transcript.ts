@@ -16,9 +16,6 @@ const random = (seed: number) => {
  * What a store answers to so many commands, which are the same for every store that answers the same.
  *
  * **Details** There are few jobs, keys, tenants and chunks, so that commands meet.
- *
- * @category testing
- * @since 0.1.0
  */
 export const transcriptOf = async function* (store: JobStore, commands: number, seed = 1): AsyncGenerator<string> {
   const pick = random(seed)

@@ -3,7 +3,7 @@ import { randomId } from "../../platform/randomId.ts"
 import type { CostRun, QuotaDemand } from "../../quota/QuotaCharge.ts"
 import type { QuotaStore } from "../../quota/QuotaStore.ts"
 
-/** A store, and another one on the same backend: a second process. @category models @since 0.1.0 */
+/** A store, and another one on the same backend: a second process. */
 export interface Backend {
   readonly store: QuotaStore
   /** Default: the store itself. */
@@ -11,13 +11,13 @@ export interface Backend {
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** A time in 2030, in milliseconds since 1970. @category constants @since 0.1.0 */
+/** A time in 2030, in milliseconds since 1970. */
 export const start = 1_900_000_000_000
 
-/** A subject that no other case has. @category constructors @since 0.1.0 */
+/** A subject that no other case has. */
 export const newSubject = (): string => `${randomId()}${randomId()}`.slice(0, 43)
 
-/** So many operations of one unit each, under a policy of 10 units in 10 seconds. @category constructors @since 0.1.0 */
+/** So many operations of one unit each, under a policy of 10 units in 10 seconds. */
 export const demand = (count: number, given: Partial<QuotaDemand> = {}): QuotaDemand => ({
   policy: "ops",
   limit: 10_000,
@@ -27,11 +27,11 @@ export const demand = (count: number, given: Partial<QuotaDemand> = {}): QuotaDe
   ...given,
 })
 
-/** Operations of such costs. @category constructors @since 0.1.0 */
+/** Operations of such costs. */
 export const runs = (...costs: ReadonlyArray<number>): ReadonlyArray<CostRun> =>
   costs.map((cost) => ({ count: 1, cost }))
 
-/** Charges of one subject. @category constructors @since 0.1.0 */
+/** Charges of one subject. */
 export const account = (store: QuotaStore, subject = newSubject()) => ({
   subject,
   charge: (demands: QuotaDemand | ReadonlyArray<QuotaDemand>, minimum: number, now?: number, id = randomId()) =>

@@ -10,8 +10,6 @@
  *
  * QuotaStoreContract.suite("mine", async () => ({ store: await open(), other: await open(), close }))
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { amounts } from "./amounts.ts"
@@ -24,7 +22,7 @@ import { time } from "./time.ts"
 export type { Backend } from "./Fixture.ts"
 export { check } from "./runs.ts"
 
-/** How a store is put to the test. @category models @since 0.1.0 */
+/** How a store is put to the test. */
 export interface SuiteOptions {
   /** Whether a charge that is sent again is recognised by its id; needed where clients do so by themselves. Default true. */
   readonly recognises?: boolean | undefined
@@ -34,7 +32,7 @@ export interface SuiteOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** Declares the tests of a store. @category testing @since 0.1.0 */
+/** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,

@@ -6,7 +6,7 @@ import { account, type Backend, demand, newSubject, start } from "./Fixture.ts"
 /** What must never be taken for an amount. */
 const none = [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, 2 ** 53, "5" as unknown as number]
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const amounts = (backend: () => Backend): void => {
   describe("amounts", () => {
     it.each(none)("refuse to be %s, and nothing is charged or given back", async (amount) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { randomId } from "../../platform/randomId.ts"
 import { account, type Backend, demand, runs, start } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const charging = (backend: () => Backend, recognises: boolean): void => {
   describe("charging", () => {
     it("admits what fits, charges it and tells what is left", async () => {

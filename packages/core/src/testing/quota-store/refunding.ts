@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { randomId } from "../../platform/randomId.ts"
 import { account, type Backend, demand, start } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const refunding = (backend: () => Backend): void => {
   describe("refunding", () => {
     it("gives units back", async () => {

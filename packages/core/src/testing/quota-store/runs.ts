@@ -30,9 +30,6 @@ const tolerance = 1
 /**
  * Runs random histories. What is admitted over any time is no more than the limit and what came back; what was denied is
  * admitted after the time that was told; and every answer is what `Gcra` says.
- *
- * @category testing
- * @since 0.1.0
  */
 export const check = (
   store: QuotaStore,

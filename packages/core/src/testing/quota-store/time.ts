@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { account, type Backend, demand, start } from "./Fixture.ts"
 
-/** Declares the cases. @category testing @since 0.1.0 */
+/** Declares the cases. */
 export const time = (backend: () => Backend): void => {
   describe("time", () => {
     it("brings units back evenly", async () => {

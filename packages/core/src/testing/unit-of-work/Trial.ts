@@ -1,12 +1,7 @@
 /** What the tests of `UnitOfWorkContract` are given. */
 import type { UnitOfWork } from "../../execution/UnitOfWork.ts"
 
-/**
- * A unit of work, and a set of keys in its database to try it on.
- *
- * @category models
- * @since 0.1.0
- */
+/** A unit of work, and a set of keys in its database to try it on. */
 export interface Subject {
   readonly unitOfWork: UnitOfWork
   /** Adds a key that is not there yet, through a handle; rejects if it is there. */
@@ -22,13 +17,13 @@ export interface Subject {
   readonly close: () => Promise<void>
 }
 
-/** What the database under test can do. @category models @since 0.1.0 */
+/** What the database under test can do. */
 export interface Capabilities {
   /** Whether several transactions can be open at once. */
   readonly concurrent: boolean
 }
 
-/** What one test has to itself. @category models @since 0.1.0 */
+/** What one test has to itself. */
 export interface Trial {
   readonly subject: Subject
   /** A key that no other trial uses. */

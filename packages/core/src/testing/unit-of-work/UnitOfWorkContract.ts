@@ -7,8 +7,6 @@
  *
  * UnitOfWorkContract.suite("my database", makeSubject, { concurrent: true })
  * ```
- *
- * @since 0.1.0
  */
 import { afterAll, beforeAll, describe, it } from "vitest"
 import * as Endings from "./endings.ts"
@@ -20,12 +18,7 @@ export type { Capabilities, Subject, Trial } from "./Trial.ts"
 
 const timeout = 30_000
 
-/**
- * Declares the tests of a unit of work. `make` is called once.
- *
- * @category testing
- * @since 0.1.0
- */
+/** Declares the tests of a unit of work. `make` is called once. */
 export const suite = (name: string, make: () => Promise<Subject>, capabilities: Capabilities): void => {
   let subject: Subject
   let trials = 0

@@ -1,7 +1,7 @@
 /** The job of pg-boss that stands for a ref. */
 import { createHash } from "node:crypto"
 
-import type { ChunkRef } from "@multistatus/core"
+import type { ChunkRef } from "@multistatus/core/store"
 
 /** What a job carries. */
 export interface ChunkJob extends ChunkRef {

@@ -1,7 +1,7 @@
 /** Delivers the refs of a queue of pg-boss. */
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { ChunkConsumer, ChunkHandlers } from "@multistatus/core"
+import type { ChunkConsumer, ChunkHandlers } from "@multistatus/core/store"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Job, PgBoss } from "pg-boss"

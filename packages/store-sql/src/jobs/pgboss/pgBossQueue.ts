@@ -1,7 +1,7 @@
 /**
  * Refs of chunks in a queue of pg-boss, in the database that the jobs are in.
  */
-import type { ChunkQueue } from "@multistatus/core"
+import type { ChunkQueue } from "@multistatus/core/store"
 import type * as Boss from "pg-boss"
 import type { PgBoss } from "pg-boss"
 
@@ -11,12 +11,7 @@ import { loadDriver } from "../../database/loadDriver.ts"
 import { pgBossConsumer } from "./pgBossConsumer.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
 
-/**
- * How a queue of pg-boss is kept.
- *
- * @category models
- * @since 0.1.0
- */
+/** How a queue of pg-boss is kept. */
 export interface PgBossOptions {
   /** The schema that pg-boss keeps its tables in; it makes it when it starts. Default `multistatus_jobs`. */
   readonly schema?: string | undefined
@@ -33,12 +28,7 @@ export interface PgBossOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
-/**
- * What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later.
- *
- * @category models
- * @since 0.1.0
- */
+/** What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later. */
 export interface PgliteLike {
   readonly query: (text: string, parameters?: Array<unknown>) => Promise<{ rows: Array<unknown> }>
   readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
@@ -60,9 +50,6 @@ const longestSeconds = 23 * 3600
  *
  * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeatSeconds` is thought dead, and its chunk
  * delivered to another worker as well.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options

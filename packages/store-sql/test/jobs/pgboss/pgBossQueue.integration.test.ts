@@ -1,4 +1,6 @@
-import { createBatch, type Job, resource } from "@multistatus/core"
+import { createBatch } from "@multistatus/core/adapter"
+import { type Job } from "@multistatus/core/store"
+import { resource } from "@multistatus/core"
 import { freshDatabase } from "@multistatus/test-services"
 import { sql } from "kysely"
 import { afterEach, describe, expect, inject, it } from "vitest"

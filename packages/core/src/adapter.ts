@@ -1,0 +1,11 @@
+/** Multistatus for authors of adapters: endpoints, neutral of frameworks, and what connects them to a host. */
+export { createBatch } from "./api/createBatch.ts"
+export type { BatchEndpoints, Endpoint, JobsEndpoint, Platform } from "./api/createBatch.ts"
+export type { BatchContext } from "./batch/BatchContext.ts"
+export type { CallContext } from "./batch/Dispatcher.ts"
+export type { Headers, HeadersInput } from "./batch/Headers.ts"
+export type { HttpBody, HttpRequest, HttpResponse } from "./http/HttpMessage.ts"
+export type { HostRequest, Send } from "./formats/requests/SubRequestDispatcher.ts"
+export type { Reply } from "./formats/requests/SubRequest.ts"
+export type { RunInContext } from "./platform/AsyncContext.ts"
+export type { Digest } from "./platform/Digest.ts"

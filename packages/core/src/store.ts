@@ -1,0 +1,46 @@
+/** Multistatus for authors of stores: the ports of transactions, idempotency keys, quotas and jobs. */
+export type { Transaction, TransactionOptions, TransactionOutcome, UnitOfWork } from "./execution/UnitOfWork.ts"
+export type {
+  Acquired,
+  AcquireItem,
+  IdempotencyRecord,
+  IdempotencyStore,
+  IdempotencyTimes,
+  SettleAction,
+  Settled,
+  SettleItem,
+} from "./idempotency/IdempotencyStore.ts"
+export type { ResultCodec } from "./idempotency/StoredResult.ts"
+export * as Gcra from "./quota/Gcra.ts"
+export type {
+  CostRun,
+  QuotaCharge,
+  QuotaDecision,
+  QuotaDemand,
+  QuotaRefund,
+  QuotaRule,
+  QuotaStanding,
+} from "./quota/QuotaCharge.ts"
+export type { QuotaStore } from "./quota/QuotaStore.ts"
+export type { ChunkConsumer, ChunkHandlers, ChunkQueue, Delivery, EnqueueOptions } from "./jobs/ChunkQueue.ts"
+export * as Job from "./jobs/Job.ts"
+export type {
+  ChunkCommit,
+  ChunkHold,
+  ChunkOutcome,
+  ChunkPart,
+  ChunkRef,
+  EndedChunk,
+  JobAcceptance,
+  JobExtent,
+  JobLimits,
+  JobRecord,
+  JobState,
+  JobTally,
+  NewChunk,
+  NewJob,
+  StartedChunk,
+} from "./jobs/Job.ts"
+export type { ChunksQuery, EndedChunks, ForgottenJob, JobStore, JobTransaction } from "./jobs/JobStore.ts"
+export { inProcessQueue } from "./jobs/inProcessQueue.ts"
+export { memoryJobStore } from "./jobs/memoryJobStore.ts"
