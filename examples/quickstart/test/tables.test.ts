@@ -1,12 +1,15 @@
 /**
  * Tests of tables in the documentation that repeat facts of the code.
  */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { resolveOptions } from "@multistatus/core/effect"
 import { statusOf } from "@multistatus/core/format"
 import { expect, it } from "vitest"
-import { guides } from "./Page.ts"
+import { pages, root } from "./Page.ts"
 
-const textOf = (path: string) => guides().find((page) => page.path === path)!.text
+const textOf = (path: string) => pages().find((page) => page.path === path)!.text
 
 const section = (text: string, heading: string) => text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? ""
 
@@ -30,4 +33,23 @@ it("the table of codes has their statuses", () => {
   const table = rows(section(textOf("docs/endpoints.md"), "Codes of operations"))
   expect(table.length).toBeGreaterThan(10)
   expect(table).toEqual(table.map(([code]) => [code, String(statusOf(code))]))
+})
+
+it("ARCHITECTURE.md lists the rooms of every package in order", async () => {
+  const { packages } = (await import(pathToFileURL(join(root, "scripts/rooms.ts")).href)) as {
+    readonly packages: Readonly<Record<string, { readonly rooms: ReadonlyArray<string>; readonly isFlat?: boolean }>>
+  }
+  const rooms = Object.values(packages).flatMap((rules) => (rules.isFlat === true ? [] : rules.rooms))
+  expect(rows(section(textOf("ARCHITECTURE.md"), "Rooms")).map(([room]) => room)).toEqual(rooms)
+})
+
+it.each(["ARCHITECTURE.md", "packages/core/README.md"])("%s lists the entry points of core", (path) => {
+  const { exports } = JSON.parse(readFileSync(join(root, "packages/core/package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  const entryPoints = Object.keys(exports).flatMap((name) =>
+    name === "./package.json" ? [] : [name.replace(".", "@multistatus/core")],
+  )
+  const listed = [...textOf(path).matchAll(/^\| `(@multistatus\/core[^`]*)`/gm)].map(([, name]) => name)
+  expect(listed).toEqual(entryPoints)
 })
