@@ -1,5 +1,5 @@
 /**
- * Atomic batches: actions that are handed the transaction, and a route that knows nothing of batches and joins it.
+ * Atomic batches: actions that write through `tx`, and a route that joins the transaction without changes.
  */
 import { expressBatch } from "@multistatus/adapter-express"
 import { failure, resource } from "@multistatus/core"
@@ -26,8 +26,8 @@ await db.schema
 const opening = ["a", "b"].map((id) => ({ id, balance: 100 }))
 await db.insertInto("accounts").values(opening).execute()
 
-const transfer = async (on: Kysely<Tables>, id: string, amount: number) => {
-  const { numUpdatedRows } = await on
+const transfer = async (database: Kysely<Tables>, id: string, amount: number) => {
+  const { numUpdatedRows } = await database
     .updateTable("accounts")
     .set((eb) => ({ balance: eb("balance", "+", amount) }))
     .where("id", "=", id)
@@ -39,9 +39,9 @@ const transfer = async (on: Kysely<Tables>, id: string, amount: number) => {
 const accounts = resource("accounts", {
   add: {
     run: async (amount, { id, tx }) =>
-      (await transfer(tx, id, Number(amount))) ? { id } : failure("CONFLICT", `Account ${id} has not enough`),
+      (await transfer(tx, id, Number(amount))) ? { id } : failure("CONFLICT", `Account ${id} has insufficient funds`),
   },
-  // Asks the database itself, not the transaction.
+  // Writes to the database itself and not through `tx`: refused inside a transaction.
   mistaken: { run: (_, { id }) => transfer(db, id, 1) },
 })
 

@@ -1,5 +1,5 @@
 /**
- * An application on Effect: a repository that is a service, the engine that is a layer, a server that is a scope.
+ * An application on Effect: a repository as a service, the engine as a layer, and a server with a scope.
  */
 import { createServer } from "node:http"
 import {
@@ -36,7 +36,7 @@ class Notes extends Context.Service<
 
 const NewNote = Schema.toStandardSchemaV1(Schema.Struct({ text: Schema.String }))
 
-/** The endpoint; what its actions need is a requirement of making it. */
+/** Creates the endpoint. It requires the services that its actions use. */
 export const notesBatch = Effect.gen(function* () {
   const notes = yield* Notes
   const actions = resource("notes", {
@@ -56,10 +56,10 @@ export const notesBatch = Effect.gen(function* () {
   })
 })
 
-/** Everything but the port. */
+/** The services of the application. */
 export const live = Layer.mergeAll(BatchEngine.layer, Notes.layer)
 
-/** Listens for as long as its scope is open, and answers with the port. */
+/** Listens until its scope closes, and returns the server. */
 export const listen = Effect.fnUntraced(function* (port: number) {
   const endpoint = yield* notesBatch
   const run = Effect.runPromiseWith(yield* Effect.context<never>())

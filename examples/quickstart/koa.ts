@@ -1,4 +1,4 @@
-/** An adapter for Koa, and an application on it. */
+/** An adapter for Koa, and an application that uses it. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { type BatchOptions, failure, resource } from "@multistatus/core"
 import { createBatch, type Endpoint, type Send } from "@multistatus/core/adapter"
@@ -17,7 +17,7 @@ const koaBatch = (app: Koa, options: BatchOptions<Context> = {}) => {
   const batch = createBatch<Context>(options, { captureContext: () => AsyncLocalStorage.snapshot() })
   let exchange: Exchange | undefined
   const sendThrough: Send = (request, call, { request: outer }) => {
-    // Koa composes its middleware when it is asked for the handler, so not before the first batch.
+    // `callback()` composes the middleware, so all of it must be in place: call it with the first batch.
     exchange ??= makeExchange({ handle: app.callback() })
     return send(exchange, request, (outer as Context).req, (abort) => call.onAbort(abort))
   }

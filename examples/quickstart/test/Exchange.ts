@@ -1,12 +1,12 @@
 /**
- * The `http` fences of the documentation: requests, and the answers that are promised to them.
+ * Sends the requests in the `http` fences of the documentation and returns the responses in the same form.
  *
- * Pages name users `u_001`, `u_042`; the server gives out random ids. Names are bound to ids where a page first shows
- * what the server answered; an id that is bound to nothing is sent as it is, and names nobody.
+ * Pages call users `u_001` or `u_042`, but the server assigns random ids. A name stands for the id in the first response
+ * in which the page shows it. A name that stands for no id is sent unchanged and belongs to no user.
  */
 import { STATUS_CODES } from "node:http"
 
-/** A request, or an answer. */
+/** A request or a response. */
 export interface Message {
   /** `POST /api/v1/batch`, or `HTTP/1.1 200 OK`. */
   readonly head: string
@@ -15,7 +15,7 @@ export interface Message {
   readonly body: string
 }
 
-/** Reads a fence. */
+/** Parses a fence. */
 export const parse = (text: string): Message => {
   const [top = "", ...rest] = text.split("\n\n")
   const [head = "", ...lines] = top.trim().split("\n")
@@ -29,7 +29,7 @@ export const parse = (text: string): Message => {
 const shownIds = /\bu_\d{3}\b/g
 const realIds = /\bu_[0-9a-f]{32}\b/g
 
-/** Which id each name of a page stands for. */
+/** The ids that the names on a page stand for. */
 export class Names {
   readonly #real = new Map<string, string>()
   readonly #shown = new Map<string, string>()
@@ -40,7 +40,7 @@ export class Names {
     this.#shown.set(real, shown)
   }
 
-  /** The text with ids in the place of names. */
+  /** Replaces names by ids. */
   toReal(text: string): string {
     return text.replace(shownIds, (name) => {
       const id = this.#real.get(name)
@@ -49,7 +49,7 @@ export class Names {
     })
   }
 
-  /** The answer with names in the place of ids; new ones are those that the page has for them. */
+  /** Replaces ids by names. Ids without a name get the next unused names of the expected response. */
   toShown(actual: string, promised: string): string {
     const fresh = [...new Set(promised.match(shownIds))].filter(
       (name) => !this.#real.has(name) && !this.#nobody.has(name),
@@ -62,7 +62,7 @@ export class Names {
   }
 }
 
-/** Sends a request, and answers with what came back, as the page has it. */
+/** Sends a request and returns the response as the page would show it. */
 export const exchange = async (
   origin: string,
   { head, headers, body }: Message,

@@ -1,35 +1,35 @@
 /**
- * A page of the documentation, as far as it can be held to the code: its fences, and the comments that direct tests.
+ * Reads the parts of a documentation page that tests check: its code fences, and the comments that tell tests what to do.
  *
- * | comment | means |
+ * | comment | meaning |
  * |---|---|
- * | `<!-- file: path -->` | the next fence is that file, to the letter |
- * | `<!-- before: code -->` | the next `ts` fence is checked after this code |
- * | `<!-- server: NAME=value … -->` | environment of the reference server that answers the page's `http` fences |
- * | `<!-- user: u_042 {…} -->` | a user that is there by then, known on the page as `u_042` |
+ * | `<!-- file: path -->` | the next fence is exactly that file |
+ * | `<!-- before: code -->` | code to put in front of the next `ts` fence when it is type checked |
+ * | `<!-- server: NAME=value … -->` | environment variables of the reference server that answers the `http` fences of the page |
+ * | `<!-- user: u_042 {…} -->` | a user to create at this point, which the page calls `u_042` |
  */
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** The project's own directory. */
+/** The root directory of the repository. */
 export const root = join(import.meta.dirname, "../../..")
 
-/** A piece of a page that tests look at. */
+/** A part of a page that tests check. */
 export type Piece =
   | {
       readonly _tag: "Fence"
       readonly language: string
       readonly text: string
       readonly line: number
-      /** The file that the fence shows. */
+      /** The file that the fence repeats. */
       readonly file: string | undefined
-      /** What stands before the fence without being shown. */
+      /** Code in front of the fence that readers do not see. */
       readonly before: string
     }
   | { readonly _tag: "Server"; readonly environment: Readonly<Record<string, string>> }
   | { readonly _tag: "User"; readonly id: string; readonly user: unknown }
 
-/** A page and its pieces, in order. */
+/** A page and its parts, in order. */
 export interface Page {
   readonly path: string
   readonly text: string
@@ -64,11 +64,11 @@ const read = (path: string): Page => {
   return { path, text, pieces }
 }
 
-/** The pages that explain how the packages are used. */
+/** The pages for users of the packages. */
 export const guides = (): ReadonlyArray<Page> =>
   globSync(["README.md", "docs/*.md", "packages/*/README.md"], { cwd: root }).sort().map(read)
 
-/** Every page. */
+/** All pages of the repository. */
 export const pages = (): ReadonlyArray<Page> => [
   ...guides(),
   ...globSync(["[A-Z]*.md", "{examples,test-services,bench}/**/*.md"], {
@@ -79,6 +79,6 @@ export const pages = (): ReadonlyArray<Page> => [
     .map(read),
 ]
 
-/** The fences of a page in one language. */
+/** The code fences of a page in one language. */
 export const fences = ({ pieces }: Page, language: string) =>
   pieces.flatMap((piece) => (piece._tag === "Fence" && piece.language === language ? [piece] : []))

@@ -1,5 +1,5 @@
 /**
- * Programs that listen, run as processes of their own.
+ * Starts server programs as child processes.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -7,13 +7,13 @@ import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 
-/** A process that answers at `origin`. */
+/** A running program that listens at `origin`. */
 export interface Server {
   readonly origin: string
   readonly close: () => Promise<void>
 }
 
-/** Starts a program that takes its port from `PORT`, and waits until it answers. */
+/** Starts a program that reads its port from `PORT`, and waits until it answers. */
 export const start = async (
   program: string,
   environment: Readonly<Record<string, string>> = {},

@@ -1,11 +1,11 @@
-/** What a server answered. */
+/** A response. */
 export interface Asked {
   readonly status: number
   readonly headers: Headers
   readonly body: unknown
 }
 
-/** Sends JSON, or asks without a body. */
+/** Sends a POST request with JSON, or a GET request without a body. */
 export const ask = async (
   url: string,
   body?: unknown,

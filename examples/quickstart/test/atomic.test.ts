@@ -1,5 +1,5 @@
 /**
- * The program that the documentation shows for atomic batches.
+ * Tests of the program for atomic batches in the documentation.
  */
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -34,7 +34,7 @@ describe("the atomic example", () => {
     ])
   })
 
-  it("undoes all operations when one fails", async () => {
+  it("rolls back all operations when one fails", async () => {
     const operations = [
       { action: "add", id: "a", data: 500 },
       { action: "add", id: "b", data: -500 },
@@ -43,7 +43,7 @@ describe("the atomic example", () => {
       status: 409,
       body: {
         status: "failed",
-        error: "Operation 2 failed: account b has not enough",
+        error: "Operation 2 failed: account b has insufficient funds",
         operations_applied: 0,
         failed_index: 1,
         code: "CONFLICT",
@@ -52,7 +52,7 @@ describe("the atomic example", () => {
     expect(await balances()).toEqual(before)
   })
 
-  it("lets each operation stand alone for a client that asks for that", async () => {
+  it("runs operations independently if the client asks for it", async () => {
     const operations = [
       { action: "add", id: "a", data: 5 },
       { action: "add", id: "b", data: -500 },
@@ -64,7 +64,7 @@ describe("the atomic example", () => {
     expect(await balances()).not.toEqual(before)
   })
 
-  it("undoes what routes did that know nothing of batches", async () => {
+  it("rolls back the writes of ordinary routes", async () => {
     const requests = [
       { id: "1", method: "POST", url: "/accounts/a/add/500" },
       { id: "2", method: "POST", url: "/accounts/b/add/-500" },

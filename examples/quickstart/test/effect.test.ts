@@ -1,5 +1,5 @@
 /**
- * The program that the documentation shows for applications on Effect.
+ * Tests of the Effect application in the documentation.
  */
 import type { AddressInfo } from "node:net"
 import { BatchMetrics } from "@multistatus/core/effect"
@@ -11,7 +11,7 @@ import { expect, it } from "vitest"
 import { ask } from "./ask.ts"
 import { listen, live } from "../effect.ts"
 
-it("answers batches, in spans and with metrics of its own", async () => {
+it("answers batches, with spans and metrics", async () => {
   const spans: Array<Tracer.Span> = []
   const tracer = Tracer.make({
     span: (options) => {

@@ -1,5 +1,5 @@
 /**
- * Every exchange that the documentation shows is had with the reference server, on both frameworks.
+ * The reference server answers every request in the documentation as shown, on both frameworks.
  */
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
@@ -19,7 +19,7 @@ const environmentOf = ({ pieces }: Page) =>
 const json = (text: string): unknown => (/^[[{]/.test(text) ? JSON.parse(text) : text)
 
 describe.each(["express", "fastify"])("the reference server on %s", (FRAMEWORK) => {
-  it.each(withExchanges.map((page) => [page.path, page] as const))("answers as %s says", async (path, page) => {
+  it.each(withExchanges.map((page) => [page.path, page] as const))("answers as %s shows", async (path, page) => {
     const server = await start(main, { ...environmentOf(page), FRAMEWORK })
     try {
       const names = new Names()

@@ -1,5 +1,5 @@
 /**
- * The adapter that the documentation writes for another framework.
+ * Tests of the adapter for Koa in the documentation.
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -16,11 +16,11 @@ describe("the adapter for Koa", () => {
   })
   afterAll(() => server.close())
 
-  it("has at most 60 lines, application included", () => {
+  it("has at most 60 lines, including the application", () => {
     expect(readFileSync(program, "utf8").trim().split("\n").length).toBeLessThanOrEqual(60)
   })
 
-  it("answers batches of operations, and runs sub-requests through the application", async () => {
+  it("answers batches of operations and runs sub-requests through the application", async () => {
     const operations = [
       { action: "create", data: "milk" },
       { action: "delete", id: 7 },

@@ -1,5 +1,5 @@
 /**
- * Every link of the documentation leads somewhere.
+ * Every link in the documentation has a target.
  */
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -18,7 +18,7 @@ const anchorOf = (heading: string) =>
 const anchorsOf = (path: string) =>
   [...withoutFences(readFileSync(path, "utf8")).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading))
 
-it.each(pages().map((page) => [page.path, page.text] as const))("the links of %s lead somewhere", (path, text) => {
+it.each(pages().map((page) => [page.path, page.text] as const))("every link in %s has a target", (path, text) => {
   const broken = [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => {
     if (/^[a-z]+:/.test(link)) return []
     const [file = "", anchor] = link.split("#")

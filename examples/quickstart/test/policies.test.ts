@@ -1,5 +1,5 @@
 /**
- * The policies that the documentation shows.
+ * Tests of the policies in the documentation.
  */
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"
@@ -8,8 +8,8 @@ import { expressBatch } from "@multistatus/adapter-express"
 import { type BatchPolicy, resource } from "@multistatus/core"
 import express from "express"
 import { afterEach, expect, it } from "vitest"
-import { oneAtATime } from "../claims.ts"
-import { officeHours } from "../policy.ts"
+import { oneAtATime } from "../oneAtATime.ts"
+import { officeHours } from "../officeHours.ts"
 import { ask } from "./ask.ts"
 
 let close = () => {}
@@ -32,14 +32,14 @@ const serve = async (policy: BatchPolicy): Promise<string> => {
 
 const operations = [{ action: "create" }, { action: "archive", id: "2" }]
 
-it("outside of office hours a large batch is refused", async () => {
+it("outside office hours a large batch is refused", async () => {
   const url = await serve(officeHours({ open: () => false, smallBatch: 1 }))
   const refused = await ask(url, { operations })
   expect(refused.headers.get("content-type")).toBe("application/problem+json")
   expect(refused).toMatchObject({ status: 403, body: { code: "OFFICE_CLOSED", title: "Office closed" } })
 })
 
-it("outside of office hours an operation may be refused alone", async () => {
+it("outside office hours a single operation is refused", async () => {
   const url = await serve(officeHours({ open: () => false, smallBatch: 2 }))
   expect(await ask(url, { operations })).toMatchObject({
     status: 207,
@@ -52,12 +52,12 @@ it("outside of office hours an operation may be refused alone", async () => {
   })
 })
 
-it("in office hours everything is admitted", async () => {
+it("during office hours every batch is admitted", async () => {
   const url = await serve(officeHours({ open: () => true, smallBatch: 1 }))
   expect(await ask(url, { operations })).toMatchObject({ status: 200, body: { succeeded: 2 } })
 })
 
-it("a tenant's second batch is refused for as long as the first is running", async () => {
+it("a second batch of a tenant is refused while the first one runs", async () => {
   const url = await serve(oneAtATime())
   const first = ask(url, { operations: [{ action: "wait" }] }, { "x-api-key": "a" })
   await delay(50)

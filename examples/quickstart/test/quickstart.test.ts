@@ -1,5 +1,5 @@
 /**
- * The quick starts do what the README says of them.
+ * Tests of the quick start programs in the README.
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,6 +9,7 @@ import { fences, guides } from "./Page.ts"
 import { type Server, start } from "./Server.ts"
 
 const programs = join(import.meta.dirname, "..")
+const readme = guides().find(({ path }) => path === "README.md")!
 
 describe.each(["express", "fastify"])("the quick start on %s", (framework) => {
   const program = join(programs, `${framework}.ts`)
@@ -23,10 +24,9 @@ describe.each(["express", "fastify"])("the quick start on %s", (framework) => {
     return { status, body: answer as Record<string, unknown> }
   }
 
-  it("has at most 20 lines, and stands in the README", () => {
+  it("has at most 20 lines and is in the README", () => {
     const text = readFileSync(program, "utf8")
     expect(text.trim().split("\n").length).toBeLessThanOrEqual(20)
-    const readme = guides().find(({ path }) => path === "README.md")!
     expect(fences(readme, "ts").map((fence) => fence.text)).toContain(text)
   })
 
@@ -68,5 +68,14 @@ describe.each(["express", "fastify"])("the quick start on %s", (framework) => {
         ],
       },
     })
+  })
+
+  it("answers the curl command of the README as the README shows", async () => {
+    const command = fences(readme, "sh").find(({ text }) => text.startsWith("curl"))?.text ?? ""
+    const [, path = "", data = ""] = /:3000(\S+).*--data '(.*)'/s.exec(command) ?? []
+    const shown = JSON.parse(fences(readme, "json")[0]?.text ?? "") as { readonly results: [object] }
+    const [created, ...others] = shown.results
+    const results = [{ ...created, id: expect.any(String) }, ...others]
+    expect((await post(path, JSON.parse(data))).body).toStrictEqual({ ...shown, results })
   })
 })

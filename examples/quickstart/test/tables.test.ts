@@ -1,12 +1,15 @@
 /**
- * Tables of the documentation that repeat what the code says.
+ * Tests of tables in the documentation that repeat facts of the code.
  */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { resolveOptions } from "@multistatus/core/effect"
 import { statusOf } from "@multistatus/core/format"
-import { describe, expect, it } from "vitest"
-import { guides } from "./Page.ts"
+import { expect, it } from "vitest"
+import { pages, root } from "./Page.ts"
 
-const textOf = (path: string) => guides().find((page) => page.path === path)!.text
+const textOf = (path: string) => pages().find((page) => page.path === path)!.text
 
 const section = (text: string, heading: string) => text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? ""
 
@@ -14,20 +17,39 @@ const section = (text: string, heading: string) => text.split(`\n## ${heading}\n
 const rows = (text: string) =>
   [...text.matchAll(/^\| `([^`]+)`\s*\| ([^|]+?)\s*\|/gm)].map(([, name = "", value = ""]) => [name, value] as const)
 
+const units: Readonly<Record<string, number>> = { MiB: 1024 * 1024, seconds: 1000 }
+
 const toNumber = (value: string): number | undefined => {
-  const [number = "", unit] = value.replaceAll(",", "").split(" ")
-  return value === "none" ? undefined : Number(number) * (unit === "MiB" ? 1024 * 1024 : 1)
+  const [number = "", unit = ""] = value.replaceAll(",", "").split(" ")
+  return value === "none" ? undefined : Number(number) * (units[unit] ?? 1)
 }
 
-describe.each(["README.md", "docs/limits.md"])("the table of limits in %s", (path) => {
-  it("has every limit with its default", () => {
-    const table = rows(textOf(path)).map(([name, value]) => [name, toNumber(value)])
-    expect(Object.fromEntries(table)).toStrictEqual({ ...resolveOptions({}).limits })
-  })
+it("the table of limits has every limit, in order, with its default", () => {
+  const defaults = rows(textOf("docs/limits.md")).map(([, value]) => toNumber(value))
+  expect(defaults).toStrictEqual(Object.values(resolveOptions({}).limits))
 })
 
 it("the table of codes has their statuses", () => {
   const table = rows(section(textOf("docs/endpoints.md"), "Codes of operations"))
   expect(table.length).toBeGreaterThan(10)
   expect(table).toEqual(table.map(([code]) => [code, String(statusOf(code))]))
+})
+
+it("ARCHITECTURE.md lists the rooms of every package in order", async () => {
+  const { packages } = (await import(pathToFileURL(join(root, "scripts/rooms.ts")).href)) as {
+    readonly packages: Readonly<Record<string, { readonly rooms: ReadonlyArray<string>; readonly isFlat?: boolean }>>
+  }
+  const rooms = Object.values(packages).flatMap((rules) => (rules.isFlat === true ? [] : rules.rooms))
+  expect(rows(section(textOf("ARCHITECTURE.md"), "Rooms")).map(([room]) => room)).toEqual(rooms)
+})
+
+it.each(["ARCHITECTURE.md", "packages/core/README.md"])("%s lists the entry points of core", (path) => {
+  const { exports } = JSON.parse(readFileSync(join(root, "packages/core/package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  const entryPoints = Object.keys(exports).flatMap((name) =>
+    name === "./package.json" ? [] : [name.replace(".", "@multistatus/core")],
+  )
+  const listed = [...textOf(path).matchAll(/^\| `(@multistatus\/core[^`]*)`/gm)].map(([, name]) => name)
+  expect(listed).toEqual(entryPoints)
 })

@@ -1,5 +1,5 @@
 /**
- * Every `ts` fence of the documentation type checks, and shows the file that it says it shows.
+ * Every `ts` fence in the documentation type checks. A fence that repeats a file is identical to it.
  */
 import { execFile } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -12,7 +12,7 @@ const all = guides().flatMap((page) => fences(page, "ts").map((fence) => ({ ...f
 
 describe("the programs of the documentation", () => {
   it.each(all.flatMap(({ page, file, text }) => (file === undefined ? [] : [[page, file, text] as const])))(
-    "%s shows %s to the letter",
+    "%s repeats %s exactly",
     (_page, file, text) => {
       expect(text).toBe(readFileSync(join(root, file), "utf8"))
     },
@@ -45,7 +45,7 @@ describe("the programs of the documentation", () => {
     const { stdout } = await promisify(execFile)(join(root, "node_modules/.bin/tsc"), ["-p", directory], {
       cwd: directory,
     }).catch((error: { readonly stdout: string }) => error)
-    // What is wrong in the packages themselves is for their own check to say.
+    // Errors in the packages themselves are reported by their own type check.
     expect(stdout.split("\n").filter((line) => line !== "" && !line.startsWith(".."))).toEqual([])
   })
 })

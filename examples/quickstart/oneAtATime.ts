@@ -1,5 +1,5 @@
 /**
- * A policy that takes something and gives it back: one batch of a tenant at a time.
+ * A policy that acquires something and releases it: one batch of a tenant at a time.
  */
 import { BatchError, type BatchPolicy, PolicyRefusal } from "@multistatus/core"
 import * as Effect from "effect/Effect"
@@ -21,6 +21,6 @@ export const oneAtATime = (): BatchPolicy => {
 const tooMany = new PolicyRefusal({
   code: "BATCH_IN_PROGRESS",
   status: 429,
-  detail: "Another batch of yours is running: send the next one when it has been answered",
+  detail: "Another batch of yours is running. Wait for its response, then send the next one",
   retryAfter: 1,
 })
