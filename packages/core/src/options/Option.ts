@@ -67,13 +67,15 @@ export type OptionGroup<Options> = {
     : RequiredOption<Options[Name]>
 }
 
-interface OptionalOption<Value> extends AnyOption {
+/** The definition of an option that may be left out. */
+export interface OptionalOption<Value> extends AnyOption {
   readonly type: OptionType<Value>
   readonly required?: never
   readonly default?: Value
 }
 
-interface RequiredOption<Value> extends AnyOption {
+/** The definition of an option that has to be given. */
+export interface RequiredOption<Value> extends AnyOption {
   readonly type: OptionType<Value>
   readonly required: true
   readonly default?: never

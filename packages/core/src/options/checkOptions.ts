@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { nearestName } from "../platform/nearestName.ts"
 import type { AnyOption, AnyOptionGroup, AnyOptionType } from "./Option.ts"
 import { isObject } from "./OptionTypes.ts"
-import { kindOf, show } from "./show.ts"
+import { describeKind, describeValue } from "./describeValue.ts"
 
 /**
  * Throws a `TypeError` if an option has an unknown name or a wrong value, or if a required one is missing.
@@ -14,7 +14,7 @@ import { kindOf, show } from "./show.ts"
 export const checkOptions = (group: AnyOptionGroup, options: unknown): void => {
   const problems = isObject(options)
     ? problemsOfGroup(group, options, "")
-    : [`Options must be an object; got ${kindOf(options)}`]
+    : [`Options must be an object; got ${describeKind(options)}`]
   if (problems.length > 0) throw new TypeError(problems.join("\n"))
 }
 
@@ -38,7 +38,7 @@ const problemsOfOption = ({ type, required }: AnyOption, value: unknown, path: s
     const place = `${path}[${index}]`
     return isObject(item)
       ? problemsOfGroup(items, item, `${place}.`)
-      : [`"${place}" must be an object of options; got ${kindOf(item)}`]
+      : [`"${place}" must be an object of options; got ${describeKind(item)}`]
   })
 }
 
@@ -48,7 +48,7 @@ const accepts = ({ schema }: AnyOptionType, value: unknown): boolean =>
 
 const wrongValue = (type: AnyOptionType, value: unknown, path: string): string => {
   const hint = type.hint?.(value)
-  const got = type.isPrivate === true ? kindOf(value) : show(value)
+  const got = type.isPrivate === true ? describeKind(value) : describeValue(value)
   return `"${path}" must be ${type.expected}; got ${got}${hint === undefined ? "" : `. ${hint}`}`
 }
 

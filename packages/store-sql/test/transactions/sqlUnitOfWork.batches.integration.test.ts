@@ -13,7 +13,7 @@ const urls = {
 }
 
 /** Opens a database whose connections are waited for longer than a new one may take. */
-const open = (url: string) => openKeys(url, { maxConnections: 10, connectTimeoutMs: 250 })
+const open = (url: string) => openKeys(url, { maxConnections: 10, connectTimeout: 250 })
 
 type Opened = Awaited<ReturnType<typeof open>>
 

@@ -3,14 +3,14 @@
 const longest = 80
 
 /** A value as JSON, if it has a short form. Otherwise says what kind of value it is. */
-export const show = (value: unknown): string => {
+export const describeValue = (value: unknown): string => {
   if (typeof value === "number" || typeof value === "bigint") return String(value)
   const json = toJson(value)
-  return json === undefined || json.length > longest ? kindOf(value) : json
+  return json === undefined || json.length > longest ? describeKind(value) : json
 }
 
 /** Says what kind of value a value is, without showing it: it could hold a password. */
-export const kindOf = (value: unknown): string => {
+export const describeKind = (value: unknown): string => {
   if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") {
     return String(value)
   }
