@@ -15,7 +15,7 @@ export interface JobEngine {
 
 /** How batches run as jobs, which outlive their requests. */
 export interface JobOptions {
-  /** Where jobs live: `memoryJobs()`, `sqlJobs(database, url)` or `redisJobs(url)`. Required. */
+  /** Where jobs live: `memoryJobs()`, `sqlJobs(database, url)` or `redisJobs({ client })`. Required. */
   readonly engine: JobEngine
   /** Path, or whole URL, that the job endpoints are mounted at. Default `"/jobs"`. */
   readonly url?: string | undefined
