@@ -24,7 +24,7 @@ export const sections: ReadonlyArray<Section> = [
   {
     title: "All endpoints",
     introduction:
-      "You give these options to `expressBatch`, `fastifyBatch` or `createBatch`. Each endpoint can override them, except `jobs`.",
+      "You give these options to `expressBatch`, `fastifyBatch` or `createBatch`. Each endpoint can override them, except `jobs` and the limits of concurrent batches.",
     path: "",
     groups: [batchOptions],
   },

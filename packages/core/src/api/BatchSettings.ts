@@ -57,7 +57,7 @@ export const toSettings = <Request>(
   if (unitOfWork === undefined) {
     if (strategy === "atomic" || clientStrategies.includes("atomic")) {
       throw new TypeError(
-        `The strategy "atomic" needs transactions. Set "unitOfWork", for example to sqlUnitOfWork(db)`,
+        `The strategy "atomic" needs a unit of work. Set "unitOfWork", for example to sqlUnitOfWork(db)`,
       )
     }
     if (transactionSize !== undefined) {

@@ -40,9 +40,7 @@ export const createBatch = <Request = unknown>(
     makeKind: () => EndpointKind.EndpointKind<Input>,
   ): Endpoint => {
     checkOptions(definitions, own)
-    if (own.jobs !== undefined) {
-      throw new TypeError(`"jobs" apply to all endpoints together. Set them where the endpoints are created`)
-    }
+    refuseShared(own)
     const kind = makeKind()
     const merged = { ...options, ...own, limits: { ...options.limits, ...own.limits } }
     const settings = toSettings(merged, quotaStores)
@@ -86,6 +84,20 @@ export const createBatch = <Request = unknown>(
       await jobs?.close()
       await runtime.dispose()
     },
+  }
+}
+
+// An endpoint cannot override what all endpoints have in common.
+const refuseShared = <Request>({ jobs, limits = {} }: BatchOptions<Request>): void => {
+  const { concurrentBatches, concurrentBatchesPerTenant } = limits
+  const options = {
+    jobs,
+    "limits.concurrentBatches": concurrentBatches,
+    "limits.concurrentBatchesPerTenant": concurrentBatchesPerTenant,
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    throw new TypeError(`"${name}" applies to all endpoints together. Set it in the options that all endpoints share`)
   }
 }
 

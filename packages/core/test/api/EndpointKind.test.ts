@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { BulkOptions } from "../../src/api/BulkOptions.ts"
 import type { OperationsOptions } from "../../src/api/OperationsOptions.ts"
 import type { RequestsOptions } from "../../src/api/RequestsOptions.ts"
+import { memoryJobs } from "../../src/jobs/memoryJobs.ts"
 import { resource } from "../../src/resources/Resource.ts"
 import { make, send, users } from "../support/endpoints.ts"
 
@@ -84,9 +85,12 @@ describe("the options of an endpoint", () => {
     expect(wrong({ limit: {} })).toThrow(`Did you mean "limits"?`)
   })
 
-  it("do not include jobs", () => {
-    const own = { jobs: {} } as BulkOptions
-    expect(() => make().bulk(users, "create", own)).toThrow(`"jobs`)
+  it.each<[string, BulkOptions]>([
+    ["jobs", { jobs: { engine: memoryJobs() } }],
+    ["limits.concurrentBatches", { limits: { concurrentBatches: 1 } }],
+    ["limits.concurrentBatchesPerTenant", { limits: { concurrentBatchesPerTenant: 1 } }],
+  ])("do not include %s, which apply to all endpoints", (path, options) => {
+    expect(() => make().bulk(users, "create", options)).toThrow(`"${path}" applies to all endpoints together`)
   })
 })
 
