@@ -8,7 +8,17 @@ import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import { type IdempotencyOptions, idempotencyOptions } from "../idempotency/IdempotencyOptions.ts"
 import { type JobOptions, jobOptions } from "../jobs/JobOptions.ts"
 import type { OptionGroup, OptionType } from "../options/Option.ts"
-import { anyFunction, either, group, isObject, listOf, objectWith, oneOf, wholeNumber } from "../options/OptionTypes.ts"
+import {
+  anyFunction,
+  either,
+  group,
+  isMethod,
+  isObject,
+  listOf,
+  objectWith,
+  oneOf,
+  wholeNumber,
+} from "../options/OptionTypes.ts"
 import * as Plan from "../planning/Plan.ts"
 import { type QuotaOptions, quotaOptions } from "../quota/QuotaOptions.ts"
 
@@ -62,13 +72,13 @@ const stopAfter: OptionType<{ readonly stopAfter: number }> = {
   expected: "{ stopAfter: a whole number of at least 1 }",
 }
 
-// Methods that a database or a connection has, of Kysely, pg, mysql2 or a driver of SQLite.
+// Methods of a database of Kysely, or of a connection of pg, mysql2 or a driver of SQLite.
 const databaseMethods = ["selectFrom", "query", "execute", "prepare"]
 
-const unitOfWorkHint = (value: unknown): string | undefined =>
-  isObject(value) && databaseMethods.some((method) => typeof value[method] === "function")
-    ? "Use sqlUnitOfWork(db)"
-    : undefined
+const isDatabase = (value: unknown): boolean =>
+  isObject(value) && (databaseMethods.some((method) => isMethod(value, method)) || isDatabase(value["db"]))
+
+const unitOfWorkHint = (value: unknown) => (isDatabase(value) ? "Use sqlUnitOfWork(db)" : undefined)
 
 /** Definitions of the options that all endpoints share. */
 export const batchOptions = {

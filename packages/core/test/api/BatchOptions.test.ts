@@ -117,6 +117,7 @@ describe("the options that all endpoints share", () => {
     ["pg", { query: () => {}, connect: () => {} }],
     ["mysql2", { execute: () => {}, query: () => {} }],
     ["better-sqlite3", { prepare: () => {}, transaction: () => {} }],
+    ["openDatabase", { db: { selectFrom: () => {} }, dialect: "sqlite" }],
   ])("name the function that makes a unit of work of a database of %s", (_, unitOfWork) => {
     expect(check({ unitOfWork })).toThrow(
       `"unitOfWork" must be an object with the methods isTransient and run; got an object. Use sqlUnitOfWork(db)`,
