@@ -102,7 +102,7 @@ const ours = (run: Dispatcher<unknown>["run"]) => {
       depth: 64,
       deadlineMs: 30_000,
       operationTimeoutMs: 10_000,
-      receiveMs: 30_000,
+      receiveTimeoutMs: 30_000,
       responseBytes: undefined,
       concurrentBatches: undefined,
       concurrentBatchesPerTenant: undefined,

@@ -55,7 +55,7 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
     limits: {
       operations: configuration.maxOperations,
       bodyBytes: configuration.maxBodyBytes,
-      deadlineMs: configuration.deadlineMs,
+      deadline: configuration.deadlineMs,
     },
     concurrency: configuration.concurrency,
     unitOfWork: sqlUnitOfWork(users.db),
@@ -93,7 +93,7 @@ export const actionOptions = (stores: Stores, configuration: Configuration) =>
 
 const idempotency = (stores: Stores, configuration: Configuration) => ({
   store: stores.idempotency,
-  ttlSeconds: configuration.idempotencyTtlSeconds,
+  ttl: configuration.idempotencyTtlSeconds * 1000,
 })
 
 /** Who is calling is said by the outer request alone. */

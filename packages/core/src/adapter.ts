@@ -1,6 +1,7 @@
 /** Multistatus for authors of adapters: endpoints, neutral of frameworks, and what connects them to a host. */
 export { createBatch } from "./api/createBatch.ts"
-export type { BatchEndpoints, Endpoint, JobsEndpoint, Platform } from "./api/createBatch.ts"
+export type { BatchEndpoints, Endpoint, JobsEndpoint } from "./api/BatchEndpoints.ts"
+export type { Platform } from "./api/Platform.ts"
 export type { BatchContext } from "./batch/BatchContext.ts"
 export type { CallContext } from "./batch/Dispatcher.ts"
 export type { Headers, HeadersInput } from "./batch/Headers.ts"

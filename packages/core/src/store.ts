@@ -1,4 +1,4 @@
-/** Multistatus for authors of stores: the ports of transactions, idempotency keys, quotas and jobs. */
+/** Multistatus for authors of stores: the ports of transactions, idempotency keys, quotas and jobs, and options. */
 export type { Transaction, TransactionOptions, TransactionOutcome, UnitOfWork } from "./execution/UnitOfWork.ts"
 export type {
   Acquired,
@@ -44,3 +44,17 @@ export type {
 export type { ChunksQuery, EndedChunks, ForgottenJob, JobStore, JobTransaction } from "./jobs/JobStore.ts"
 export { inProcessQueue } from "./jobs/inProcessQueue.ts"
 export { memoryJobStore } from "./jobs/memoryJobStore.ts"
+export { checkOptions } from "./options/checkOptions.ts"
+export { duration, type DurationInput, type DurationType } from "./options/DurationInput.ts"
+export type {
+  AnyOption,
+  AnyOptionGroup,
+  AnyOptionType,
+  OptionalOption,
+  OptionGroup,
+  OptionType,
+  RequiredOption,
+  SettingsOf,
+} from "./options/Option.ts"
+export { anyFunction, flag, objectWith, oneOf, text, wholeNumber } from "./options/OptionTypes.ts"
+export { settingsOf } from "./options/settingsOf.ts"

@@ -58,7 +58,7 @@ describe.each(Object.keys(stores))("round trips to %s", (name) => {
     // Long leases, so that no heartbeat is counted.
     await app.register(fastifyBatch, {
       tenant: () => "client",
-      idempotency: { store: counted, sameTransaction: false, leaseMs: 600_000 },
+      idempotency: { store: counted, sameTransaction: false, lease: 600_000 },
     })
     app.batch.operations("/things/batch", things)
     origin = await app.listen({ port: 0, host: "127.0.0.1" })

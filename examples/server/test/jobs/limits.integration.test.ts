@@ -71,7 +71,7 @@ describe.each(Object.entries(frameworks))("jobs on %s", (_, start) => {
   })
 
   it("are over some time after their end, which is said", async () => {
-    const { submit, status } = await serve({ keepSeconds: 1 })
+    const { submit, status } = await serve({ keepResults: 1_000 })
     const location = (await submit(1, 0)).headers.get("location")!
     await expect.poll(() => status(location)).toBe(200)
     await expect.poll(() => status(location), { timeout: 5_000 }).toBe(410)

@@ -116,7 +116,7 @@ describe.each(Object.entries(frameworks))("%s", (_, start) => {
   it("52: a store that hangs is not waited for longer than is configured", async () => {
     const never = () => new Promise<never>(() => undefined)
     const store: QuotaStore = { charge: never, refund: never, peek: never }
-    const ask = await serve({ ...tenOf, store, timeoutMs: 100 })
+    const ask = await serve({ ...tenOf, store, timeout: 100 })
     const startedAt = performance.now()
     expect((await ask(2)).status).toBe(200)
     assert.ok(performance.now() - startedAt < 1500)

@@ -159,7 +159,7 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchE
     depth: limits.depth,
     deadline_ms: limits.deadlineMs,
     operation_timeout_ms: limits.operationTimeoutMs,
-    receive_ms: limits.receiveMs,
+    receive_ms: limits.receiveTimeoutMs,
     response_bytes: limits.responseBytes,
     concurrent_batches: limits.concurrentBatches,
     concurrent_batches_per_tenant: limits.concurrentBatchesPerTenant,

@@ -1,144 +1,124 @@
-/** What a developer configures: every option with its default, checked once, when the batch is made. */
+/** Options that all endpoints share. */
 import * as Schema from "effect/Schema"
 import type { Failure } from "../batch/Failure.ts"
-import * as Limits from "../batch/Limits.ts"
-import * as Plan from "../planning/Plan.ts"
-import type { Strategy, StrategyOffer } from "../batch/Strategy.ts"
-import * as Idempotency from "../idempotency/IdempotencyOptions.ts"
-import type { IdempotencyOptions } from "../idempotency/IdempotencyOptions.ts"
-import { AnyFunction, checker, withMethods } from "../options/OptionSchemas.ts"
-import type { JobOptions } from "../jobs/JobOptions.ts"
-import * as QuotaOptions from "../quota/QuotaOptions.ts"
-import type { QuotaSettings } from "../quota/QuotaSettings.ts"
-import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
+import { type LimitsOptions, limitsOptions } from "../batch/Limits.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+import { type IdempotencyOptions, idempotencyOptions } from "../idempotency/IdempotencyOptions.ts"
+import { type JobOptions, jobOptions } from "../jobs/JobOptions.ts"
+import type { OptionGroup, OptionType } from "../options/Option.ts"
+import {
+  anyFunction,
+  either,
+  group,
+  isMethod,
+  isObject,
+  listOf,
+  objectWith,
+  oneOf,
+  wholeNumber,
+} from "../options/OptionTypes.ts"
+import * as Plan from "../planning/Plan.ts"
+import { type QuotaOptions, quotaOptions } from "../quota/QuotaOptions.ts"
 
-/** How many commit groups run at once. */
+/** How many commit groups of a batch run at once. */
 export type Concurrency = "sequential" | "parallel" | number
 
-/** What endpoints do, unless they are told otherwise. */
+/** Options that all endpoints share, and that an endpoint may override. */
 export interface BatchOptions<Request = unknown> {
-  /** Each limit has a default; see `Limits`. */
-  readonly limits?: Limits.LimitsOptions | undefined
-  /** `sequential`, `parallel` (all at once) or a number of operations at once. Default 10. */
+  /** Limits of size, time and concurrency. Default: each limit has its own. */
+  readonly limits?: LimitsOptions | undefined
+  /** Number of operations of a batch that run at once: `sequential` means one, `parallel` all. Default 10. */
   readonly concurrency?: Concurrency | undefined
-  /** What happens when operations fail: `partial` (default), `atomic`, or `{ stopAfter: n }`. */
+  /**
+   * What happens when an operation fails: `partial` runs the others, `atomic` rolls all of them back, and
+   * `{ stopAfter: n }` skips the rest after n failures. Default `"partial"`.
+   */
   readonly strategy?: "partial" | "atomic" | { readonly stopAfter: number } | undefined
-  /** What clients may ask for instead: with `"atomic": true` or `"stop_after": n` in the envelope. Default: nothing. */
+  /** Other strategies that clients may ask for, with `"atomic": true` or `"stop_after": n` in the envelope. Default `[]`. */
   readonly clientStrategies?: ReadonlyArray<"partial" | "atomic" | "stop-after"> | undefined
-  /** What can do several operations or none of them: needed by everything atomic. Its handle is what actions get as `tx`. */
+  /** Opens the transactions of atomic batches, whose handle actions get as `tx`; `sqlUnitOfWork(db)` makes one. Default none. */
   readonly unitOfWork?: UnitOfWork | undefined
   /**
-   * Whether operations that stand alone run in transactions too: each is undone as a whole if it fails, and so many
-   * share one transaction. Default: they do not.
+   * Number of operations that share one transaction in batches that are not atomic; each is rolled back alone if it fails.
+   * Needs a `unitOfWork`. Default: they run without transactions.
    */
   readonly transactionSize?: number | undefined
-  /** How retries are recognised. Default: they are not. Needs `tenant`, so that no caller sees what was stored for another. */
+  /** How retries are recognised, so that completed operations do not run again; needs `tenant`. Default: they are not. */
   readonly idempotency?: IdempotencyOptions | undefined
-  /** How much callers may do in which time. Default: as much as they like. Without `tenant` all of them share one quota. */
-  readonly quota?: QuotaOptions.QuotaOptions | undefined
-  /** How batches run that outlive their requests; for all endpoints that are made together. Default: none do. */
+  /** How much each tenant may do in which time; without `tenant`, all callers share one quota. Default: there is no quota. */
+  readonly quota?: QuotaOptions | undefined
+  /** How batches run as jobs, which outlive their requests; for all endpoints together. Default: there are no jobs. */
   readonly jobs?: JobOptions | undefined
-  /** Who is calling: captured before the batch, given to every operation and policy. */
+  /** Returns the tenant of a request. Actions, policies, idempotency keys and quotas use it. Default: there are no tenants. */
   readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
-  /** Turns what actions throw into failures; undefined leaves it an unexpected error, answered `INTERNAL`. */
+  /**
+   * Turns an error that an action throws into a failure. For undefined, the error is unexpected and answered `INTERNAL`.
+   * Default: every error is unexpected.
+   */
   readonly mapError?: ((error: unknown) => Failure | undefined) | undefined
-  /** Told of unexpected errors, which the client is shown nothing of. Default: they are logged to standard error. */
+  /** Called with each unexpected error, which clients never see. Default: the error is logged to standard error. */
   readonly onUnexpected?: OnUnexpected | undefined
-  /** Steps between planning and executing, in order. */
+  /** Steps between planning and execution, in order, which can refuse a batch or single operations. Default `[]`. */
   readonly policies?: ReadonlyArray<BatchPolicy> | undefined
-  /** Another way to plan batches. */
+  /** Plans in which order and in which groups operations run. Default: the built-in planner. */
   readonly planner?: Plan.Planner | undefined
 }
 
-/** Options as they hold. */
-export interface Settings {
-  readonly limits: Limits.Limits
-  readonly concurrency: number
-  readonly strategy: StrategyOffer
-  readonly unitOfWork: UnitOfWork | undefined
-  readonly transactionSize: number | undefined
-  readonly idempotency: IdempotencySettings | undefined
-  readonly quota: QuotaSettings | undefined
-  readonly tenant: ((request: never) => string | undefined | PromiseLike<string | undefined>) | undefined
-  readonly mapError: ((error: unknown) => Failure | undefined) | undefined
-  readonly onUnexpected: OnUnexpected | undefined
-  readonly policies: ReadonlyArray<BatchPolicy>
-  readonly planner: Plan.Planner
+const stopAfter: OptionType<{ readonly stopAfter: number }> = {
+  schema: Schema.Struct({ stopAfter: wholeNumber().schema }),
+  name: "{ stopAfter: number }",
+  expected: "{ stopAfter: a whole number of at least 1 }",
 }
 
-const strategies = ["partial", "atomic", "stop-after"] as const
+// Methods of a database of Kysely, or of a connection of pg, mysql2 or a driver of SQLite.
+const databaseMethods = ["selectFrom", "query", "execute", "prepare"]
 
-const Options = Schema.Struct({
-  limits: Schema.optional(Limits.LimitsOptions),
-  concurrency: Schema.optional(
-    Schema.Union([Schema.Literals(["sequential", "parallel"]), Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))]),
-  ),
-  strategy: Schema.optional(
-    Schema.Union([
-      Schema.Literals(["partial", "atomic"]),
-      Schema.Struct({ stopAfter: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)) }),
-    ]),
-  ),
-  clientStrategies: Schema.optional(Schema.Array(Schema.Literals(strategies))),
-  unitOfWork: Schema.optional(withMethods("isTransient", "run")),
-  transactionSize: Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
-  idempotency: Schema.optional(Idempotency.Options),
-  quota: Schema.optional(QuotaOptions.Options),
-  // Checked where jobs are made.
-  jobs: Schema.optional(Schema.Unknown),
-  tenant: Schema.optional(AnyFunction),
-  mapError: Schema.optional(AnyFunction),
-  onUnexpected: Schema.optional(AnyFunction),
-  policies: Schema.optional(Schema.Array(withMethods("admit"))),
-  planner: Schema.optional(AnyFunction),
-})
+const isDatabase = (value: unknown): boolean =>
+  isObject(value) && (databaseMethods.some((method) => isMethod(value, method)) || isDatabase(value["db"]))
 
-const check = checker("batch", Options)
+const unitOfWorkHint = (value: unknown) => (isDatabase(value) ? "Use sqlUnitOfWork(db)" : undefined)
 
-/**
- * Checks options and fills in defaults; throws a `TypeError` that names what is wrong, for the start-up to fail with.
- */
-export const resolveOptions = <Request>(
-  options: BatchOptions<Request>,
-  local = QuotaOptions.localStores(),
-): Settings => {
-  check(options)
-  const standard = toStrategy(options.strategy ?? "partial")
-  const choices = options.clientStrategies ?? []
-  const { unitOfWork, transactionSize } = options
-  if (unitOfWork === undefined) {
-    if (standard._tag === "atomic" || choices.includes("atomic")) {
-      throw new TypeError(`The strategy "atomic" needs a unit of work that can roll back: configure "unitOfWork"`)
-    }
-    if (transactionSize !== undefined)
-      throw new TypeError(`"transactionSize" needs transactions: configure "unitOfWork"`)
-  }
-  return {
-    limits: Limits.make(options.limits),
-    concurrency: toNumber(options.concurrency ?? 10),
-    strategy: { default: standard, choices },
-    unitOfWork,
-    transactionSize,
-    idempotency: Idempotency.resolveOptions(options.idempotency, {
-      hasTenant: options.tenant !== undefined,
-      hasUnitOfWork: unitOfWork !== undefined,
-    }),
-    quota: QuotaOptions.resolveOptions(options.quota, local),
-    tenant: options.tenant,
-    mapError: options.mapError,
-    onUnexpected: options.onUnexpected,
-    policies: options.policies ?? [],
-    planner: options.planner ?? Plan.make,
-  }
-}
-
-const toStrategy = (strategy: NonNullable<BatchOptions["strategy"]>): Strategy =>
-  typeof strategy === "string" ? { _tag: strategy } : { _tag: "stop-after", failures: strategy.stopAfter }
-
-const toNumber = (concurrency: Concurrency): number => {
-  if (concurrency === "sequential") return 1
-  return concurrency === "parallel" ? Number.POSITIVE_INFINITY : concurrency
-}
+/** Definitions of the options that all endpoints share. */
+export const batchOptions = {
+  limits: { type: group<LimitsOptions>(limitsOptions), defaultText: "each limit has its own", page: "limits.md" },
+  concurrency: {
+    type: either(oneOf("sequential", "parallel"), wholeNumber()),
+    default: 10,
+    unit: "operations",
+    page: "limits.md",
+  },
+  strategy: { type: either(oneOf("partial", "atomic"), stopAfter), default: "partial", page: "strategies.md" },
+  clientStrategies: {
+    type: listOf(oneOf("partial", "atomic", "stop-after"), `a list of "partial", "atomic" and "stop-after"`),
+    default: [],
+    page: "strategies.md",
+  },
+  unitOfWork: { type: objectWith("UnitOfWork", ["isTransient", "run"], unitOfWorkHint), page: "strategies.md" },
+  transactionSize: {
+    type: wholeNumber(),
+    defaultText: "they run without transactions",
+    unit: "operations",
+    page: "strategies.md",
+  },
+  idempotency: {
+    type: group<IdempotencyOptions>(idempotencyOptions),
+    defaultText: "they are not",
+    page: "idempotency.md",
+  },
+  quota: { type: group<QuotaOptions>(quotaOptions), defaultText: "there is no quota", page: "quotas.md" },
+  jobs: { type: group<JobOptions>(jobOptions), defaultText: "there are no jobs", page: "jobs.md" },
+  tenant: { type: anyFunction(), defaultText: "there are no tenants", page: "security.md" },
+  mapError: { type: anyFunction(), defaultText: "every error is unexpected", page: "actions.md" },
+  onUnexpected: { type: anyFunction(), defaultText: "the error is logged to standard error", page: "actions.md" },
+  policies: {
+    type: listOf(
+      objectWith<BatchPolicy>("BatchPolicy", ["admit"]),
+      "a list of policies, objects with the method admit",
+    ),
+    default: [],
+    page: "policies.md",
+  },
+  planner: { type: anyFunction(), default: Plan.make, defaultText: "the built-in planner", page: "policies.md" },
+} satisfies OptionGroup<BatchOptions>

@@ -1,39 +1,40 @@
-/** How many batches run at once, over all endpoints that share one admission: of all callers, and of each. */
+/** The limit of batches that run at once, over all endpoints of an application: in total and for each tenant. */
 import * as Effect from "effect/Effect"
 import { BatchError, Overloaded } from "../batch/BatchError.ts"
 import type { Limits } from "../batch/Limits.ts"
 
-/** Room for so many batches at once. */
+/** Runs a limited number of batches at once. */
 export interface ConcurrencyLimit {
-  /** Runs an effect if there is room for it; refuses the batch at once if there is not. Nobody waits in line. */
+  /** Runs an effect, or fails at once with `OVERLOADED` if the limit is reached. Batches do not wait for each other. */
   readonly within: <A, E>(tenant: string | undefined, run: Effect.Effect<A, E>) => Effect.Effect<A, E | BatchError>
 }
 
-/** Makes room for as many batches as the limits allow. */
+/** Makes a limit that all endpoints of an application share. A limit that is undefined does not apply. */
 export const make = ({
   concurrentBatches,
   concurrentBatchesPerTenant,
 }: Partial<Pick<Limits, "concurrentBatches" | "concurrentBatchesPerTenant">> = {}): ConcurrencyLimit => {
   if (concurrentBatches === undefined && concurrentBatchesPerTenant === undefined) return { within: (_, run) => run }
   const limit = concurrentBatches ?? Number.POSITIVE_INFINITY
-  const limitEach = concurrentBatchesPerTenant ?? Number.POSITIVE_INFINITY
+  const limitPerTenant = concurrentBatchesPerTenant ?? Number.POSITIVE_INFINITY
   let running = 0
-  const runningOf = new Map<string | undefined, number>()
-  const change = (tenant: string | undefined, by: 1 | -1) => {
-    running += by
-    const own = (runningOf.get(tenant) ?? 0) + by
-    if (own === 0) runningOf.delete(tenant)
-    else runningOf.set(tenant, own)
+  const runningPerTenant = new Map<string | undefined, number>()
+  const add = (tenant: string | undefined, count: 1 | -1) => {
+    running += count
+    const ofTenant = (runningPerTenant.get(tenant) ?? 0) + count
+    if (ofTenant === 0) runningPerTenant.delete(tenant)
+    else runningPerTenant.set(tenant, ofTenant)
   }
   return {
     within: <A, E>(tenant: string | undefined, run: Effect.Effect<A, E>) =>
       Effect.suspend((): Effect.Effect<A, E | BatchError> => {
         if (running >= limit) return Effect.fail(overloaded(limit, "server"))
-        if ((runningOf.get(tenant) ?? 0) >= limitEach) return Effect.fail(overloaded(limitEach, "caller"))
-        change(tenant, 1)
+        if ((runningPerTenant.get(tenant) ?? 0) >= limitPerTenant)
+          return Effect.fail(overloaded(limitPerTenant, "caller"))
+        add(tenant, 1)
         return Effect.ensuring(
           run,
-          Effect.sync(() => change(tenant, -1)),
+          Effect.sync(() => add(tenant, -1)),
         )
       }),
   }

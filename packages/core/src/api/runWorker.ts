@@ -1,16 +1,18 @@
-/** Runs jobs in a process that answers no requests. */
+/** Workers: processes that run jobs and answer no requests. */
+import type { BatchEndpoints } from "./BatchEndpoints.ts"
 import type { BatchOptions } from "./BatchOptions.ts"
-import { type BatchEndpoints, createBatch, type Platform } from "./createBatch.ts"
+import { createBatch } from "./createBatch.ts"
+import type { Platform } from "./Platform.ts"
 
-/** A worker at work. */
+/** A worker that is running. */
 export interface Worker {
-  /** Takes no more chunks, lets those that run end, at most `jobs.shutdownMs`, and stops. */
+  /** Takes no more chunks, waits for those that run, at most `jobs.shutdownTimeout`, and stops. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Runs the jobs of endpoints that servers answer for: `declare` makes the same endpoints of the same resources, by the
- * same names, with the options that the servers have.
+ * Runs the jobs of endpoints that servers answer for. `declare` makes the same endpoints as the servers: the same
+ * resources, names and options.
  *
  * **Example** (A worker)
  * ```ts
@@ -26,8 +28,8 @@ export const runWorker = <Request = unknown>(
   declare: (batch: BatchEndpoints<Request>) => void,
   platform: Platform = {},
 ): Worker => {
-  if (options.jobs === undefined) throw new TypeError(`A worker needs "jobs", with the engine that the servers have`)
-  // Nobody calls a worker: jobs carry the tenants that servers took them from.
+  if (options.jobs === undefined) throw new TypeError(`A worker needs "jobs" with the engine of the servers`)
+  // A worker has no callers: each job carries the tenant of its request.
   const batch = createBatch<Request>({ ...options, tenant: options.tenant ?? (() => undefined) }, platform)
   declare(batch)
   return { close: batch.close }

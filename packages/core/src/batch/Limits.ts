@@ -1,68 +1,54 @@
-/** What a batch may be at most. Every limit has a default, is published by `describe` and is checked at start-up. */
-import * as Schema from "effect/Schema"
+/** Limits of a batch. Each has a default or is off, is checked at start-up, and is published by `describe`. */
+import { duration, type DurationInput } from "../options/DurationInput.ts"
+import type { OptionGroup, SettingsOf } from "../options/Option.ts"
+import { wholeNumber } from "../options/OptionTypes.ts"
+import { settingsOf } from "../options/settingsOf.ts"
 
-const atLeast = (minimum: number) => Schema.Int.check(Schema.isGreaterThanOrEqualTo(minimum))
-
-/** Limits as they hold; `undefined` means there is none. */
-export interface Limits {
-  /** Operations per batch. */
-  readonly operations: number
-  /** Bytes of the body, as received. */
-  readonly bodyBytes: number
-  /** Bytes of one operation, as JSON. Beyond: that operation is refused. */
-  readonly operationBytes: number
-  /** Depth of the JSON. The envelope itself is 1, its list of operations 2, an operation 3. */
-  readonly depth: number
-  /** Milliseconds that a batch may run, from the arrival of its last byte. */
-  readonly deadlineMs: number
-  /** Milliseconds that one operation may run. */
-  readonly operationTimeoutMs: number | undefined
-  /** Milliseconds in which a body must arrive. */
-  readonly receiveMs: number
-  /** Bytes of the response. Beyond: later results say that they were left out. */
-  readonly responseBytes: number | undefined
-  /** Batches that may run at once, over all endpoints that share these limits. */
-  readonly concurrentBatches: number | undefined
-  /** Batches that may run at once for one caller. */
-  readonly concurrentBatchesPerTenant: number | undefined
+/** Limits as an application configures them. */
+export interface LimitsOptions {
+  /** Maximum number of operations in a batch. Default 1,000. */
+  readonly operations?: number | undefined
+  /** Maximum size of a request body, as received. Default 10 MiB. */
+  readonly bodyBytes?: number | undefined
+  /** Maximum size of one operation as JSON; a larger operation fails alone. Default 1 MiB. */
+  readonly operationBytes?: number | undefined
+  /** Maximum nesting depth of a request's JSON. The envelope is level 1, its list level 2, an operation level 3. Default 64. */
+  readonly depth?: number | undefined
+  /** Maximum time that a batch runs, from the last byte of its body. Default `"30 seconds"`. */
+  readonly deadline?: DurationInput | undefined
+  /** Maximum time that one operation runs. Default none. */
+  readonly operationTimeout?: DurationInput | undefined
+  /** Maximum time until a request body has arrived. Default `"60 seconds"`. */
+  readonly receiveTimeout?: DurationInput | undefined
+  /** Maximum size of a response; results that do not fit are replaced by the error `RESPONSE_TOO_LARGE`. Default none. */
+  readonly responseBytes?: number | undefined
+  /** Maximum number of batches that run at once, over all endpoints that are created together. Default none. */
+  readonly concurrentBatches?: number | undefined
+  /** Maximum number of batches that run at once for one tenant. Default none. */
+  readonly concurrentBatchesPerTenant?: number | undefined
 }
 
-/** Limits as configured: any of them, each checked. */
-export const LimitsOptions = Schema.Struct({
-  operations: Schema.optional(atLeast(1)),
-  bodyBytes: Schema.optional(atLeast(1)),
-  operationBytes: Schema.optional(atLeast(1)),
-  depth: Schema.optional(atLeast(3)),
-  // A longer delay overflows the 32 bits of a timer and would fire at once.
-  deadlineMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }))),
-  operationTimeoutMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }))),
-  receiveMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 31 - 1 }))),
-  responseBytes: Schema.optional(atLeast(1)),
-  concurrentBatches: Schema.optional(atLeast(1)),
-  concurrentBatchesPerTenant: Schema.optional(atLeast(1)),
-})
+const page = "limits.md"
 
-export type LimitsOptions = typeof LimitsOptions.Type
+/** Definitions of the limits. */
+export const limitsOptions = {
+  operations: { type: wholeNumber(), default: 1_000, unit: "operations", page },
+  bodyBytes: { type: wholeNumber(), default: 10 * 1024 * 1024, unit: "bytes", page },
+  operationBytes: { type: wholeNumber(), default: 1024 * 1024, unit: "bytes", page },
+  depth: { type: wholeNumber({ minimum: 3 }), default: 64, unit: "levels", page },
+  deadline: { type: duration(), default: "30 seconds", page },
+  operationTimeout: { type: duration(), page },
+  receiveTimeout: { type: duration(), default: "60 seconds", page },
+  responseBytes: { type: wholeNumber(), unit: "bytes", page },
+  concurrentBatches: { type: wholeNumber(), unit: "batches", page },
+  concurrentBatchesPerTenant: { type: wholeNumber(), unit: "batches", page },
+} satisfies OptionGroup<LimitsOptions>
 
-/**
- * 1,000 operations, 10 MiB, 1 MiB an operation, depth 64, 30 s to run, 60 s to arrive; no limit on the time of one
- * operation, on the response or on concurrent batches.
- */
-export const defaults: Limits = {
-  operations: 1_000,
-  bodyBytes: 10 * 1024 * 1024,
-  operationBytes: 1024 * 1024,
-  depth: 64,
-  deadlineMs: 30_000,
-  operationTimeoutMs: undefined,
-  receiveMs: 60_000,
-  responseBytes: undefined,
-  concurrentBatches: undefined,
-  concurrentBatchesPerTenant: undefined,
-}
+/** Limits with defaults filled in. A limit that is undefined does not apply. */
+export type Limits = SettingsOf<LimitsOptions, typeof limitsOptions>
 
-/** Fills in what was not configured. */
-export const make = (options: LimitsOptions = {}): Limits => {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return { ...defaults, ...Object.fromEntries(given) }
-}
+/** Fills in the defaults of limits that were checked. */
+export const make = (options: LimitsOptions = {}): Limits => settingsOf(limitsOptions, options)
+
+/** The limits of an endpoint that configures none. */
+export const defaults: Limits = make()

@@ -16,8 +16,8 @@ export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions
   readonly action: string
   /** Member that holds the items, in requests and answers: `users`. */
   readonly list: string
-  /** Member of the answer that counts what was done: `created`. */
-  readonly count: string
+  /** Member of the answer that counts successful items: `created`. Undefined for no such member. */
+  readonly count: string | undefined
   /** HTTP status when every item succeeded: 201 for a creation, else 200. */
   readonly successStatus: number
   /** The idempotency key of an item, as it was sent; undefined for none. It must not throw. */
@@ -88,9 +88,9 @@ const readIdentified = (item: unknown): Result.Result<Item, Failure> => {
 }
 
 const encodeMixed = (batch: Batch, options: BulkCodecOptions, encoding: EncodeOptions): Encoded =>
-  MultiStatus.encode(batch, { ...MultiStatus.defaults, ...options }, encoding, ({ succeeded }) => ({
-    [options.count]: succeeded,
-  }))
+  MultiStatus.encode(batch, { ...MultiStatus.defaults, ...options }, encoding, ({ succeeded }) =>
+    countOf(options, succeeded),
+  )
 
 // Undefined where the short form does not fit: something failed, cannot be encoded, or is too large.
 const encodeAllGood = (
@@ -102,7 +102,7 @@ const encodeAllGood = (
   if (MultiStatus.verdict(counted) !== "success") return undefined
   const values = () => batch.operations.map(({ id, result }) => result!.value ?? { id })
   const body = stringify({
-    [options.count]: counted.succeeded,
+    ...countOf(options, counted.succeeded),
     ...(prefer !== "minimal" && { [options.list]: values() }),
   })
   if (body === undefined || !Json.fitsUtf8(body, responseBytes ?? Number.POSITIVE_INFINITY)) return undefined
@@ -120,17 +120,19 @@ const encodeWritten = (
   const answer = { ...MultiStatus.defaults, ...options }
   const results = texts.map((text) => JSON.parse(text) as MultiStatus.WrittenResult)
   if (!results.every(({ status, data }) => status === "success" && data !== undefined)) {
-    const extra = ({ succeeded }: Tally) => ({ [options.count]: succeeded })
+    const extra = ({ succeeded }: Tally) => countOf(options, succeeded)
     return MultiStatus.encodeWritten(texts, strategy, answer, encoding, extra)
   }
   const { prefer } = encoding
   const body = {
-    [options.count]: results.length,
+    ...countOf(options, results.length),
     ...(prefer !== "minimal" && { [options.list]: results.map(({ data }) => data) }),
   }
   const status = answer.status === "mixed" ? options.successStatus : Number(answer.status)
   return { status, body: JSON.stringify(body), preferenceApplied: prefer !== undefined }
 }
+
+const countOf = ({ count }: BulkCodecOptions, succeeded: number) => (count === undefined ? {} : { [count]: succeeded })
 
 const stringify = (value: unknown): string | undefined => {
   try {

@@ -5,13 +5,13 @@
 import * as Result from "effect/Result"
 import type { Headers, HeadersInput } from "../batch/Headers.ts"
 
-/** Which headers of the outer request reach sub-requests, and which say who is calling. */
+/** Which outer headers reach sub-requests, and which headers identify the caller. */
 export interface HeaderRulesOptions {
-  /** Headers of the outer request, beside the standard ones, that every sub-request inherits. */
+  /** Outer headers, in addition to the standard ones, that every sub-request inherits. Default `[]`. */
   readonly inherit?: ReadonlyArray<string> | undefined
-  /** Headers, beside `authorization` and `cookie`, that say who is calling, such as `x-api-key`. */
+  /** Headers, in addition to `authorization` and `cookie`, that identify the caller, such as `x-api-key`. Default `[]`. */
   readonly credentials?: ReadonlyArray<string> | undefined
-  /** Whether a sub-request may bring credentials of its own. Default false. */
+  /** Whether a sub-request may set credentials of its own. Default `false`. */
   readonly ownCredentials?: boolean | undefined
 }
 

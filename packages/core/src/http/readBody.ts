@@ -26,8 +26,8 @@ export const readEnvelope = (request: HttpRequest, limits: Limits): Effect.Effec
     catch: (error) => (error instanceof BatchError ? error : new BatchError({ reason: new ClientGone({}) })),
   }).pipe(
     Effect.timeoutOrElse({
-      duration: Duration.millis(limits.receiveMs),
-      orElse: () => Effect.fail(new BatchError({ reason: new ReceiveTimeout({ limit: limits.receiveMs }) })),
+      duration: Duration.millis(limits.receiveTimeoutMs),
+      orElse: () => Effect.fail(new BatchError({ reason: new ReceiveTimeout({ limit: limits.receiveTimeoutMs }) })),
     }),
     Effect.flatMap((chunks) => parse(chunks)),
   )

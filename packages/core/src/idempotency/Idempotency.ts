@@ -121,7 +121,7 @@ const acquire = async (
     const free = () => void giveBack(items, times, request)
     free()
     asked.then(free, () => undefined)
-    if (settings.failOpen) return undefined
+    if (settings.onStoreError === "allow") return undefined
     throw refuse(failure("STORE_UNAVAILABLE", storeUnavailable, { status: 503, retryAfter: 1 }))
   }
 }

@@ -1,103 +1,72 @@
-/** How an application configures that retries are recognised: every option with its default, checked at start-up. */
-import * as Schema from "effect/Schema"
-import type { IdempotencySettings } from "./IdempotencySettings.ts"
+/** Options of idempotent retries. */
 import type { ResultCodec } from "./StoredResult.ts"
 import type { IdempotencyStore } from "./IdempotencyStore.ts"
-import { AnyFunction, withMethods } from "../options/OptionSchemas.ts"
+import { duration, type DurationInput } from "../options/DurationInput.ts"
+import type { OptionGroup } from "../options/Option.ts"
+import { anyFunction, either, flag, objectWith, oneOf, wholeNumber } from "../options/OptionTypes.ts"
 
-/** How an application has retries recognised. */
+/** How an endpoint recognises retries, and what it stores for them. */
 export interface IdempotencyOptions {
+  /** The store of keys and results, such as `memoryIdempotencyStore()`. Required. */
   readonly store: IdempotencyStore
-  /** Seconds that results are kept, from when they are stored. Default 86,400: a day. */
-  readonly ttlSeconds?: number | undefined
-  /** Milliseconds that keys stay taken after their holder crashed. Default 15,000. */
-  readonly leaseMs?: number | undefined
-  /** Whether every operation needs a key of its own, or its batch one. Default false. */
+  /** How long the store keeps a result. Default `"1 day"`. */
+  readonly ttl?: DurationInput | undefined
+  /** How long a key stays locked after its process has died; between 100 milliseconds and one hour. Default `"15 seconds"`. */
+  readonly lease?: DurationInput | undefined
+  /** Whether every operation needs an idempotency key, its own or that of its batch. Default `false`. */
   readonly required?: boolean | undefined
-  /** Whether batches run without protection when the store cannot be reached. Default false: they are answered 503. */
-  readonly failOpen?: boolean | undefined
   /**
-   * Bytes that the result of one operation may have. Larger ones are replayed without their data, and so are those
-   * beyond 8 MiB under one key of a batch. Default 65,536.
+   * What happens to a batch while the store cannot be reached: `refuse` answers 503, `allow` runs the batch without
+   * protection. Default `"refuse"`.
+   */
+  readonly onStoreError?: "refuse" | "allow" | undefined
+  /**
+   * Maximum size of a stored result; a larger one is replayed without its data. All results under the key of a batch
+   * together are limited to 8 MiB. Default 64 KiB.
    */
   readonly maxResultBytes?: number | undefined
   /**
-   * What the end of a lease without a result means: `retry` (default), the operation may be run again; `hold`, nobody may,
-   * and the answer is `OUTCOME_UNKNOWN` until somebody resolves it. A value, or a function of the operation's action.
+   * What happens after a lease has expired without a result: with `retry` the operation may run again, with `hold` it is
+   * answered `OUTCOME_UNKNOWN` until somebody resolves it. A function decides by the action. Default `"retry"`.
    */
   readonly onAmbiguous?: "retry" | "hold" | ((action: string) => "retry" | "hold") | undefined
   /**
-   * Whether operations with keys run in transactions of the unit of work that also store their results: whatever crashes,
-   * each has happened exactly once. For actions that write through `tx`, and a store in the same database. A number says
-   * how many calls share a transaction, `true` 25. Default: only what is atomic does, where the store can settle in
-   * transactions; the rest is stored after it has ended. `false` for a store in another database: nothing does.
+   * Whether operations with keys run in transactions that also store their results, so that each happens exactly once.
+   * Needs actions that write through `tx`, a `unitOfWork`, and a store in the same database. A number sets how many calls
+   * share a transaction; `true` means 25. `false` says that the store is in another database, and no transaction stores
+   * results. Default: only the transactions of atomic batches store results.
    */
   readonly sameTransaction?: boolean | number | undefined
-  /** Encrypts what is stored (see `aesGcmResults`), or leaves things out. Default: stored as it is. */
+  /** Transforms stored results, for example to encrypt them with `aesGcmResults`. Default none. */
   readonly codec?: ResultCodec | undefined
   /**
-   * Set to `global` where keys are not to be kept apart by caller. Otherwise a request with keys of which `tenant` does
-   * not know who is calling is refused.
+   * Set it to `global` to share keys between all tenants. Otherwise a request with keys is refused if `tenant` returns
+   * undefined for it. Default none.
    */
   readonly unsafeScope?: "global" | undefined
 }
 
-const positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+const page = "idempotency.md"
 
-/** What options have to be. */
-export const Options = Schema.Struct({
-  store: withMethods("acquire", "settle"),
-  ttlSeconds: Schema.optional(positive),
-  leaseMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 3_600_000 }))),
-  required: Schema.optional(Schema.Boolean),
-  failOpen: Schema.optional(Schema.Boolean),
-  maxResultBytes: Schema.optional(positive),
-  onAmbiguous: Schema.optional(Schema.Union([Schema.Literals(["retry", "hold"]), AnyFunction])),
-  sameTransaction: Schema.optional(Schema.Union([Schema.Boolean, positive])),
-  codec: Schema.optional(withMethods("encode", "decode")),
-  unsafeScope: Schema.optional(Schema.Literal("global")),
-})
-
-/** Fills in defaults; throws a `TypeError` where keys could be seen by other callers. */
-export const resolveOptions = (
-  options: IdempotencyOptions | undefined,
-  { hasTenant, hasUnitOfWork }: { readonly hasTenant: boolean; readonly hasUnitOfWork: boolean },
-): IdempotencySettings | undefined => {
-  if (options === undefined) return undefined
-  if (!hasTenant && options.unsafeScope !== "global") {
-    throw new TypeError(
-      `"idempotency" needs to know who is calling, or one caller would be shown the results of another: configure "tenant"`,
-    )
-  }
-  const { onAmbiguous = "retry", sameTransaction } = options
-  if (
-    sameTransaction !== undefined &&
-    sameTransaction !== false &&
-    (!hasUnitOfWork || options.store.settleIn === undefined)
-  ) {
-    throw new TypeError(
-      `"idempotency.sameTransaction" needs a "unitOfWork", and a store that settles in its transactions, such as the SQL store`,
-    )
-  }
-  return {
-    store: sameTransaction === false ? apart(options.store) : options.store,
-    ttlMs: (options.ttlSeconds ?? 86_400) * 1000,
-    leaseMs: options.leaseMs ?? 15_000,
-    required: options.required ?? false,
-    failOpen: options.failOpen ?? false,
-    maxResultBytes: options.maxResultBytes ?? 65_536,
-    onAmbiguous: typeof onAmbiguous === "function" ? ({ action }) => onAmbiguous(action) : () => onAmbiguous,
-    sameTransaction: sameTransaction === true ? 25 : sameTransaction === false ? undefined : sameTransaction,
-    codec: options.codec,
-    scope: options.unsafeScope ?? "tenant",
-  }
-}
-
-// A store that is in another database must not be handed transactions of this one.
-const apart = (store: IdempotencyStore): IdempotencyStore => ({
-  acquire: (items, times) => store.acquire(items, times),
-  settle: (items, times) => store.settle(items, times),
-  peek: (key, now) => store.peek(key, now),
-  resolve: (key, decision, now) => store.resolve(key, decision, now),
-  purge: (limit, now) => store.purge(limit, now),
-})
+/** Definitions of the options of idempotent retries. */
+export const idempotencyOptions = {
+  store: { type: objectWith("IdempotencyStore", ["acquire", "settle"]), required: true, page },
+  ttl: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "1 day", page },
+  lease: { type: duration({ minimum: 100, maximum: 3_600_000 }), default: "15 seconds", page },
+  required: { type: flag, default: false, page },
+  onStoreError: { type: oneOf("refuse", "allow"), default: "refuse", page },
+  maxResultBytes: { type: wholeNumber(), default: 64 * 1024, unit: "bytes", page },
+  onAmbiguous: {
+    type: either(oneOf("retry", "hold"), anyFunction<(action: string) => "retry" | "hold">()),
+    default: "retry",
+    page,
+  },
+  sameTransaction: {
+    type: either(flag, wholeNumber()),
+    defaultText: "only the transactions of atomic batches store results",
+    unit: "calls",
+    page,
+  },
+  codec: { type: objectWith("ResultCodec", ["encode", "decode"]), page },
+  unsafeScope: { type: oneOf("global"), page },
+} satisfies OptionGroup<IdempotencyOptions>

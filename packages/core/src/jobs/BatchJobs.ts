@@ -6,7 +6,7 @@ import { JobJanitor } from "./JobJanitor.ts"
 import { JobWorker } from "./JobWorker.ts"
 import type { Digest } from "../platform/Digest.ts"
 import * as JobRoutes from "./JobRoutes.ts"
-import type { JobSettings } from "./JobOptions.ts"
+import type { JobSettings } from "./JobSettings.ts"
 
 export interface BatchJobs {
   readonly rules: JobSettings
@@ -40,7 +40,7 @@ const waitMs = 50
 /** Makes jobs. Nothing runs before the first endpoint is registered. */
 export const make = (rules: JobSettings, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
   const { store, queue } = rules.engine
-  const keepMs = rules.keepSeconds * 1000
+  const keepMs = rules.keepResultsMs
   const endpoints = new Map<string, JobEndpoint>()
   const intake = new JobIntake({
     store,
@@ -49,7 +49,7 @@ export const make = (rules: JobSettings, digest: Digest, onError: (error: unknow
     chunk: { operations: rules.chunkOperations, bytes: rules.chunkBytes },
     window: rules.window,
     limits: { queuedOperations: rules.queuedOperations, jobsPerTenant: rules.perTenant },
-    lifeMs: rules.lifeSeconds * 1000,
+    lifeMs: rules.maxAgeMs,
     onUnsent: onError,
   })
   const { workers: concurrency, sliceOperations: sliceSize, exactlyOnce } = rules
@@ -127,7 +127,7 @@ export const make = (rules: JobSettings, digest: Digest, onError: (error: unknow
       closing.abort()
       await begun
       // Whatever one of them fails with, the others are closed too.
-      for (const close of [() => worker.close(rules.shutdownMs), () => keeper.close(), () => queue.close()]) {
+      for (const close of [() => worker.close(rules.shutdownTimeoutMs), () => keeper.close(), () => queue.close()]) {
         await close().catch(onError)
       }
     },

@@ -1,132 +1,101 @@
-/** How an application configures jobs: every option with its default, checked at start-up. */
-import * as Schema from "effect/Schema"
+/** Options of jobs. */
 import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
-import { AnyFunction, checker, withMethods } from "../options/OptionSchemas.ts"
+import { duration, type DurationInput } from "../options/DurationInput.ts"
+import type { OptionGroup } from "../options/Option.ts"
+import { anyFunction, flag, group, objectWith, text, wholeNumber } from "../options/OptionTypes.ts"
 
-/** Where jobs live: a store, and the queue that goes with it. */
+/** Where jobs live: a store and the queue that belongs to it. */
 export interface JobEngine {
+  /** The store of jobs. Required. */
   readonly store: JobStore
+  /** The queue of chunks. Required. */
   readonly queue: ChunkQueue
 }
 
-/** How batches run that outlive their requests. */
+/** How batches run as jobs, which outlive their requests. */
 export interface JobOptions {
-  /** Where they live: `memoryJobs()`, `sqlJobs(database)`, `redisJobs(…)`. */
+  /** Where jobs live: `memoryJobs()`, `sqlJobs(database, url)` or `redisJobs({ client })`. Required. */
   readonly engine: JobEngine
-  /** Where clients find their jobs: the path, or the whole url, that the job endpoints are mounted at. Default `/jobs`. */
+  /** Path, or whole URL, that the job endpoints are mounted at. Default `"/jobs"`. */
   readonly url?: string | undefined
-  /** Operations beyond which batches become jobs by themselves. Default: only those whose clients prefer it. */
+  /** Number of operations above which every batch becomes a job. Default: only batches whose clients ask for it become jobs. */
   readonly above?: number | undefined
-  /** Operations of a job that is sent as JSON. Default 100,000. */
+  /** Maximum number of operations in a job that is sent as JSON. Default 100,000. */
   readonly operations?: number | undefined
-  /** Bytes of a job that is sent as JSON. Default 64 MiB. */
+  /** Maximum size of a job that is sent as JSON. Default 64 MiB. */
   readonly bodyBytes?: number | undefined
-  /** Operations of a job that is sent as NDJSON. Default 1,000,000. */
+  /** Maximum number of operations in a job that is sent as NDJSON. Default 1,000,000. */
   readonly uploadOperations?: number | undefined
-  /** Bytes of a job that is sent as NDJSON. Default 4 GiB. */
+  /** Maximum size of a job that is sent as NDJSON. Default 4 GiB. */
   readonly uploadBytes?: number | undefined
-  /** Operations of an atomic job, which runs as one transaction. Default: `limits.operations`. */
+  /** Maximum number of operations in an atomic job, which runs as one transaction. Default: `limits.operations`. */
   readonly atomicOperations?: number | undefined
-  /** Operations of all jobs that have not ended; beyond it 503. Default 10,000,000. */
+  /** Maximum number of operations in all unfinished jobs; a job beyond it is answered 503. Default 10,000,000. */
   readonly queuedOperations?: number | undefined
-  /** Jobs of one tenant that have not ended; beyond it 429. Default: any number. */
+  /** Maximum number of unfinished jobs of one tenant; a job beyond it is answered 429. Default none. */
   readonly perTenant?: number | undefined
-  /** Operations that one worker takes at a time. Default 500. */
+  /** Maximum number of operations in a chunk, which one worker runs. Default 500. */
   readonly chunkOperations?: number | undefined
-  /** Bytes of operations that one worker takes at a time. Default 262,144. */
+  /** Maximum size of a chunk. Default 256 KiB. */
   readonly chunkBytes?: number | undefined
-  /** Operations after which results are kept, and cancellation is noticed. Default 50. */
+  /** Number of operations after which a worker stores their results and checks for cancellation. Default 50. */
   readonly sliceOperations?: number | undefined
-  /** Chunks of one job that may run, or wait to run, at once. Default 4. */
+  /** Maximum number of chunks of one job that are queued or running at once. Default 4. */
   readonly window?: number | undefined
-  /** Chunks that this process runs at once; 0: it runs none. Default 4. */
+  /** Number of chunks that this process runs at once; 0 for a process that runs none. Default 4. */
   readonly workers?: number | undefined
   /**
-   * Whether each chunk runs in one transaction of the unit of work, which its results commit in too: whatever crashes,
-   * each operation that writes through `tx` has happened exactly once. For a store in the same database. A chunk that costs
-   * more than a quota ever has then fails. Default false.
+   * Whether each chunk runs in one transaction, which also stores its results. Operations that write through `tx` then
+   * happen exactly once. Needs a `unitOfWork` and a store in its database. A chunk that costs more than the whole limit of
+   * a quota fails. Default `false`.
    */
   readonly exactlyOnce?: boolean | undefined
-  /** Seconds for which results are kept after the end. Default 86,400: a day. */
-  readonly keepSeconds?: number | undefined
-  /** Seconds for which a job is kept that does not end. Default 604,800: a week. */
-  readonly lifeSeconds?: number | undefined
-  /** Milliseconds for which running chunks are waited for at shutdown. Default 10,000. */
-  readonly shutdownMs?: number | undefined
-  /** Told of what fails behind the scenes and is tried again. Default: it is logged to standard error. */
+  /** How long the results of a job are kept after it has ended. Default `"1 day"`. */
+  readonly keepResults?: DurationInput | undefined
+  /** How long a job is kept that does not end. Default `"7 days"`. */
+  readonly maxAge?: DurationInput | undefined
+  /** How long `close` waits for running chunks before it aborts them; at most one hour. Default `"10 seconds"`. */
+  readonly shutdownTimeout?: DurationInput | undefined
+  /** Called with each error of a step that is retried. Default: the error is logged to standard error. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
-/** Options as they hold. */
-export type JobSettings = {
-  readonly [Name in Exclude<keyof JobOptions, "above" | "perTenant" | "onError">]-?: NonNullable<JobOptions[Name]>
-} & Pick<JobOptions, "above" | "perTenant" | "onError">
+const page = "jobs.md"
 
-const positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
-const count = Schema.optional(positive)
+const storeMethods = ["submit", "open", "append", "close", "start", "commit", "find", "results", "cancel"] as const
 
-/** What options have to be. */
-export const Options = Schema.Struct({
-  engine: Schema.Struct({
-    store: withMethods("submit", "open", "append", "close", "start", "commit", "find", "results", "cancel"),
-    queue: withMethods("enqueue", "consume", "forget", "close"),
-  }),
-  url: Schema.optional(Schema.String.check(Schema.isMinLength(1))),
-  above: count,
-  operations: count,
-  bodyBytes: count,
-  uploadOperations: count,
-  uploadBytes: count,
-  atomicOperations: count,
-  queuedOperations: count,
-  perTenant: count,
-  chunkOperations: count,
-  chunkBytes: count,
-  sliceOperations: count,
-  window: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
-  workers: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))),
-  exactlyOnce: Schema.optional(Schema.Boolean),
-  keepSeconds: count,
-  lifeSeconds: count,
-  shutdownMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600_000 }))),
-  onError: Schema.optional(AnyFunction),
-})
+/** Definitions of the two parts of an engine. */
+export const jobEngineOptions = {
+  store: { type: objectWith("JobStore", storeMethods), required: true, page },
+  queue: { type: objectWith("ChunkQueue", ["enqueue", "consume", "forget", "close"]), required: true, page },
+} satisfies OptionGroup<JobEngine>
 
-const check = checker("jobs", Options)
-
-/** Fills in defaults; throws a `TypeError` that names what is wrong. */
-export const resolveOptions = (
-  options: JobOptions,
-  { hasUnitOfWork, operations }: { readonly hasUnitOfWork: boolean; readonly operations: number },
-): JobSettings => {
-  check(options)
-  const { store, queue } = options.engine
-  if (options.exactlyOnce === true && (!hasUnitOfWork || !store.isTransactional)) {
-    throw new TypeError(
-      `"jobs.exactlyOnce" needs a "unitOfWork", and a store of jobs that takes part in its transactions, such as the SQL store`,
-    )
-  }
-  return {
-    engine: { store, queue },
-    url: (options.url ?? "/jobs").replace(/\/+$/, ""),
-    above: options.above,
-    operations: options.operations ?? 100_000,
-    bodyBytes: options.bodyBytes ?? 64 * 2 ** 20,
-    uploadOperations: options.uploadOperations ?? 1_000_000,
-    uploadBytes: options.uploadBytes ?? 4 * 2 ** 30,
-    atomicOperations: options.atomicOperations ?? operations,
-    queuedOperations: options.queuedOperations ?? 10_000_000,
-    perTenant: options.perTenant,
-    chunkOperations: options.chunkOperations ?? 500,
-    chunkBytes: options.chunkBytes ?? 256 * 1024,
-    sliceOperations: options.sliceOperations ?? 50,
-    window: options.window ?? 4,
-    workers: options.workers ?? 4,
-    exactlyOnce: options.exactlyOnce ?? false,
-    keepSeconds: options.keepSeconds ?? 86_400,
-    lifeSeconds: options.lifeSeconds ?? 604_800,
-    shutdownMs: options.shutdownMs ?? 10_000,
-    onError: options.onError,
-  }
-}
+/** Definitions of the options of jobs. */
+export const jobOptions = {
+  engine: { type: group<JobEngine>(jobEngineOptions), required: true, page },
+  url: { type: text(), default: "/jobs", page },
+  above: {
+    type: wholeNumber(),
+    defaultText: "only batches whose clients ask for it become jobs",
+    unit: "operations",
+    page,
+  },
+  operations: { type: wholeNumber(), default: 100_000, unit: "operations", page },
+  bodyBytes: { type: wholeNumber(), default: 64 * 2 ** 20, unit: "bytes", page },
+  uploadOperations: { type: wholeNumber(), default: 1_000_000, unit: "operations", page },
+  uploadBytes: { type: wholeNumber(), default: 4 * 2 ** 30, unit: "bytes", page },
+  atomicOperations: { type: wholeNumber(), defaultText: "`limits.operations`", unit: "operations", page },
+  queuedOperations: { type: wholeNumber(), default: 10_000_000, unit: "operations", page },
+  perTenant: { type: wholeNumber(), unit: "jobs", page },
+  chunkOperations: { type: wholeNumber(), default: 500, unit: "operations", page },
+  chunkBytes: { type: wholeNumber(), default: 256 * 1024, unit: "bytes", page },
+  sliceOperations: { type: wholeNumber(), default: 50, unit: "operations", page },
+  window: { type: wholeNumber({ maximum: 1000 }), default: 4, unit: "chunks", page },
+  workers: { type: wholeNumber({ minimum: 0, maximum: 1000 }), default: 4, unit: "chunks", page },
+  exactlyOnce: { type: flag, default: false, page },
+  keepResults: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "1 day", page },
+  maxAge: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "7 days", page },
+  shutdownTimeout: { type: duration({ minimum: 0, maximum: 3_600_000 }), default: "10 seconds", page },
+  onError: { type: anyFunction(), defaultText: "the error is logged to standard error", page },
+} satisfies OptionGroup<JobOptions>

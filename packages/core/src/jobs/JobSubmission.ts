@@ -173,7 +173,7 @@ export const make = <Input>(
         return Effect.fail(keyRequired)
       }
       const operations = strategy.default._tag === "atomic" ? rules.atomicOperations : rules.uploadOperations
-      const { operationBytes, receiveMs } = limits
+      const { operationBytes, receiveTimeoutMs: receiveMs } = limits
       const lineLimits = { operations, operationBytes, receiveMs, bodyBytes: rules.uploadBytes }
       return answerTo(request, caller, {
         strategy: strategy.default,

@@ -75,8 +75,8 @@ export const open = Effect.fnUntraced(function* (
       }
       memory.restingUntil = (yield* Clock.currentTimeMillis) + restMs
     }
-    if (settings.onStoreError === "open") return undefined
-    if (settings.onStoreError === "closed") return yield* Effect.fail(storeDown)
+    if (settings.onStoreError === "allow") return undefined
+    if (settings.onStoreError === "refuse") return yield* Effect.fail(storeDown)
     const { store, share } = settings.insurance
     const shared = demands.map((demand) => ({ ...demand, limit: Math.max(1, Math.floor(demand.limit * share)) }))
     const decision = yield* Effect.promise(() => store.charge({ ...charge, demands: shared }))

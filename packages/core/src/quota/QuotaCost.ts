@@ -1,6 +1,7 @@
 /** What a batch costs under a policy, in whole milli-units. */
 import type { CostRun, QuotaDemand } from "./QuotaCharge.ts"
-import type { CostedBatch, QuotaPolicy } from "./QuotaSettings.ts"
+import type { CostedBatch } from "./QuotaOptions.ts"
+import type { QuotaPolicy } from "./QuotaSettings.ts"
 
 /**
  * Prices a batch.

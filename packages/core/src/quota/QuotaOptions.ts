@@ -1,28 +1,46 @@
-/** How an application configures quotas: every option with its default, checked at start-up. */
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+/** Options of quotas. */
 import * as Schema from "effect/Schema"
-import type { QuotaRule } from "./QuotaCharge.ts"
-import type { CostFunction, CostModel, QuotaPolicy, QuotaSettings } from "./QuotaSettings.ts"
+import type { Operation } from "../batch/Operation.ts"
+import { duration, type DurationInput } from "../options/DurationInput.ts"
+import type { OptionGroup, OptionType } from "../options/Option.ts"
+import {
+  anyFunction,
+  either,
+  flag,
+  group,
+  listOfGroups,
+  numberAbove,
+  objectWith,
+  oneOf,
+  text,
+} from "../options/OptionTypes.ts"
 import type { QuotaStore } from "./QuotaStore.ts"
-import { memoryQuotaStore } from "./memoryQuotaStore.ts"
-import { AnyFunction, withMethods } from "../options/OptionSchemas.ts"
 
-/** So many units in such a time. */
+/** The part of a batch that a quota charges for. It holds no replays and no operations that were refused. */
+export interface CostedBatch {
+  readonly endpoint: string
+  readonly tenant: string | undefined
+  readonly operations: ReadonlyArray<Pick<Operation, "index" | "action" | "id">>
+}
+
+/** Returns the units that a batch costs: one number for the batch, or one number per operation, in order. */
+export type CostFunction = (batch: CostedBatch) => number | ReadonlyArray<number>
+
+/** A rate: units over a duration. */
 export interface RateOptions {
-  /** Units at once, which come back evenly over the time. Up to three decimals. */
+  /** Number of units that are available at once and come back evenly over `per`; at most three decimals. Required. */
   readonly limit: number
-  /** The time in which the whole limit comes back: `"1 minute"`, `"24 hours"`, or milliseconds. */
-  readonly per: string | number
+  /** The duration in which all units come back. Required. */
+  readonly per: DurationInput
 }
 
 /** One policy of a quota. */
 export interface QuotaPolicyOptions extends RateOptions {
-  /** Told to clients: letters, digits, `.`, `_`, `-`, at most 64. */
+  /** Name of the policy, which clients see; up to 64 letters, digits, `.`, `_` and `-`. Required. */
   readonly name: string
   /**
-   * What a batch costs, in units: `operations` (default), one for each; `batch`, one; `weighted`, 1 and 0.1 for each;
-   * `{ base, perOperation }`; or a function of the batch, which answers a number, or one per operation.
+   * Units that a batch costs: `operations` charges 1 per operation, `batch` 1 per batch, `weighted` 1 per batch and 0.1
+   * per operation; otherwise `{ base, perOperation }` or a function of the batch. Default `"operations"`.
    */
   readonly cost?:
     | "operations"
@@ -31,155 +49,107 @@ export interface QuotaPolicyOptions extends RateOptions {
     | { readonly base: number; readonly perOperation: number }
     | CostFunction
     | undefined
-  /** Units that operations of single actions cost, where that is not what the others do. */
+  /** Units that one operation of an action costs, by action; other actions cost as `cost` says. Default none. */
   readonly weights?: Readonly<Record<string, number>> | undefined
 }
 
-/** How callers are held to quotas. */
+/** How much each tenant may do in which time. */
 export interface QuotaOptions {
-  /** Where the counts are kept. Default: in the memory of this process. */
+  /** The store of the counts. Default: the memory of this process. */
   readonly store?: QuotaStore | undefined
-  /** Operations at once, which come back over `per`: the short form of one policy of the name `ops`. */
+  /** Number of operations that are available at once and come back evenly over `per`. Default none. */
   readonly operations?: number | undefined
-  readonly per?: string | number | undefined
-  /** Policies that all hold at once, each by a name of its own. */
+  /** The duration in which all `operations` come back. Default none. */
+  readonly per?: DurationInput | undefined
+  /** Several policies that all apply, in place of `operations` and `per`. Default none. */
   readonly policies?: ReadonlyArray<QuotaPolicyOptions> | undefined
-  /** Counts every batch that is well-formed, replays and refusals included, against floods. Default: nothing does. */
+  /** Limits the rate of well-formed batches, replayed and refused ones included. Default none. */
   readonly batches?: RateOptions | undefined
   /**
-   * Over quota, `reject` (default) refuses the whole batch; `admit` runs the operations that fit, in request order, and
-   * answers `RATE_LIMITED` for the others.
+   * What happens to a batch over quota: `reject` refuses all of it; `admit` runs the operations that fit, in request
+   * order, and answers the others `RATE_LIMITED`. Default `"reject"`.
    */
   readonly mode?: "reject" | "admit" | undefined
   /**
-   * Where the store does not answer: `insured` (default), a limiter in this process decides; `open`, everything is
-   * admitted; `closed`, batches are refused with 503.
+   * What happens to a batch while the store does not answer: `insure` lets a limiter in this process decide, `allow`
+   * runs the batch, `refuse` answers 503. Default `"insure"`.
    */
-  readonly onStoreError?: "insured" | "open" | "closed" | undefined
-  /** Which share of each limit this process has where `insured` decides: one by the number of processes. Default 0.5. */
+  readonly onStoreError?: "insure" | "allow" | "refuse" | undefined
+  /** Share of each limit that this process may use while `insure` applies; best one divided by the number of processes. Default 0.5. */
   readonly insuredShare?: number | undefined
-  /** Milliseconds in which the store has to answer. Default 1,000. */
-  readonly timeoutMs?: number | undefined
-  /** Which header fields tell clients how they stand: `draft-10` (default), `draft-11` with its new names, or `none`. */
+  /** Maximum time that the store has to answer; at most one minute. Default `"1 second"`. */
+  readonly timeout?: DurationInput | undefined
+  /** Which version of the `RateLimit` header fields responses carry. Default `"draft-10"`. */
   readonly headers?: "draft-10" | "draft-11" | "none" | undefined
-  /** Whether `X-RateLimit-Limit`, `-Remaining` and `-Reset` are sent too. Default false. */
+  /** Whether responses also carry `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`. Default `false`. */
   readonly legacyHeaders?: boolean | undefined
 }
 
-const units = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-const rate = { limit: Schema.Finite.check(Schema.isGreaterThan(0)), per: Schema.Union([Schema.String, Schema.Finite]) }
-const name = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,64}$/))
+const page = "quotas.md"
 
-const Policy = Schema.Struct({
-  name,
-  ...rate,
-  cost: Schema.optional(
-    Schema.Union([
-      Schema.Literals(["operations", "batch", "weighted"]),
-      Schema.Struct({ base: units, perOperation: units }),
-      AnyFunction,
-    ]),
-  ),
-  weights: Schema.optional(Schema.Record(Schema.String, units)),
-})
+// A quota counts thousandths of units.
+const hasThreeDecimals = Schema.makeFilter((value: number) => Number.isSafeInteger(Number((value * 1000).toFixed(6))))
 
-/** What options have to be. */
-export const Options = Schema.Struct({
-  store: Schema.optional(withMethods("charge", "refund", "peek")),
-  operations: Schema.optional(rate.limit),
-  per: Schema.optional(rate.per),
-  policies: Schema.optional(Schema.NonEmptyArray(Policy)),
-  batches: Schema.optional(Schema.Struct(rate)),
-  mode: Schema.optional(Schema.Literals(["reject", "admit"])),
-  onStoreError: Schema.optional(Schema.Literals(["insured", "open", "closed"])),
-  insuredShare: Schema.optional(Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))),
-  timeoutMs: Schema.optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60_000 }))),
-  headers: Schema.optional(Schema.Literals(["draft-10", "draft-11", "none"])),
-  legacyHeaders: Schema.optional(Schema.Boolean),
-})
-
-/** What counts where no store is configured, or where it does not answer: the same for all endpoints. */
-export interface LocalQuotaStores {
-  readonly standard: QuotaStore
-  readonly insurance: QuotaStore
+const limit: OptionType<number> = {
+  ...numberAbove(0),
+  schema: Schema.Finite.check(Schema.isGreaterThan(0), hasThreeDecimals),
+  expected: "a number greater than 0 with at most three decimals",
 }
 
-/** Makes local stores. */
-export const localStores = (): LocalQuotaStores => ({ standard: memoryQuotaStore(), insurance: memoryQuotaStore() })
+const units = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), hasThreeDecimals)
 
-/** Fills in defaults; throws a `TypeError` that names what is wrong. */
-export const resolveOptions = (
-  options: QuotaOptions | undefined,
-  local: LocalQuotaStores,
-): QuotaSettings | undefined => {
-  if (options === undefined) return undefined
-  const policies = policiesOf(options).map(toPolicy)
-  const envelopes = options.batches === undefined ? undefined : toRule({ name: "batches", ...options.batches })
-  const names = [...policies, ...(envelopes === undefined ? [] : [envelopes])].map(({ policy }) => policy)
-  const twice = names.find((policy, index) => names.indexOf(policy) !== index)
-  if (twice !== undefined) throw new TypeError(`Two quota policies are named "${twice}": each needs a name of its own`)
-  const { headers = "draft-10" } = options
-  return {
-    store: options.store ?? local.standard,
-    policies,
-    envelopes,
-    mode: options.mode ?? "reject",
-    onStoreError: options.onStoreError ?? "insured",
-    insurance: { store: local.insurance, share: options.insuredShare ?? 0.5 },
-    timeoutMs: options.timeoutMs ?? 1000,
-    fields: { version: headers === "none" ? undefined : headers, legacy: options.legacyHeaders ?? false },
-  }
+const linearCost: OptionType<{ readonly base: number; readonly perOperation: number }> = {
+  schema: Schema.Struct({ base: units, perOperation: units }),
+  name: "{ base, perOperation }",
+  expected: "{ base, perOperation } with numbers of at least 0 and at most three decimals",
 }
 
-const policiesOf = ({ operations, per, policies }: QuotaOptions): ReadonlyArray<QuotaPolicyOptions> => {
-  const isShort = operations !== undefined || per !== undefined
-  if (isShort && policies !== undefined) throw new TypeError(`"quota" takes "policies", or "operations" and "per"`)
-  if (policies !== undefined) return policies
-  if (operations === undefined || per === undefined) {
-    throw new TypeError(`"quota" needs a limit: "operations" and "per", or "policies"`)
-  }
-  return [{ name: "ops", limit: operations, per }]
+const weights: OptionType<Readonly<Record<string, number>>> = {
+  schema: Schema.Record(Schema.String, units),
+  name: "object of numbers",
+  expected: "an object of numbers of at least 0 with at most three decimals",
 }
 
-const toPolicy = (policy: QuotaPolicyOptions): QuotaPolicy => ({ ...toRule(policy), cost: toCost(policy) })
+const per = duration({ maximum: Number.MAX_SAFE_INTEGER })
 
-const toRule = ({ name: policy, limit, per }: RateOptions & { readonly name: string }): QuotaRule => {
-  const window = Duration.fromInput(per as Duration.Input)
-  const windowMs = Option.isSome(window) ? Duration.toMillis(window.value) : Number.NaN
-  if (!Number.isSafeInteger(windowMs) || windowMs < 1) {
-    throw new TypeError(
-      `"per" of the quota policy "${policy}" must be a time such as "1 minute", or whole milliseconds`,
-    )
-  }
-  return { policy, limit: milli(limit, `"limit" of the quota policy "${policy}"`), windowMs }
-}
+/** Definitions of the options of a rate. */
+export const rateOptions = {
+  limit: { type: limit, required: true, unit: "units", page },
+  per: { type: per, required: true, page },
+} satisfies OptionGroup<RateOptions>
 
-const toCost = ({ name: policy, cost = "operations", weights = {} }: QuotaPolicyOptions): CostModel => {
-  const where = `of the quota policy "${policy}"`
-  const perAction = new Map(
-    Object.entries(weights).map(([action, weight]) => [action, milli(weight, `The weight of "${action}" ${where}`)]),
-  )
-  if (typeof cost === "function") {
-    if (perAction.size > 0) throw new TypeError(`The cost function ${where} has to know the weights itself`)
-    return { _tag: "custom", costOf: cost }
-  }
-  const { base, perOperation } = typeof cost === "string" ? models[cost] : cost
-  return {
-    _tag: "linear",
-    base: milli(base, `"base" ${where}`),
-    perOperation: milli(perOperation, `"perOperation" ${where}`),
-    perAction,
-  }
-}
+/** Definitions of the options of a policy. */
+export const quotaPolicyOptions = {
+  name: {
+    type: text(`a name of 1 to 64 letters, digits, ".", "_" and "-"`, /^[A-Za-z0-9._-]{1,64}$/),
+    required: true,
+    page,
+  },
+  ...rateOptions,
+  cost: {
+    type: either(either(oneOf("operations", "batch", "weighted"), linearCost), anyFunction<CostFunction>()),
+    default: "operations",
+    unit: "units",
+    page,
+  },
+  weights: { type: weights, unit: "units", page },
+} satisfies OptionGroup<QuotaPolicyOptions>
 
-const models = {
-  operations: { base: 0, perOperation: 1 },
-  batch: { base: 1, perOperation: 0 },
-  weighted: { base: 1, perOperation: 0.1 },
-}
-
-const milli = (value: number, what: string): number => {
-  const thousands = Number((value * 1000).toFixed(6))
-  if (Number.isSafeInteger(thousands)) return thousands
-  throw new TypeError(`${what} has at most three decimals and is less than 2^53 / 1000, unlike ${value}`)
-}
+/** Definitions of the options of a quota. */
+export const quotaOptions = {
+  store: {
+    type: objectWith("QuotaStore", ["charge", "refund", "peek"]),
+    defaultText: "the memory of this process",
+    page,
+  },
+  operations: { type: limit, unit: "operations", page },
+  per: { type: per, page },
+  policies: { type: listOfGroups<QuotaPolicyOptions>(quotaPolicyOptions), page },
+  batches: { type: group<RateOptions>(rateOptions), page },
+  mode: { type: oneOf("reject", "admit"), default: "reject", page },
+  onStoreError: { type: oneOf("insure", "allow", "refuse"), default: "insure", page },
+  insuredShare: { type: numberAbove(0, 1), default: 0.5, page },
+  timeout: { type: duration({ maximum: 60_000 }), default: "1 second", page },
+  headers: { type: oneOf("draft-10", "draft-11", "none"), default: "draft-10", page },
+  legacyHeaders: { type: flag, default: false, page },
+} satisfies OptionGroup<QuotaOptions>

@@ -8,7 +8,8 @@ import { failure } from "../../src/batch/Failure.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import * as ConcurrencyLimit from "../../src/api/ConcurrencyLimit.ts"
 import * as BatchEndpoint from "../../src/api/BatchEndpoint.ts"
-import { type BatchOptions, resolveOptions } from "../../src/api/BatchOptions.ts"
+import type { BatchOptions } from "../../src/api/BatchOptions.ts"
+import { resolveOptions } from "../../src/api/BatchSettings.ts"
 import { BatchEngine } from "../../src/engine/BatchEngine.ts"
 import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
 import type { BatchPolicy } from "../../src/execution/BatchPolicy.ts"
@@ -82,23 +83,6 @@ describe("an endpoint", () => {
     })
   })
 
-  it("refuses at the start an action that the resource does not have", () => {
-    expect(() => make().bulk(users, "archive")).toThrow(`no action "archive"; it has: create, update, delete`)
-    expect(() => make().bulk(users, "toString")).toThrow(TypeError)
-  })
-
-  it("names what was done in the past, unless it is told a name", async () => {
-    const archive = resource("users", { archive: { run: () => {} }, reset: { run: () => {} } })
-    const { bulk } = make()
-    expect((await send(bulk(archive, "archive"), { users: ["a"] })).json).toHaveProperty("archived", 1)
-    expect(
-      await send(bulk(archive, "reset", { count: "n", list: "ids", successStatus: 202 }), { ids: ["a"] }),
-    ).toMatchObject({
-      status: 202,
-      json: { n: 1, ids: [{ id: "a" }] },
-    })
-  })
-
   it("refuses at the start what is configured wrongly for it alone", () => {
     expect(() => make().operations(users, { concurrency: 0 })).toThrow("concurrency")
     expect(() => make().operations(users, { sequential: true } as never)).toThrow("sequential")
@@ -139,7 +123,7 @@ describe("a policy", () => {
 describe("time", () => {
   it("of the batch ends what has not ended, and the answer comes", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
-    const endpoint = alone(run, { limits: { deadlineMs: 30 }, concurrency: "sequential" })
+    const endpoint = alone(run, { limits: { deadline: 30 }, concurrency: "sequential" })
     const { status, json } = await send(endpoint, things("a", "slow", "c"))
     expect(status).toBe(207)
     expect(json).toMatchObject({ status: "partial", succeeded: 1, failed: 1, skipped: 1 })
@@ -152,7 +136,7 @@ describe("time", () => {
 
   it("of one operation ends it alone", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
-    const { json } = await send(alone(run, { limits: { operationTimeoutMs: 20 } }), things("a", "slow", "c"))
+    const { json } = await send(alone(run, { limits: { operationTimeout: 20 } }), things("a", "slow", "c"))
     expect(json.results[1].error).toMatchObject({ code: "TIMEOUT", retryable: true })
     expect(json).toMatchObject({ succeeded: 2, failed: 1 })
   })

@@ -1,94 +1,126 @@
 import { describe, expect, it } from "vitest"
-import { type BatchOptions, resolveOptions } from "../../src/api/BatchOptions.ts"
-import * as Limits from "../../src/batch/Limits.ts"
-import * as Plan from "../../src/planning/Plan.ts"
+import { batchOptions } from "../../src/api/BatchOptions.ts"
+import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
+import { memoryJobs } from "../../src/jobs/memoryJobs.ts"
+import { checkOptions } from "../../src/options/checkOptions.ts"
+import { FakeDatabase } from "../support/FakeDatabase.ts"
 
-// Options come from programs without types too.
-const settleAnything = (options: unknown) => resolveOptions(options as BatchOptions)
+const check = (options: object) => () => checkOptions(batchOptions, options)
+const store = memoryIdempotencyStore()
+const engine = memoryJobs()
 
-const unitOfWork = { handle: undefined, isTransient: () => false, run: async () => "committed" as const }
-
-describe("settle", () => {
-  it("has the defaults that are documented", () => {
-    expect(resolveOptions({})).toMatchObject({
-      limits: Limits.defaults,
-      concurrency: 10,
-      strategy: { standard: { _tag: "partial" }, choices: [] },
-      policies: [],
-      planner: Plan.make,
-      tenant: undefined,
-      mapError: undefined,
-      onUnexpected: undefined,
-    })
+describe("the options that all endpoints share", () => {
+  it("pass if they are correct", () => {
+    expect(
+      check({
+        limits: { operations: 5_000, deadline: "2 minutes", operationTimeout: 500, receiveTimeout: "1 minute" },
+        concurrency: "parallel",
+        strategy: { stopAfter: 3 },
+        clientStrategies: ["partial", "atomic", "stop-after"],
+        unitOfWork: new FakeDatabase(),
+        transactionSize: 10,
+        idempotency: { store, ttl: "30 days", lease: 500, onStoreError: "allow", onAmbiguous: () => "hold" },
+        quota: {
+          policies: [
+            { name: "burst", limit: 0.5, per: 1_000, cost: { base: 1, perOperation: 0.125 } },
+            { name: "daily", limit: 100, per: "365 days", cost: () => 1 },
+            { name: "weighed", limit: 100, per: "1 day", cost: "batch", weights: { import: 5 } },
+          ],
+          batches: { limit: 1, per: "1 second" },
+        },
+        jobs: { engine, workers: 0, keepResults: "90 days", maxAge: "90 days", shutdownTimeout: 0 },
+        tenant: () => "t",
+        mapError: () => undefined,
+        onUnexpected: () => {},
+        policies: [{ name: "p", admit: () => {} }],
+        planner: () => {},
+      }),
+    ).not.toThrow()
   })
 
-  it.each([
-    ["sequential", 1],
-    ["parallel", Number.POSITIVE_INFINITY],
-    [1, 1],
-    [250, 250],
-  ] as const)("understands the concurrency %s", (concurrency, expected) => {
-    expect(resolveOptions({ concurrency }).concurrency).toBe(expected)
+  it.each<[string, object]>([
+    ["limits.operations", { limits: { operations: 0 } }],
+    ["limits.operations", { limits: { operations: 1.5 } }],
+    ["limits.operations", { limits: { operations: "1000" } }],
+    ["limits.operations", { limits: { operations: Number.POSITIVE_INFINITY } }],
+    ["limits.bodyBytes", { limits: { bodyBytes: -1 } }],
+    ["limits.operationBytes", { limits: { operationBytes: 0 } }],
+    ["limits.depth", { limits: { depth: 2 } }],
+    ["limits.deadline", { limits: { deadline: 0 } }],
+    ["limits.deadline", { limits: { deadline: 2 ** 31 } }],
+    ["limits.operationTimeout", { limits: { operationTimeout: "soon" } }],
+    ["limits.receiveTimeout", { limits: { receiveTimeout: null } }],
+    ["limits.responseBytes", { limits: { responseBytes: 0 } }],
+    ["limits.concurrentBatches", { limits: { concurrentBatches: 0 } }],
+    ["limits.items", { limits: { items: 500 } }],
+    ["limits", { limits: 500 }],
+    ["concurrency", { concurrency: 0 }],
+    ["concurrency", { concurrency: 2.5 }],
+    ["concurrency", { concurrency: "fast" }],
+    ["strategy", { strategy: "all" }],
+    ["strategy", { strategy: { stopAfter: 0 } }],
+    ["strategy", { strategy: { stopafter: 1 } }],
+    ["strategy", { strategy: { stopAfter: 1, atomic: true } }],
+    ["clientStrategies", { clientStrategies: ["everything"] }],
+    ["clientStrategies", { clientStrategies: "partial" }],
+    ["transactionSize", { transactionSize: 0 }],
+    ["idempotency.store", { idempotency: {} }],
+    ["idempotency.store", { idempotency: { store: {} } }],
+    ["idempotency.lease", { idempotency: { store, lease: 99 } }],
+    ["idempotency.lease", { idempotency: { store, lease: "61 minutes" } }],
+    ["idempotency.ttl", { idempotency: { store, ttl: 0 } }],
+    ["idempotency.onStoreError", { idempotency: { store, onStoreError: "insure" } }],
+    ["idempotency.onAmbiguous", { idempotency: { store, onAmbiguous: "maybe" } }],
+    ["idempotency.codec", { idempotency: { store, codec: { encode: () => "" } } }],
+    ["quota.operations", { quota: { operations: 0, per: 1_000 } }],
+    ["quota.per", { quota: { operations: 1, per: "soon" } }],
+    ["quota.timeout", { quota: { timeout: "2 minutes" } }],
+    ["quota.onStoreError", { quota: { onStoreError: "insured" } }],
+    ["quota.policies[0].name", { quota: { policies: [{ name: "a b", limit: 1, per: 1 }] } }],
+    ["quota.policies[0].limit", { quota: { policies: [{ name: "a", limit: 1.0001, per: 1 }] } }],
+    ["quota.policies[0].cost", { quota: { policies: [{ name: "a", limit: 1, per: 1, cost: { base: 1 } }] } }],
+    ["quota.batches.per", { quota: { batches: { limit: 1 } } }],
+    ["jobs.engine", { jobs: {} }],
+    ["jobs.engine.queue", { jobs: { engine: { store: engine.store } } }],
+    ["jobs.workers", { jobs: { engine, workers: 1_001 } }],
+    ["jobs.keepResults", { jobs: { engine, keepResults: "1.5 millis" } }],
+    ["jobs.maxAge", { jobs: { engine, maxAge: 0 } }],
+    ["jobs.shutdownTimeout", { jobs: { engine, shutdownTimeout: "2 hours" } }],
+    ["tenant", { tenant: "acme" }],
+    ["mapError", { mapError: {} }],
+    ["onUnexpected", { onUnexpected: true }],
+    ["policies", { policies: [{ name: "x" }] }],
+    ["planner", { planner: "plan" }],
+    ["unitOfWork", { unitOfWork: {} }],
+    ["concurency", { concurency: 5 }],
+  ])("name %s if it is wrong: %j", (path, options) => {
+    expect(check(options)).toThrow(TypeError)
+    expect(check(options)).toThrow(`"${path}"`)
   })
 
-  it("understands strategies", () => {
-    expect(resolveOptions({ strategy: "partial" }).strategy.default).toEqual({ _tag: "partial" })
-    expect(resolveOptions({ strategy: { stopAfter: 3 } }).strategy.default).toEqual({ _tag: "stop-after", failures: 3 })
-    expect(resolveOptions({ strategy: "atomic", unitOfWork }).strategy.default).toEqual({ _tag: "atomic" })
-    expect(resolveOptions({ clientStrategies: ["stop-after"] }).strategy.choices).toEqual(["stop-after"])
+  it("say what is wrong and what is expected", () => {
+    expect(check({ limit: { depth: 5 } })).toThrow(`Unknown option "limit". Did you mean "limits"?`)
+    expect(check({ deadline: 5 })).toThrow(`Unknown option "deadline". Did you mean "limits.deadline"?`)
+    expect(check({ limits: { deadlineMs: 5 } })).toThrow(
+      `Unknown option "limits.deadlineMs". Did you mean "limits.deadline"?`,
+    )
+    expect(check({ limits: { deadline: -5 } })).toThrow(
+      `"limits.deadline" must be a duration such as "30 seconds" or milliseconds; got -5`,
+    )
+    expect(check({ strategy: { stopAfter: 0 } })).toThrow(
+      `"strategy" must be "partial", "atomic" or { stopAfter: a whole number of at least 1 }; got {"stopAfter":0}`,
+    )
   })
 
-  it.each<[Readonly<Record<string, unknown>>, string]>([
-    [{ limits: { operations: 0 } }, "operations"],
-    [{ limits: { operations: 1.5 } }, "operations"],
-    [{ limits: { operations: "1000" } }, "operations"],
-    [{ limits: { operations: Number.NaN } }, "operations"],
-    [{ limits: { operations: Number.POSITIVE_INFINITY } }, "operations"],
-    [{ limits: { bodyBytes: 0 } }, "bodyBytes"],
-    [{ limits: { bodyBytes: -1 } }, "bodyBytes"],
-    [{ limits: { operationBytes: 0 } }, "operationBytes"],
-    [{ limits: { depth: 2 } }, "depth"],
-    [{ limits: { deadlineMs: 0 } }, "deadlineMs"],
-    [{ limits: { deadlineMs: 2 ** 31 } }, "deadlineMs"],
-    [{ limits: { operationTimeoutMs: 0 } }, "operationTimeoutMs"],
-    [{ limits: { receiveMs: null } }, "receiveMs"],
-    [{ limits: { responseBytes: 0 } }, "responseBytes"],
-    [{ limits: { concurrentBatches: 0 } }, "concurrentBatches"],
-    [{ limits: { items: 500 } }, "items"],
-    [{ limits: 500 }, "limits"],
-    [{ concurrency: 0 }, "concurrency"],
-    [{ concurrency: -1 }, "concurrency"],
-    [{ concurrency: 2.5 }, "concurrency"],
-    [{ concurrency: "fast" }, "concurrency"],
-    [{ strategy: "all" }, "strategy"],
-    [{ strategy: { stopAfter: 0 } }, "stopAfter"],
-    [{ strategy: { stopafter: 1 } }, "strategy"],
-    [{ clientStrategies: ["everything"] }, "clientStrategies"],
-    [{ clientStrategies: "partial" }, "clientStrategies"],
-    [{ tenant: "acme" }, "tenant"],
-    [{ mapError: {} }, "mapError"],
-    [{ onUnexpected: true }, "onUnexpected"],
-    [{ policies: [{ name: "x" }] }, "admit"],
-    [{ planner: "plan" }, "planner"],
-    [{ unitOfWork: {} }, "unitOfWork"],
-    [{ concurency: 5 }, "concurency"],
-    [{ maxOperations: 5 }, "maxOperations"],
-  ])("throws for %j and names %s", (options, name) => {
-    expect(() => settleAnything(options)).toThrow(TypeError)
-    expect(() => settleAnything(options)).toThrow(name)
+  it.each<[string, object]>([
+    ["Kysely", { selectFrom: () => {}, transaction: () => {} }],
+    ["pg", { query: () => {}, connect: () => {} }],
+    ["mysql2", { execute: () => {}, query: () => {} }],
+    ["better-sqlite3", { prepare: () => {}, transaction: () => {} }],
+    ["openDatabase", { db: { selectFrom: () => {} }, dialect: "sqlite" }],
+  ])("name the function that makes a unit of work of a database of %s", (_, unitOfWork) => {
+    expect(check({ unitOfWork })).toThrow(
+      `"unitOfWork" must be an object with the methods isTransient and run; got an object. Use sqlUnitOfWork(db)`,
+    )
   })
-
-  it("names every wrong option at once", () => {
-    const wrong = () => settleAnything({ concurrency: 0, limits: { depth: 1 } })
-    expect(wrong).toThrow("concurrency")
-    expect(wrong).toThrow("depth")
-  })
-
-  it.each([{ strategy: "atomic" }, { clientStrategies: ["atomic"] }] as const)(
-    "refuses %j without a unit of work",
-    (options) => {
-      expect(() => resolveOptions(options)).toThrow(TypeError)
-      expect(() => resolveOptions(options)).toThrow("unitOfWork")
-    },
-  )
 })

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as ConcurrencyLimit from "../../src/api/ConcurrencyLimit.ts"
 
 describe("within", () => {
-  it.effect("refuses at once what there is no room for, and says when to come back", () =>
+  it.effect("refuses a batch above the limit at once, and says when to retry", () =>
     Effect.gen(function* () {
       const { within } = ConcurrencyLimit.make({ concurrentBatches: 2, concurrentBatchesPerTenant: undefined })
       const running = yield* Effect.forkChild(
@@ -18,7 +18,7 @@ describe("within", () => {
     }),
   )
 
-  it.effect("has room again after success, failure, defect and interruption", () =>
+  it.effect("accepts batches again after a success, a failure, a defect and an interruption", () =>
     Effect.gen(function* () {
       const { within } = ConcurrencyLimit.make({ concurrentBatches: 1, concurrentBatchesPerTenant: undefined })
       yield* within("a", Effect.void)
@@ -31,7 +31,7 @@ describe("within", () => {
     }),
   )
 
-  it.effect("keeps one caller from taking all of the room", () =>
+  it.effect("limits the batches of one tenant", () =>
     Effect.gen(function* () {
       const { within } = ConcurrencyLimit.make({ concurrentBatches: 3, concurrentBatchesPerTenant: 1 })
       const running = yield* Effect.forkChild(within("a", Effect.never))
@@ -44,7 +44,7 @@ describe("within", () => {
     }),
   )
 
-  it.effect("takes everything without a limit", () =>
+  it.effect("accepts every batch without a limit", () =>
     Effect.gen(function* () {
       const { within } = ConcurrencyLimit.make({ concurrentBatches: undefined, concurrentBatchesPerTenant: undefined })
       const all = Array.from({ length: 100 }, () => within("a", within("a", Effect.succeed(1))))

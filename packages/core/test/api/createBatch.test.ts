@@ -11,8 +11,8 @@ import { alone, make, send, things, users } from "../support/endpoints.ts"
 import { FakeDatabase } from "../support/FakeDatabase.ts"
 import { jsonRequest } from "../support/request.ts"
 
-describe("the article's requests", () => {
-  it("to bulk-create", async () => {
+describe("an endpoint", () => {
+  it("answers a bulk creation", async () => {
     const list = [
       { name: "Alice", email: "alice@example.com" },
       { name: "Bob", email: "bob@example.com" },
@@ -31,7 +31,7 @@ describe("the article's requests", () => {
     })
   })
 
-  it("to bulk-update and bulk-delete", async () => {
+  it("answers a bulk update and a bulk deletion", async () => {
     const { bulk } = make()
     const updated = await send(bulk(users, "update"), { users: [{ id: "u_1", name: "A" }] })
     expect([updated.status, updated.json]).toEqual([200, { updated: 1, users: [{ id: "u_1" }] }])
@@ -39,7 +39,7 @@ describe("the article's requests", () => {
     expect([deleted.status, deleted.json]).toEqual([200, { deleted: 2, users: [{ id: "u_1" }, { id: "u_2" }] }])
   })
 
-  it("to the endpoint for operations", async () => {
+  it("answers mixed operations", async () => {
     const operations = [
       { action: "create", data: { name: "Alice" } },
       { action: "update", id: "u_042", data: { name: "Alice Smith" } },
@@ -65,7 +65,7 @@ describe("an unexpected error", () => {
     throw new Error("password=hunter2")
   }
 
-  it("is reported with where it happened, and answered without a word of it", async () => {
+  it("is reported with its origin, and answered without its message", async () => {
     const heard: Array<readonly [unknown, UnexpectedOrigin]> = []
     const onUnexpected = (error: unknown, origin: UnexpectedOrigin) => void heard.push([error, origin])
     const run = (data: unknown) => (data === "bad" ? boom() : { id: data })
@@ -83,7 +83,7 @@ describe("an unexpected error", () => {
     ])
   })
 
-  it("is logged to standard error where nobody is told, and not to standard output", async () => {
+  it("is logged to standard error by default, and not to standard output", async () => {
     const out = vi.spyOn(console, "log").mockImplementation(() => {})
     const error = vi.spyOn(console, "error").mockImplementation(() => {})
     try {
@@ -95,7 +95,7 @@ describe("an unexpected error", () => {
     }
   })
 
-  it("becomes what the application maps it to", async () => {
+  it("becomes the failure that mapError returns", async () => {
     const mapError = (error: unknown) =>
       (error as { readonly message: string }).message.startsWith("taken")
         ? failure("DUPLICATE", "Email already exists")
@@ -110,7 +110,7 @@ describe("an unexpected error", () => {
     expect(onUnexpected).toHaveBeenCalledTimes(1)
   })
 
-  it("is no failure that was returned, thrown, rejected with, or put into an effect", async () => {
+  it("is not a failure that was returned, thrown, rejected or put into an effect", async () => {
     const taken = failure("DUPLICATE", "Email already exists")
     const onUnexpected = vi.fn<() => void>()
     const ways: ReadonlyArray<() => unknown> = [
@@ -132,7 +132,7 @@ describe("an unexpected error", () => {
     expect(onUnexpected).not.toHaveBeenCalled()
   })
 
-  it("in what the application does with errors changes nothing", async () => {
+  it("in mapError or onUnexpected itself is ignored", async () => {
     const options = { mapError: boom, onUnexpected: boom }
     const { status, json } = await send(alone(boom, options), things("a", "b"))
     expect([status, json.failed]).toEqual([207, 2])
@@ -142,7 +142,7 @@ describe("an unexpected error", () => {
     ["the tenant function", { tenant: boom }],
     ["a policy", { policies: [{ name: "bad", admit: () => Effect.sync(boom) }] }],
     ["the planner", { planner: boom }],
-  ])("in %s is a 500 for the batch, of which nothing ran", async (_, options) => {
+  ])("in %s answers the batch with 500 and runs nothing", async (_, options) => {
     const run = vi.fn<() => void>()
     const onUnexpected = vi.fn<(error: unknown, origin: UnexpectedOrigin) => void>()
     const { status, headers, json, body } = await send(alone(run, { ...options, onUnexpected }), things("a"))
@@ -154,13 +154,13 @@ describe("an unexpected error", () => {
     expect(onUnexpected.mock.calls[0]![1]).toEqual({ endpoint: "things", operation: undefined })
   })
 
-  it("in what is told of a batch that died leaves the answer as it is", async () => {
+  it("in onUnexpected does not change the answer to a batch that failed unexpectedly", async () => {
     const { status, json, body } = await send(alone(boom, { tenant: boom, onUnexpected: boom }), things("a"))
     expect([status, json.code]).toEqual([500, "INTERNAL"])
     expect(body).not.toContain("hunter2")
   })
 
-  it("in making a failure is the operation's own, in an atomic batch too", async () => {
+  it("in making a failure fails that operation, in an atomic batch too", async () => {
     const run = () => failure("TEAPOT", "short", { status: 99_999 })
     const unitOfWork = new FakeDatabase()
     const endpoint = alone(run, { unitOfWork, strategy: "atomic", onUnexpected: () => {} })
@@ -170,7 +170,7 @@ describe("an unexpected error", () => {
 })
 
 describe("an endpoint that is closed", () => {
-  it("still answers what comes to it, and what it was running", async () => {
+  it("still answers new batches, and those that were running", async () => {
     const batch = make({ onUnexpected: () => {} })
     const waiting = batch.operations(
       resource("things", { do: { identified: false, run: () => new Promise(() => {}) } }),
@@ -184,7 +184,7 @@ describe("an endpoint that is closed", () => {
 })
 
 describe("operations of one batch", () => {
-  it("keep their route, caller and result, whatever becomes of the others, in batches beside each other", async () => {
+  it("keep their action, tenant and result, whatever happens to other operations and batches", async () => {
     const kinds = ["good", "failure", "throw", "reject", "die", "unknown", "invalid"] as const
     const action = (name: string): Action<unknown> => ({
       run: (data, { id, index, tenant }) => {
@@ -231,7 +231,7 @@ describe("operations of one batch", () => {
     )
   })
 
-  it("see the asynchronous context of their request", async () => {
+  it("run in the asynchronous context of their request", async () => {
     const storage = new AsyncLocalStorage<string>()
     const batch = make({}, { captureContext: () => AsyncLocalStorage.snapshot() })
     const action = { identified: false, run: async () => ({ id: storage.getStore() }) }
@@ -248,7 +248,7 @@ describe("operations of one batch", () => {
 })
 
 describe("close", () => {
-  it("stops what still runs", async () => {
+  it("aborts running operations", async () => {
     const batch = createBatch()
     const begun = Promise.withResolvers<AbortSignal>()
     const run = (_: unknown, { signal }: { readonly signal: AbortSignal }) => {

@@ -5,8 +5,8 @@ import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyS
 import { memoryQuotaStore } from "../../src/quota/memoryQuotaStore.ts"
 import { creates, things, withJobs } from "../support/jobs.ts"
 
-describe("a worker of its own", () => {
-  it("runs what servers have taken, and needs no word of who is calling", async () => {
+describe("a worker", () => {
+  it("runs the jobs that servers accepted, without a tenant function", async () => {
     const options: BatchOptions<string> = {
       idempotency: { store: memoryIdempotencyStore() },
       quota: { store: memoryQuotaStore(), policies: [{ name: "ops", limit: 1000, per: 60_000 }] },
@@ -23,7 +23,7 @@ describe("a worker of its own", () => {
     expect([server.done.inputs.length, done.inputs.length]).toEqual([0, 30])
   })
 
-  it("says that it needs jobs", () => {
+  it("cannot be made without jobs", () => {
     const none = {} as Parameters<typeof runWorker>[0]
     expect(() => runWorker(none, () => {})).toThrow(`A worker needs "jobs"`)
   })

@@ -2,21 +2,22 @@ import { describe, expect, it } from "vitest"
 import * as Limits from "../../src/batch/Limits.ts"
 
 describe("make", () => {
-  it("has the defaults that are documented", () => {
-    expect(Limits.make()).toEqual({
+  it("has the documented defaults", () => {
+    expect(Limits.make()).toStrictEqual({
       operations: 1_000,
       bodyBytes: 10_485_760,
       operationBytes: 1_048_576,
       depth: 64,
       deadlineMs: 30_000,
       operationTimeoutMs: undefined,
-      receiveMs: 60_000,
+      receiveTimeoutMs: 60_000,
       responseBytes: undefined,
       concurrentBatches: undefined,
+      concurrentBatchesPerTenant: undefined,
     })
   })
 
-  it("keeps a default where undefined is given", () => {
+  it("keeps the default of a limit that is undefined", () => {
     const { operations, depth } = Limits.make({ operations: undefined, depth: 10 })
     expect({ operations, depth }).toEqual({ operations: 1_000, depth: 10 })
   })

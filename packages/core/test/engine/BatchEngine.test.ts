@@ -61,7 +61,7 @@ describe("run", () => {
         prepare: () => prepared.promise,
         run: () => new Promise<OperationResult>(() => {}),
       }
-      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadlineMs: 1_000 }))
+      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadline: 1_000 }))
       yield* settled
       yield* TestClock.adjust(600)
       prepared.resolve()
@@ -82,7 +82,7 @@ describe("run", () => {
       all[0]!.result = good
       let ran = 0
       const dispatcher = { prepare: () => new Promise<void>(() => {}), run: () => (ran++, good) }
-      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadlineMs: 1_000 }))
+      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadline: 1_000 }))
       yield* settled
       yield* TestClock.adjust(1_000)
       yield* Fiber.join(fiber)

@@ -53,7 +53,7 @@ describe("an atomic batch", () => {
   })
 
   it("is undone at the deadline, and what its handlers do later is lost", async () => {
-    const { endpoint, database, heard } = putEndpoint({ limits: { deadlineMs: 100 } })
+    const { endpoint, database, heard } = putEndpoint({ limits: { deadline: 100 } })
     const batch = atomic(...puts({ key: "a" }, { key: "b", end: "late" }, { key: "c" }))
     const { status, json } = await ask(endpoint, batch)
     expect([status, json]).toEqual([504, undone(1, "DEADLINE_EXCEEDED", "the time for the batch was over")])
@@ -63,7 +63,7 @@ describe("an atomic batch", () => {
   })
 
   it("does not wait at the deadline for a handler that does not listen", async () => {
-    const { endpoint, database } = putEndpoint({ limits: { deadlineMs: 100 } })
+    const { endpoint, database } = putEndpoint({ limits: { deadline: 100 } })
     const { status, json } = await ask(endpoint, atomic(...puts({ key: "a", end: "hang" })))
     expect([status, json]).toEqual([504, undone(0, "DEADLINE_EXCEEDED", "the time for the batch was over")])
     expect((await ask(endpoint, atomic(...puts({ key: "b" })))).status).toBe(200)
@@ -71,7 +71,7 @@ describe("an atomic batch", () => {
   })
 
   it("that got no connection before the deadline does nothing with one that comes later", async () => {
-    const { endpoint, database, calls } = putEndpoint({ limits: { deadlineMs: 50 } })
+    const { endpoint, database, calls } = putEndpoint({ limits: { deadline: 50 } })
     const { open, passed } = gate()
     database.beforeBegin = () => passed
     const { status, json } = await ask(endpoint, atomic(...puts({ key: "a" }, { key: "b" })))
@@ -83,7 +83,7 @@ describe("an atomic batch", () => {
   })
 
   it("is undone when an operation takes too long", async () => {
-    const { endpoint, database, heard } = putEndpoint({ limits: { operationTimeoutMs: 50 } })
+    const { endpoint, database, heard } = putEndpoint({ limits: { operationTimeout: 50 } })
     const { status, json } = await ask(endpoint, atomic(...puts({ key: "a" }, { key: "b", end: "late" })))
     expect([status, json]).toEqual([504, undone(1, "TIMEOUT", "the operation took longer than 50 ms")])
     await until(() => heard.length === 2)
@@ -92,7 +92,7 @@ describe("an atomic batch", () => {
   })
 
   it("gives each operation time of its own", async () => {
-    const { endpoint, database } = putEndpoint({ limits: { operationTimeoutMs: 1_000 } })
+    const { endpoint, database } = putEndpoint({ limits: { operationTimeout: 1_000 } })
     database.beforeBegin = () => new Promise((resolve) => setTimeout(resolve, 1_500))
     expect((await ask(endpoint, atomic(...puts({ key: "a" }, { key: "b" })))).status).toBe(200)
   })
@@ -120,7 +120,7 @@ describe("an atomic batch", () => {
       ["committed", 200],
       ["unknown", 503],
     ] as const) {
-      const { endpoint, database } = putEndpoint({ limits: { deadlineMs: 50 }, commits: [end] })
+      const { endpoint, database } = putEndpoint({ limits: { deadline: 50 }, commits: [end] })
       database.beforeCommitted = () => new Promise((resolve) => setTimeout(resolve, 200))
       expect((await ask(endpoint, atomic(...puts({ key: "a" })))).status).toBe(expected)
       expect(database.keys).toEqual(end === "committed" ? ["a"] : [])
@@ -139,7 +139,7 @@ describe("an atomic batch", () => {
   })
 
   it("is not tried again after the deadline when its commit came to nothing", async () => {
-    const { endpoint, database, calls } = putEndpoint({ limits: { deadlineMs: 50 }, commits: ["transient"] })
+    const { endpoint, database, calls } = putEndpoint({ limits: { deadline: 50 }, commits: ["transient"] })
     database.beforeCommitted = () => new Promise((resolve) => setTimeout(resolve, 200))
     const { status, json } = await ask(endpoint, atomic(...puts({ key: "a" }, { key: "b" })))
     expect([status, json]).toEqual([504, undone(0, "DEADLINE_EXCEEDED", "the time for the batch was over")])

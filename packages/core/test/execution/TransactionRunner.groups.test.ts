@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { resource } from "../../src/resources/Resource.ts"
 import type { Send } from "../../src/formats/requests/SubRequestDispatcher.ts"
-import { createBatch, type RequestsOptions } from "../../src/api/createBatch.ts"
+import { createBatch } from "../../src/api/createBatch.ts"
+import type { RequestsOptions } from "../../src/api/RequestsOptions.ts"
 import { CurrentTransaction } from "../../src/execution/UnitOfWork.ts"
 import { FakeDatabase, type Handle } from "../support/FakeDatabase.ts"
 import { ask, type Given, until } from "../support/puts.ts"
@@ -158,7 +159,7 @@ describe("an atomicity group of a JSON batch", () => {
   })
 
   it("is undone at the deadline", async () => {
-    const { endpoint, database } = requestsEndpoint({ limits: { deadlineMs: 100 } })
+    const { endpoint, database } = requestsEndpoint({ limits: { deadline: 100 } })
     const requests = [
       inGroup("g", "a"),
       inGroup("g", "b", "/b?hang"),

@@ -88,7 +88,7 @@ describe("operations that share a transaction", () => {
   })
 
   it("are undone at the deadline; those that had not begun are skipped", async () => {
-    const { endpoint, database } = shared(5, { limits: { deadlineMs: 100 } })
+    const { endpoint, database } = shared(5, { limits: { deadline: 100 } })
     const items = [{ key: "a" }, { key: "b", end: "fail" }, { key: "c", end: "hang" }, { key: "d" }] as const
     const { json } = await ask(endpoint, { operations: puts(...items, { key: "e" }, { key: "next" }) })
     expect(codes(json)).toEqual([
@@ -103,14 +103,14 @@ describe("operations that share a transaction", () => {
   })
 
   it("keep what was committed before the deadline", async () => {
-    const { endpoint, database } = shared(1, { limits: { deadlineMs: 200 } })
+    const { endpoint, database } = shared(1, { limits: { deadline: 200 } })
     const { json } = await ask(endpoint, { operations: puts({ key: "a" }, { key: "b", end: "hang" }, { key: "c" }) })
     expect(codes(json)).toEqual(["success", "error DEADLINE_EXCEEDED", "skipped DEADLINE_EXCEEDED"])
     expect(database.keys).toEqual(["a"])
   })
 
   it("are undone with one that takes too long, and may be tried again", async () => {
-    const { endpoint, database } = shared(3, { limits: { operationTimeoutMs: 50 } })
+    const { endpoint, database } = shared(3, { limits: { operationTimeout: 50 } })
     const items = [{ key: "a" }, { key: "b", end: "hang" }, { key: "c" }, { key: "d" }] as const
     const { json } = await ask(endpoint, { operations: puts(...items) })
     expect(codes(json)).toEqual(["error ROLLED_BACK", "error TIMEOUT", "error ROLLED_BACK", "success"])

@@ -225,7 +225,7 @@ describe("a body that does not arrive", () => {
   it.effect("is given up when its time is over", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(
-        Effect.flip(readEnvelope(request(silent), Limits.make({ receiveMs: 1_000 }))),
+        Effect.flip(readEnvelope(request(silent), Limits.make({ receiveTimeout: 1_000 }))),
       )
       yield* TestClock.adjust(999)
       expect(fiber.pollUnsafe()).toBeUndefined()

@@ -140,7 +140,7 @@ describe("claims while a batch runs", () => {
         operations: keyed("a", undefined),
         run: () => promise,
         key: "k",
-        limits: { deadlineMs: 200_000 },
+        limits: { deadline: 200_000 },
       })
       for (let minute = 0; minute < 2; minute++) {
         yield* world.pass(60_000, 500)
@@ -163,7 +163,7 @@ describe("claims while a batch runs", () => {
       const run = ({ index }: Operation) => held[index]?.promise ?? OperationResult.success(index)
       const operations = keyed("a", "b", "c", undefined, "e")
       const options = { concurrency: 1 }
-      const limits = { deadlineMs: 100_000 }
+      const limits = { deadline: 100_000 }
       const fiber = yield* world.start({ operations, run, options, limits })
       world.manner = "before"
       yield* world.pass(11_000, 500)
@@ -193,7 +193,7 @@ describe("claims while a batch runs", () => {
         operations,
         run,
         options: { concurrency: 1 },
-        limits: { deadlineMs: 100_000 },
+        limits: { deadline: 100_000 },
       })
       // This process sleeps; the lease ends, and another one is at work.
       world.nowMs += 16_000
@@ -221,7 +221,7 @@ describe("claims while a batch runs", () => {
           run: begin,
           options: { concurrency: 1 },
           key: "k",
-          limits: { deadlineMs: 100_000 },
+          limits: { deadline: 100_000 },
         })
         yield* world.pass(30_000, 500)
         held.resolve(OperationResult.success("b1"))
@@ -401,7 +401,7 @@ describe("a transaction that stores its results", () => {
         return OperationResult.success("ok")
       }
       const options = { unitOfWork: database.unitOfWork }
-      const ran = yield* world.run({ operations, run, options, key: "k", limits: { deadlineMs: 20_000 } })
+      const ran = yield* world.run({ operations, run, options, key: "k", limits: { deadline: 20_000 } })
       expect(told(ran)).toEqual(operations.map((_, index) => (index === 1 ? "NOT_FOUND" : "ok")))
     }),
   )
@@ -511,11 +511,11 @@ describe("an atomic batch", () => {
           if (operation.input === "b" && isSlow) await never()
           return writing()(operation, context)
         }
-        const batch = (deadlineMs?: number) => ({
+        const batch = (deadline?: number) => ({
           operations: keyed("a", "b", "c"),
           run,
           key: "k",
-          limits: { deadlineMs },
+          limits: { deadline },
           ...given,
         })
         expect(told(yield* world.run(batch(1000)))).toEqual(["ROLLED_BACK", "DEADLINE_EXCEEDED", "ROLLED_BACK"])

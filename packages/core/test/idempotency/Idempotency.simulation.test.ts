@@ -146,7 +146,7 @@ const play = (given: Story) =>
       ...(coalesce && { runMany }),
       gone,
       key: hasBatchKey ? "batch" : undefined,
-      limits: { deadlineMs },
+      limits: { deadline: deadlineMs },
       options: { concurrency },
     })
     const answer = (operations: ReadonlyArray<Operation<unknown>>) => {

@@ -240,7 +240,7 @@ describe("what is stored", () => {
         input === "b" && count === 1 ? never() : `${String(input)}${count}`,
       )
       const options = { concurrency: 1 }
-      const first = yield* world.run({ operations: keyed("a", "b", "c"), run, options, limits: { deadlineMs: 2000 } })
+      const first = yield* world.run({ operations: keyed("a", "b", "c"), run, options, limits: { deadline: 2000 } })
       expect(told(first)).toEqual(["a1", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"])
       expect(told(yield* world.run({ operations: keyed("a", "b", "c"), run }))).toEqual([
         "=a1",
@@ -350,7 +350,7 @@ describe("the same key twice in one batch", () => {
     Effect.gen(function* () {
       const world = new World()
       const { run, total } = counting(() => never())
-      const ran = yield* world.run({ operations: keyed("a", "a"), run, limits: { operationTimeoutMs: 1000 } })
+      const ran = yield* world.run({ operations: keyed("a", "a"), run, limits: { operationTimeout: 1000 } })
       expect(told(ran)).toEqual(["TIMEOUT", "TIMEOUT"])
       expect(total()).toBe(1)
     }),
@@ -613,7 +613,7 @@ describe("a store that cannot be reached", () => {
 
   it.effect("lets batches run where that was chosen, and says that they are not recorded", () =>
     Effect.gen(function* () {
-      const world = new World({ failOpen: true })
+      const world = new World({ onStoreError: "allow" })
       const { run, total } = counting()
       world.manner = "before"
       const ran = yield* world.run({ operations: keyed("a"), run, key: "k" })

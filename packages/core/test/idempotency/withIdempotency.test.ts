@@ -244,13 +244,13 @@ describe("an endpoint", () => {
 
   it("is refused at the start where callers cannot be kept apart, or options are wrong", () => {
     const store = memoryIdempotencyStore()
-    expect(() => createBatch({ idempotency: { store } })).toThrow(`configure "tenant"`)
+    expect(() => createBatch({ idempotency: { store } })).toThrow(`needs "tenant"`)
     expect(() => createBatch({ idempotency: { store, unsafeScope: "global" } })).not.toThrow()
     const wrong: ReadonlyArray<object> = [
       { store: {} },
-      { store, leaseMs: 99 },
-      { store, leaseMs: 1.5 },
-      { store, ttlSeconds: 0 },
+      { store, lease: 99 },
+      { store, lease: 100.5 },
+      { store, ttl: 0 },
       { store, maxResultBytes: 0 },
       { store, codec: { encode: () => "" } },
       { store, onAmbiguous: "maybe" },

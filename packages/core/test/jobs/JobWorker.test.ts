@@ -199,7 +199,7 @@ describe("a worker", () => {
     const queue = { ...inProcessQueue(), isVolatile: false, close: async () => undefined }
     const engine = { store: memoryEngine().store, queue }
     const server = front(engine)
-    const leaving = withJobs({ engine, sliceOperations: 10, shutdownMs: 0 }, { concurrency: 1 })
+    const leaving = withJobs({ engine, sliceOperations: 10, shutdownTimeout: 0 }, { concurrency: 1 })
     const { location } = await handIn(
       server,
       creates(80, () => ({ ms: 3 })),

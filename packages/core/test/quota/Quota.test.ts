@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { CostFunction } from "../../src/quota/QuotaSettings.ts"
+import type { CostFunction } from "../../src/quota/QuotaOptions.ts"
 import { memoryQuotaStore } from "../../src/quota/memoryQuotaStore.ts"
 import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import { resource } from "../../src/resources/Resource.ts"
@@ -201,13 +201,13 @@ describe("what is given back", () => {
   })
 
   it("is what never began before the deadline", async () => {
-    const { send } = under(tenOf, { concurrency: 2, limits: { deadlineMs: 30 } })
+    const { send } = under(tenOf, { concurrency: 2, limits: { deadline: 30 } })
     expect(left(await send(batchOf(5, "wait")))).toBe(8)
   })
 
   it("is what never began before the client went away", async () => {
     const gone = new AbortController()
-    const { send } = under(tenOf, { concurrency: 2, limits: { deadlineMs: 100 } })
+    const { send } = under(tenOf, { concurrency: 2, limits: { deadline: 100 } })
     setTimeout(() => gone.abort(), 10)
     await send(batchOf(5, "wait"), { signal: gone.signal })
     expect(left(await send({ operations: [] }))).toBe(8)
@@ -227,7 +227,7 @@ describe("what is given back", () => {
   it("includes the base only where nothing of the batch began", async () => {
     const policies = [{ name: "ops", limit: 10, per: "1 hour", cost: "weighted" as const }]
     const gone = AbortSignal.abort()
-    const { send } = under({ policies }, { concurrency: 1, limits: { deadlineMs: 20 } })
+    const { send } = under({ policies }, { concurrency: 1, limits: { deadline: 20 } })
     await send(batchOf(5), { signal: gone })
     expect(left(await send({ operations: [] }))).toBe(10)
     expect(left(await send(batchOf(5, "wait")))).toBe(8)
@@ -252,7 +252,7 @@ describe("batches that are counted as such", () => {
 
 describe("a store that does not answer", () => {
   it.each(["hangs", "fails"] as const)("is stood in for by a share of the quota, where it %s", async (how) => {
-    const { send } = under({ ...tenOf, store: broken(how), timeoutMs: 50 })
+    const { send } = under({ ...tenOf, store: broken(how), timeout: 50 })
     const { status, headers } = await send(batchOf(5))
     expect([status, headers]).toMatchObject([200, { "content-type": expect.any(String) }])
     expect(headers).not.toHaveProperty("ratelimit")
@@ -268,10 +268,10 @@ describe("a store that does not answer", () => {
   })
 
   it("holds nobody up where that is configured, and everybody where that is", async () => {
-    const open = under({ ...tenOf, store: broken("fails"), onStoreError: "open" })
+    const open = under({ ...tenOf, store: broken("fails"), onStoreError: "allow" })
     expect((await open.send(batchOf(10))).status).toBe(200)
     expect((await open.send(batchOf(10))).status).toBe(200)
-    const closed = under({ ...tenOf, store: broken("fails"), onStoreError: "closed" })
+    const closed = under({ ...tenOf, store: broken("fails"), onStoreError: "refuse" })
     expect((await closed.send(batchOf(1))).status).toBe(503)
   })
 
@@ -292,20 +292,20 @@ describe("a store that does not answer", () => {
 describe("options of a quota", () => {
   it.each<[string, BatchOptions["quota"], string]>([
     ["no limit", {}, `"operations" and "per"`],
-    ["both forms", { ...tenOf, policies: [{ name: "a", limit: 1, per: 1000 }] }, `"policies", or`],
-    ["no time", { operations: 1, per: "soon" }, `"1 minute"`],
-    ["no time at all", { operations: 1, per: 0 }, `"1 minute"`],
-    ["fractions of milliseconds", { operations: 1, per: 1.5 }, `"1 minute"`],
+    ["both forms", { ...tenOf, policies: [{ name: "a", limit: 1, per: 1000 }] }, `either "policies", or`],
+    ["no time", { operations: 1, per: "soon" }, `"quota.per" must be a duration`],
+    ["no time at all", { operations: 1, per: 0 }, `"quota.per" must be a duration`],
+    ["fractions of milliseconds", { operations: 1, per: 1.5 }, `"quota.per" must be a duration`],
     ["too many decimals", { operations: 1.0001, per: 1000 }, "three decimals"],
     ["a limit of nothing", { operations: 0, per: 1000 }, "greater than 0"],
     ["an infinite limit", { operations: Number.POSITIVE_INFINITY, per: 1000 }, "quota"],
-    ["a limit beyond whole numbers", { operations: 2 ** 53, per: 1000 }, "2^53"],
+    ["a limit beyond whole numbers", { operations: 2 ** 53, per: 1000 }, "quota.operations"],
     ["a name that headers cannot have", { policies: [{ name: `a";q=9`, limit: 1, per: 1 }] }, "name"],
     ["negative weights", { policies: [{ name: "a", limit: 1, per: 1, weights: { do: -1 } }] }, "weights"],
     [
       "weights beside a function",
       { policies: [{ name: "a", limit: 1, per: 1, cost: () => 1, weights: { x: 1 } }] },
-      "itself",
+      `a cost function and "weights"`,
     ],
   ])("refuse %s at the start", (_, quota, words) => {
     expect(() => make({ quota })).toThrow(words)

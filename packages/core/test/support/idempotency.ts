@@ -249,7 +249,7 @@ export class World {
         ttlMs: 86_400_000,
         leaseMs: 15_000,
         required: false,
-        failOpen: false,
+        onStoreError: "refuse",
         maxResultBytes: 65_536,
         onAmbiguous: () => "retry",
         sameTransaction: undefined,

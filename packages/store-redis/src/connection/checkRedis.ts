@@ -1,4 +1,13 @@
 /** Whether a Redis server is set up so that records are safe in it. */
+import {
+  anyFunction,
+  checkOptions,
+  duration,
+  type DurationInput,
+  flag,
+  type OptionGroup,
+  settingsOf,
+} from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { once } from "node:events"
 import { isCluster } from "../scripts/RedisScript.ts"
@@ -7,11 +16,19 @@ import { isCluster } from "../scripts/RedisScript.ts"
 export interface CheckRedisOptions {
   /** Called with each warning. Default: `process.emitWarning`. */
   readonly warn?: ((message: string) => void) | undefined
-  /** Milliseconds to wait for a connection. Default 5,000. */
-  readonly timeoutMs?: number | undefined
+  /** How long to wait for a connection. Default `"5 seconds"`. */
+  readonly timeout?: DurationInput | undefined
   /** Whether jobs are kept there, which are to survive a restart. Default false. */
   readonly jobs?: boolean | undefined
 }
+
+const emitWarning = (message: string): void => process.emitWarning(message, "MultistatusWarning")
+
+const checkRedisOptions = {
+  warn: { type: anyFunction(), default: emitWarning, page: "jobs.md" },
+  timeout: { type: duration(), default: "5 seconds", page: "jobs.md" },
+  jobs: { type: flag, default: false, page: "jobs.md" },
+} satisfies OptionGroup<CheckRedisOptions>
 
 /**
  * Waits for a connection, warns of settings that endanger records, and answers with the warnings.
@@ -21,8 +38,10 @@ export interface CheckRedisOptions {
  */
 export const checkRedis = async (
   client: Redis | Cluster,
-  { warn = emitWarning, timeoutMs = 5_000, jobs = false }: CheckRedisOptions = {},
+  options: CheckRedisOptions = {},
 ): Promise<ReadonlyArray<string>> => {
+  checkOptions(checkRedisOptions, options)
+  const { warn, timeoutMs, jobs } = settingsOf(checkRedisOptions, options)
   await connected(client, timeoutMs)
   const servers = isCluster(client) ? client.nodes("master") : [client]
   const found = await Promise.all(
@@ -74,5 +93,3 @@ const serverWarnings = (name: string, info: string, jobs: boolean): ReadonlyArra
   if (Number.parseInt(version, 10) < 6) warnings.push(`${name} has version ${version}. At least 6 is needed.`)
   return warnings
 }
-
-const emitWarning = (message: string): void => process.emitWarning(message, "MultistatusWarning")

@@ -1,6 +1,7 @@
 /** How BullMQ is set up to carry chunks. */
 import type * as Bullmq from "bullmq"
-import type { BullmqOptions } from "./BullmqOptions.ts"
+import { checkOptions, settingsOf } from "@multistatus/core/store"
+import { type BullmqOptions, bullmqOptions } from "./BullmqOptions.ts"
 
 /** Options that are complete and checked. */
 export interface BullmqSettings {
@@ -18,28 +19,18 @@ export interface LoadedBullmq extends Pick<typeof Bullmq, "Queue" | "Worker"> {
   readonly factory: Bullmq.BackendFactory
 }
 
-export const settleBullmqOptions = ({
-  prefix = "multistatus",
-  name = "chunks",
-  lockMs = 10_000,
-  stalledCheckMs = 1_000,
-  attempts = 10,
-  backoffMs = 500,
-  onError = warnOnce(),
-  backend,
-}: BullmqOptions): BullmqSettings => {
-  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
-  if (name === "" || name.includes(":"))
-    throw new Error(`A queue's name holds no colons, unlike ${JSON.stringify(name)}`)
-  for (const [option, [value, least]] of Object.entries({
-    lockMs: [lockMs, 100],
-    stalledCheckMs: [stalledCheckMs, 100],
-    attempts: [attempts, 1],
-    backoffMs: [backoffMs, 1],
-  } as const)) {
-    if (!Number.isInteger(value) || value < least)
-      throw new Error(`${option} is an integer from ${least} on, not ${value}`)
-  }
+export const settleBullmqOptions = (options: BullmqOptions): BullmqSettings => {
+  checkOptions(bullmqOptions, options)
+  const {
+    prefix,
+    name,
+    lockDurationMs,
+    stalledIntervalMs,
+    attempts,
+    backoffMs,
+    backend,
+    onError = warnOnce(),
+  } = settingsOf(bullmqOptions, options)
   // A cluster keeps what belongs to a queue in one slot.
   const common = { prefix: `{${prefix}}` }
   return {
@@ -63,8 +54,8 @@ export const settleBullmqOptions = ({
     },
     worker: {
       ...common,
-      lockDuration: lockMs,
-      stalledInterval: stalledCheckMs,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
       maxStalledCount: 3,
       // Seconds that an idle worker waits to be woken. One that was stopped is woken in place of others.
       drainDelay: 1,

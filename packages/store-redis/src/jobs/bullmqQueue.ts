@@ -14,10 +14,10 @@ const connectMs = 2_000
  *
  * **Details** Sending has a connection of its own, which rejects at once while Redis is down, and each consumer two that
  * wait for it. A chunk whose worker died is delivered to another one when its lock has run out and a check has found it:
- * after `lockMs` and two `stalledCheckMs` at the latest. One that rejects is delivered again after 0.5 s, 1 s, 2 s, and so on,
+ * after `lockDuration` and two `stalledInterval` at the latest. One that rejects is delivered again after 0.5 s, 1 s, 2 s, and so on,
  * ten times in all; one that was on four workers when they died is not delivered again.
  *
- * **Gotchas** A handler that keeps the event loop busy for longer than `lockMs` is thought dead, and its chunk delivered to
+ * **Gotchas** A handler that keeps the event loop busy for longer than `lockDuration` is thought dead, and its chunk delivered to
  * another worker as well.
  */
 export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions = {}): ChunkQueue => {

@@ -71,7 +71,7 @@ describe("a store whose Redis fails", () => {
     await using connection = listening(redisClient("redis://127.0.0.1:1"))
     const store = redisIdempotencyStore(connection.client)
     await rejectsWithin(atOnceMs, () => store.acquire(claims(1, "nobody"), times()))
-    await expect(checkRedis(connection.client, { timeoutMs: 1_000 })).rejects.toThrow()
+    await expect(checkRedis(connection.client, { timeout: "1 second" })).rejects.toThrow()
   })
 
   it("rejects in time when its server neither answers nor closes the connection", async () => {

@@ -4,7 +4,7 @@ import { bullmqQueue } from "../../src/jobs/bullmqQueue.ts"
 import { recorder, refOf, swift } from "../support/queues.ts"
 import { startWorker } from "../support/workerProcess.ts"
 
-const options = { lockMs: 600, stalledCheckMs: 300, onError: () => {} }
+const options = { lockDuration: 600, stalledInterval: 300, onError: () => {} }
 
 describe("a queue whose workers die", () => {
   it("delivers what a killed worker was running to another one, and nothing to nobody", async () => {

@@ -151,11 +151,11 @@ describe("a queue on BullMQ", () => {
   })
 
   it.each([
-    [{ prefix: "a{b" }, "no braces"],
-    [{ name: "a:b" }, "no colons"],
-    [{ lockMs: 1.5 }, "lockMs is an integer"],
-    [{ stalledCheckMs: 0 }, "stalledCheckMs is an integer"],
-    [{ attempts: 0 }, "attempts is an integer"],
+    [{ prefix: "a{b" }, "without braces"],
+    [{ name: "a:b" }, "without colons"],
+    [{ lockDuration: 1.5 }, `"lockDuration" must be a duration`],
+    [{ stalledInterval: 0 }, `"stalledInterval" must be a duration`],
+    [{ attempts: 0 }, `"attempts" must be a whole number`],
   ])("refuses options that make no sense: %j", (options, message) => {
     expect(() => bullmqQueue("redis://127.0.0.1:1", options)).toThrow(message)
   })

@@ -19,4 +19,4 @@ export const recorder = (run: (delivery: Delivery) => Promise<void> = async () =
 }
 
 /** Soon enough for tests. */
-export const swift = { lockMs: 1_000, stalledCheckMs: 500, backoffMs: 20, attempts: 3 }
+export const swift = { lockDuration: "1 second", stalledInterval: 500, backoff: 20, attempts: 3 }

@@ -1,3 +1,12 @@
+import {
+  checkOptions,
+  duration,
+  type DurationInput,
+  type OptionGroup,
+  type SettingsOf,
+  settingsOf,
+  wholeNumber,
+} from "@multistatus/core/store"
 import type { ClientConfig } from "pg"
 import { Kysely, MysqlDialect, PGliteDialect, PostgresDialect, sql, SqliteDialect, type Dialect } from "kysely"
 
@@ -21,13 +30,21 @@ export interface OpenDatabaseOptions {
   /** Connections of the pool. Default 10. SQLite and PGlite always hold one. */
   readonly maxConnections?: number | undefined
   /**
-   * Milliseconds that a new connection may take. Default 5000. Waiting for a connection of a pool that is busy is not
+   * How long connecting may take. Default `"5 seconds"`. Waiting for a connection of a pool that is busy is not
    * limited here: batches have their deadline.
    */
-  readonly connectTimeoutMs?: number | undefined
-  /** Milliseconds that SQLite waits for another process' lock. Default 5000. */
-  readonly busyTimeoutMs?: number | undefined
+  readonly connectTimeout?: DurationInput | undefined
+  /** How long SQLite waits for the lock of another process. Default `"5 seconds"`. */
+  readonly busyTimeout?: DurationInput | undefined
 }
+
+const page = "strategies.md"
+
+const openDatabaseOptions = {
+  maxConnections: { type: wholeNumber(), default: 10, page },
+  connectTimeout: { type: duration(), default: "5 seconds", page },
+  busyTimeout: { type: duration({ minimum: 0 }), default: "5 seconds", page },
+} satisfies OptionGroup<OpenDatabaseOptions>
 
 /**
  * Opens the database that a URL names and makes sure that it answers.
@@ -42,9 +59,11 @@ export interface OpenDatabaseOptions {
  * that is missing) or what does not answer; passwords are never part of it.
  */
 export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions = {}): Promise<OpenedDatabase<DB>> => {
+  checkOptions(openDatabaseOptions, options)
+  const settings = settingsOf(openDatabaseOptions, options)
+  const { maxConnections } = settings
   const parsed = parseDatabaseUrl(url)
-  const { maxConnections = 10 } = options
-  const dialect = guardDialect(await dialects[parsed.dialect](parsed, { ...options, maxConnections }))
+  const dialect = guardDialect(await dialects[parsed.dialect](parsed, settings))
   const db = new Kysely<DB>({ dialect })
   try {
     await sql`select 1`.execute(db)
@@ -61,12 +80,12 @@ export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions
   }
 }
 
-type DialectOptions = OpenDatabaseOptions & { readonly maxConnections: number }
+type OpenDatabaseSettings = SettingsOf<OpenDatabaseOptions, typeof openDatabaseOptions>
 
-type MakeDialect = (url: DatabaseUrl, options: DialectOptions) => Promise<Dialect>
+type MakeDialect = (url: DatabaseUrl, settings: OpenDatabaseSettings) => Promise<Dialect>
 
 const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
-  sqlite: async ({ target }, { busyTimeoutMs = 5000 }) => {
+  sqlite: async ({ target }, { busyTimeoutMs }) => {
     const { openNodeSqlite } = await import("./NodeSqlite.ts")
     return new SqliteDialect({ database: async () => openNodeSqlite(target, { busyTimeoutMs }) })
   },
@@ -74,7 +93,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     const { PGlite } = await loadDriver("@electric-sql/pglite", "PGlite", () => import("@electric-sql/pglite"))
     return new PGliteDialect({ pglite: () => (target === ":memory:" ? new PGlite() : new PGlite(target)) })
   },
-  postgres: async ({ target }, { maxConnections, connectTimeoutMs = 5000 }) => {
+  postgres: async ({ target }, { maxConnections, connectTimeoutMs }) => {
     const { Client, Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
     // Told to the pool, the limit would hold for those who wait for a connection that others use, too.
     class TimelyClient extends Client {
@@ -90,7 +109,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
     pool.on("connect", (client) => client.on("error", () => undefined))
     return new PostgresDialect({ pool })
   },
-  mysql: async ({ target }, { maxConnections, connectTimeoutMs = 5000 }) => {
+  mysql: async ({ target }, { maxConnections, connectTimeoutMs }) => {
     const { createPool } = await loadDriver("mysql2", "MySQL or MariaDB", () => import("mysql2"))
     return new MysqlDialect({
       pool: createPool({ uri: target, connectionLimit: maxConnections, connectTimeout: connectTimeoutMs }),

@@ -3,7 +3,18 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 
-import type { Transaction as CoreTransaction, TransactionOutcome, UnitOfWork } from "@multistatus/core/store"
+import {
+  checkOptions,
+  duration,
+  type DurationInput,
+  oneOf,
+  type OptionGroup,
+  settingsOf,
+  type Transaction as CoreTransaction,
+  type TransactionOutcome,
+  type UnitOfWork,
+  wholeNumber,
+} from "@multistatus/core/store"
 import type { ControlledTransaction, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } from "./AmbientTransaction.ts"
@@ -18,11 +29,20 @@ export interface SqlUnitOfWorkOptions {
   readonly isolationLevel?: "read committed" | "repeatable read" | "serializable" | undefined
   /** How often a transaction is tried that rivals make fail, within the deadline of its batch. Default 10. */
   readonly attempts?: number | undefined
-  /** Milliseconds that a commit is waited for before its outcome is looked up. Default 5000. */
-  readonly commitTimeoutMs?: number | undefined
-  /** Milliseconds that the outcome of a commit is looked for before it counts as unknown. Default 5000. */
-  readonly outcomeTimeoutMs?: number | undefined
+  /** How long a commit may take before its outcome is looked up. Default `"5 seconds"`. */
+  readonly commitTimeout?: DurationInput | undefined
+  /** How long the outcome of a commit is looked for before it counts as unknown. Default `"5 seconds"`. */
+  readonly outcomeTimeout?: DurationInput | undefined
 }
+
+const page = "strategies.md"
+
+const sqlUnitOfWorkOptions = {
+  isolationLevel: { type: oneOf("read committed", "repeatable read", "serializable"), page },
+  attempts: { type: wholeNumber(), default: 10, page },
+  commitTimeout: { type: duration(), default: "5 seconds", page },
+  outcomeTimeout: { type: duration(), default: "5 seconds", page },
+} satisfies OptionGroup<SqlUnitOfWorkOptions>
 
 /**
  * Makes the unit of work of a database.
@@ -32,11 +52,9 @@ export interface SqlUnitOfWorkOptions {
  * the batch's deadline. When the reply to a commit is lost, the outcome is read from the database by a new connection;
  * only where that cannot be done either is it `unknown`. MySQL and MariaDB need the store's tables for that: see `migrate`.
  */
-export const sqlUnitOfWork = <DB>(
-  db: Kysely<DB>,
-  { isolationLevel, attempts = 10, commitTimeoutMs = 5000, outcomeTimeoutMs = 5000 }: SqlUnitOfWorkOptions = {},
-): UnitOfWork => {
-  if (!Number.isSafeInteger(attempts) || attempts < 1) throw new TypeError(`"attempts" must be a whole number from 1`)
+export const sqlUnitOfWork = <DB>(db: Kysely<DB>, options: SqlUnitOfWorkOptions = {}): UnitOfWork => {
+  checkOptions(sqlUnitOfWorkOptions, options)
+  const { isolationLevel, attempts, commitTimeoutMs, outcomeTimeoutMs } = settingsOf(sqlUnitOfWorkOptions, options)
   const begin = (): Promise<ControlledTransaction<DB>> => {
     const transaction = db.startTransaction()
     return (isolationLevel === undefined ? transaction : transaction.setIsolationLevel(isolationLevel)).execute()

@@ -12,7 +12,7 @@ it("a killed server has all of a batch or nothing of it", () => killRounds(8), 1
 it("a server that is killed or frozen in the midst of a batch is not waited for beyond the deadline", async () => {
   await using server = await startPostgres({ durable: true })
   const database = await openKeys(server.url)
-  const endpoint = addEndpoint(database, { limits: { deadlineMs: 1_500 } })
+  const endpoint = addEndpoint(database, { limits: { deadline: 1_500 } })
   const batch = (prefix: string) => ({
     atomic: true,
     operations: [...each("add", [`${prefix} 1`]), ...each("wait", [600]), ...each("add", [`${prefix} 2`])],

@@ -34,7 +34,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   const send = async (cut: Parameters<CutProxy["cutNext"]>[0], prefix: string, attempts?: number) => {
     const isHopeless = cut === "lost" || cut === "silent"
     const endpoint = addEndpoint(through, {
-      transactions: { commitTimeoutMs: 1_000, attempts, ...(isHopeless && { outcomeTimeoutMs: 1_500 }) },
+      transactions: { commitTimeout: "1 second", attempts, ...(isHopeless && { outcomeTimeout: 1_500 }) },
     })
     proxy.cutNext(cut)
     const answer = await endpoint.send({ atomic: true, operations: each("add", keysFrom(prefix)) })

@@ -13,7 +13,7 @@ const urls = {
 }
 
 /** Opens a database whose connections are waited for longer than a new one may take. */
-const open = (url: string) => openKeys(url, { maxConnections: 10, connectTimeoutMs: 250 })
+const open = (url: string) => openKeys(url, { maxConnections: 10, connectTimeout: 250 })
 
 type Opened = Awaited<ReturnType<typeof open>>
 
@@ -36,7 +36,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
   })
 
   it("all get their turn, however few connections there are", async () => {
-    const { send, close } = addEndpoint(opened, { limits: { deadlineMs: 60_000 } })
+    const { send, close } = addEndpoint(opened, { limits: { deadline: 60_000 } })
     const prefixes = Array.from({ length: 50 }, (_, index) => `b${index}`)
     // Long enough that the last of those that share ten connections wait longer than a connection may take.
     const wait = each("wait", [kind === "PostgreSQL" || kind === "MariaDB" ? 100 : 5])
@@ -52,7 +52,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
   }, 120_000)
 
   it("are told at once that a handler went past the transaction", async () => {
-    const limits = { deadlineMs: 60_000 }
+    const limits = { deadline: 60_000 }
     const startedAt = performance.now()
     const operations = [...each("add", ["a"]), ...each("addOutside", ["b"])]
     const answer = await sendTo(opened, { atomic: true, operations }, { limits })
@@ -75,7 +75,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
 
   it("leave nothing behind at the deadline, and give the connection back", async () => {
     const operations = [...each("add", ["a"]), ...each("wait", [60_000])]
-    const answer = await sendTo(opened, { atomic: true, operations }, { limits: { deadlineMs: 1_000 } })
+    const answer = await sendTo(opened, { atomic: true, operations }, { limits: { deadline: 1_000 } })
     expect(answer).toEqual({ status: 504, code: "DEADLINE_EXCEEDED", index: 1 })
     expect(await keysIn(opened.db)).toEqual([])
     await addKey(opened.db, "b")

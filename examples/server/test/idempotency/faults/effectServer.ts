@@ -35,7 +35,7 @@ const { origin } = await startEffectApp("fastify", {
   concurrency: Number(CONCURRENCY),
   idempotency: {
     ...(await (REDIS_URL === undefined ? inDatabase() : inRedis(REDIS_URL))),
-    leaseMs: Number(LEASE_MS),
+    lease: Number(LEASE_MS),
   },
 })
 console.log(`listening on ${origin}`)

@@ -190,8 +190,8 @@ describe.each(cases)("keys in $name, on $framework", ({ framework, name }) => {
     at = when
     app = await startEffectApp(framework, {
       db: troubled.db,
-      limits: { deadlineMs: 3000 },
-      idempotency: { store, leaseMs: 6000, ...troubled.options },
+      limits: { deadline: 3000 },
+      idempotency: { store, lease: 6000, ...troubled.options },
     })
     await add(app.origin, ["warm"])
   })

@@ -4,7 +4,9 @@
 import { resource, type Resource } from "../../resources/Resource.ts"
 import { failure } from "../../batch/Failure.ts"
 import type { BatchOptions } from "../../api/BatchOptions.ts"
-import type { BulkOptions, OperationsOptions, RequestsOptions } from "../../api/createBatch.ts"
+import type { BulkOptions } from "../../api/BulkOptions.ts"
+import type { OperationsOptions } from "../../api/OperationsOptions.ts"
+import type { RequestsOptions } from "../../api/RequestsOptions.ts"
 
 /** One item of the contract's application. */
 export interface Item {

@@ -45,14 +45,14 @@ export interface SuiteOptions extends RunOptions {
   readonly advance?: ((ms: number) => Promise<unknown>) | undefined
   readonly capabilities?: Capabilities | undefined
   /** Milliseconds that the random commands may take. Default 120,000. */
-  readonly timeoutMs?: number | undefined
+  readonly timeout?: number | undefined
 }
 
 /** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { advance = wait, capabilities = {}, timeoutMs = 120_000, ...run }: SuiteOptions = {},
+  { advance = wait, capabilities = {}, timeout = 120_000, ...run }: SuiteOptions = {},
 ): void => {
   const { purges = true, transactional = false } = capabilities
   describe(`IdempotencyStore (${name})`, () => {
@@ -69,7 +69,7 @@ export const suite = (
 
     it(
       "answers random commands as the model does, and comes across everything that can happen",
-      { timeout: timeoutMs },
+      { timeout },
       async () => {
         const counts = await check(backend(), run)
         expect(outcomes.filter((outcome) => !counts.has(outcome))).toEqual([])
@@ -83,13 +83,13 @@ export const differential = (
   name: string,
   first: () => Backend | Promise<Backend>,
   second: () => Backend | Promise<Backend>,
-  { timeoutMs = 120_000, ...run }: RunOptions & Pick<SuiteOptions, "timeoutMs"> = {},
+  { timeout = 120_000, ...run }: RunOptions & Pick<SuiteOptions, "timeout"> = {},
 ): void => {
   describe(`IdempotencyStores (${name})`, () => {
     const one = opened(first)
     const two = opened(second)
 
-    it("answer alike to random commands", { timeout: timeoutMs }, async () => {
+    it("answer alike to random commands", { timeout }, async () => {
       await compare(one(), two(), run)
     })
   })

@@ -37,14 +37,14 @@ export interface SuiteOptions extends RunOptions {
   /** Random commands in which the store is compared with the one in memory. Default 2,000. */
   readonly commands?: number | undefined
   /** Milliseconds that random commands may take. Default 120,000. */
-  readonly timeoutMs?: number | undefined
+  readonly timeout?: number | undefined
 }
 
 /** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { transactional = false, commands = 2_000, timeoutMs = 120_000, ...run }: SuiteOptions = {},
+  { transactional = false, commands = 2_000, timeout = 120_000, ...run }: SuiteOptions = {},
 ): void => {
   describe(`JobStore (${name})`, () => {
     let opened: Backend | undefined
@@ -66,7 +66,7 @@ export const suite = (
     time(backend)
     transactions(backend, transactional)
 
-    it("answers random commands as the store in memory does", { timeout: timeoutMs }, async () => {
+    it("answers random commands as the store in memory does", { timeout }, async () => {
       const expected = transcriptOf(memoryJobStore(), commands)
       for await (const answer of transcriptOf(backend().store, commands)) {
         expect(JSON.parse(answer)).toEqual(JSON.parse(String((await expected.next()).value)))
@@ -75,7 +75,7 @@ export const suite = (
 
     it(
       "answers random commands of several workers as the model does, and comes across everything that can happen",
-      { timeout: timeoutMs },
+      { timeout },
       async () => {
         const counts = await check(backend(), run)
         // So few commands cannot be held to come across everything.

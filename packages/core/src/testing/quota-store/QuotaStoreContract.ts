@@ -29,14 +29,14 @@ export interface SuiteOptions {
   /** Random histories. Default 2,000. */
   readonly runs?: number | undefined
   /** Milliseconds that they may take. Default 120,000. */
-  readonly timeoutMs?: number | undefined
+  readonly timeout?: number | undefined
 }
 
 /** Declares the tests of a store. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { recognises = true, runs = 2_000, timeoutMs = 120_000 }: SuiteOptions = {},
+  { recognises = true, runs = 2_000, timeout = 120_000 }: SuiteOptions = {},
 ): void => {
   describe(`QuotaStore (${name})`, () => {
     let opened: Backend
@@ -51,7 +51,7 @@ export const suite = (
     time(backend)
     amounts(backend)
 
-    it("answers random histories as the model does, and never admits more than it may", { timeout: timeoutMs }, () =>
+    it("answers random histories as the model does, and never admits more than it may", { timeout }, () =>
       check(backend().store, { runs }),
     )
   })

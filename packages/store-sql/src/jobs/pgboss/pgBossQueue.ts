@@ -1,7 +1,17 @@
 /**
  * Refs of chunks in a queue of pg-boss, in the database that the jobs are in.
  */
-import type { ChunkQueue } from "@multistatus/core/store"
+import {
+  anyFunction,
+  checkOptions,
+  type ChunkQueue,
+  duration,
+  type DurationInput,
+  type OptionGroup,
+  settingsOf,
+  text,
+  wholeNumber,
+} from "@multistatus/core/store"
 import type * as Boss from "pg-boss"
 import type { PgBoss } from "pg-boss"
 
@@ -18,15 +28,25 @@ export interface PgBossOptions {
   /** Name of the queue. Default `chunks`. */
   readonly name?: string | undefined
   /**
-   * Seconds after which a worker that was not heard of is thought dead. Default 10, the least that pg-boss takes. Whoever
-   * opens the queue last decides.
+   * How long a worker may stay silent before it counts as dead, in whole seconds. pg-boss takes no less than the default,
+   * `"10 seconds"`. Whoever opens the queue last decides.
    */
-  readonly heartbeatSeconds?: number | undefined
+  readonly heartbeat?: DurationInput | undefined
   /** Connections of pg-boss's own pool. Default 4. */
   readonly maxConnections?: number | undefined
   /** Told of broken connections and the like. Default: a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
+
+const page = "jobs.md"
+
+const pgBossOptions = {
+  schema: { type: text(), default: "multistatus_jobs", page },
+  name: { type: text(), default: "chunks", page },
+  heartbeat: { type: duration({ minimum: 10_000 }), default: "10 seconds", page },
+  maxConnections: { type: wholeNumber(), default: 4, page },
+  onError: { type: anyFunction(), default: emitWarning, page },
+} satisfies OptionGroup<PgBossOptions>
 
 /** What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later. */
 export interface PgliteLike {
@@ -45,16 +65,16 @@ const longestSeconds = 23 * 3600
  * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
  * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
  * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
- * `heartbeatSeconds`, at once and three times at most; one that rejects after a growing pause, three times as well. A worker
+ * `heartbeat`, at once and three times at most; one that rejects after a growing pause, three times as well. A worker
  * fetches one ref more than it runs at once, and gives it back when it closes.
  *
- * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeatSeconds` is thought dead, and its chunk
+ * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeat` is thought dead, and its chunk
  * delivered to another worker as well.
  */
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
-  const { schema = "multistatus_jobs", name = "chunks", heartbeatSeconds = 10, maxConnections = 4 } = options
-  const { onError = emitWarning } = options
-  checkOptions({ heartbeatSeconds, maxConnections })
+  checkOptions(pgBossOptions, options)
+  const { schema, name, heartbeatMs, maxConnections, onError } = settingsOf(pgBossOptions, options)
+  const heartbeatSeconds = Math.ceil(heartbeatMs / 1000)
   const dead = `${name}_dead`
   let loading: Promise<typeof Boss> | undefined
   const load = () => (loading ??= loadDriver("pg-boss", "PostgreSQL (with jobs)", () => import("pg-boss")))
@@ -135,16 +155,5 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
       opening = undefined
       await boss?.stop({ graceful: false })
     },
-  }
-}
-
-const checkOptions = (options: { readonly heartbeatSeconds: number; readonly maxConnections: number }): void => {
-  for (const [option, least] of [
-    ["heartbeatSeconds", 10],
-    ["maxConnections", 1],
-  ] as const) {
-    const value = options[option]
-    if (!Number.isInteger(value) || value < least)
-      throw new TypeError(`"${option}" is a whole number from ${least} on, not ${value}`)
   }
 }

@@ -92,8 +92,8 @@ describe("jobs on PostgreSQL", () => {
   })
 
   it("are told which options are wrong before anything is opened", () => {
-    expect(() => pgBossQueue("postgres://127.0.0.1/x", { heartbeatSeconds: 5 })).toThrow(
-      `"heartbeatSeconds" is a whole number from 10 on, not 5`,
+    expect(() => pgBossQueue("postgres://127.0.0.1/x", { heartbeat: "5 seconds" })).toThrow(
+      `"heartbeat" must be a duration such as "30 seconds" or milliseconds; got "5 seconds". The minimum is 10s`,
     )
   })
 
