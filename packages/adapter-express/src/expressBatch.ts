@@ -10,8 +10,8 @@ import {
 import { createBatch, type Endpoint, type HttpBody, type HttpRequest } from "@multistatus/core/adapter"
 import {
   bytesOf,
+  disconnectSignal,
   type ExchangeOptions,
-  goneSignal,
   isSubRequest,
   nodePlatform,
   send,
@@ -100,7 +100,7 @@ const toHttpRequest = (request: IncomingMessage, response: ServerResponse): Http
   headers: request.headers,
   body: bodyOf(request),
   isSubRequest: isSubRequest(request),
-  signal: goneSignal(response),
+  signal: disconnectSignal(response),
   raw: request,
 })
 

@@ -13,7 +13,7 @@ import {
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
-import { bytesOf, goneSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
+import { bytesOf, disconnectSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify"
 import { fastifyExchange } from "./fastifyExchange.ts"
 
@@ -130,7 +130,7 @@ const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpReques
   headers: request.headers,
   body: { _tag: "Stream", bytes: bytesOf(request.raw) },
   isSubRequest: isSubRequest(request.raw),
-  signal: goneSignal(reply.raw),
+  signal: disconnectSignal(reply.raw),
   raw: request,
 })
 
