@@ -1,4 +1,4 @@
-/** HTTP exchanges inside a process over Node's own request and response classes: no socket, no second HTTP stack. */
+/** In-process HTTP exchanges over Node's own request and response classes, without a socket. */
 export type { ExchangeFailure } from "./ExchangeFailure.ts"
 export type { ExchangeReply } from "./ExchangeReply.ts"
 export type { ExchangeRequest } from "./ExchangeRequest.ts"
