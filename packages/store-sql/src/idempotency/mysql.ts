@@ -105,10 +105,10 @@ export const toMariadb = (texts: StepwiseTexts): StepwiseTexts => ({
 /** Whether each pool is MariaDB. */
 const kinds = new WeakMap<object, boolean>()
 
-const isMariadb = async ({ pool, look: ask }: Session): Promise<boolean> => {
+const isMariadb = async ({ pool, query }: Session): Promise<boolean> => {
   const known = kinds.get(pool)
   if (known !== undefined) return known
-  const [row] = await ask("select version() as version", [])
+  const [row] = await query("select version() as version", [])
   const found = String(row?.["version"]).includes("MariaDB")
   kinds.set(pool, found)
   return found

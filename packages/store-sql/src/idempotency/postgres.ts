@@ -43,7 +43,7 @@ export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): Ide
     const keys = items.map(({ key }) => key)
     const fingerprints = items.map(({ fingerprint }) => fingerprint)
     const parameters = [keys, fingerprints, items.map(stateOf), owner, leaseMs, pendingTtlMs, now ?? null]
-    const rows = byKey(await session.look(texts.acquire, parameters))
+    const rows = byKey(await session.query(texts.acquire, parameters))
     return keys.map((key) => toAcquired(rows.get(key)))
   },
   settle: async (session, items, { owner, leaseMs, pendingTtlMs, resultTtlMs, now }) => {
@@ -60,17 +60,17 @@ export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): Ide
     const times = [owner, leaseMs, pendingTtlMs, resultTtlMs, now ?? null]
     const rows = byKey(
       await (items.length === 1
-        ? session.look(texts.settleOne, [...lists.map(([only]) => only), ...times])
-        : session.look(texts.settle, [...lists, ...times])),
+        ? session.query(texts.settleOne, [...lists.map(([only]) => only), ...times])
+        : session.query(texts.settle, [...lists, ...times])),
     )
     return keys.map((key) => rows.get(key)?.["tag"] as Settled | undefined)
   },
-  peek: async (session, key, now) => toRecord((await session.look(texts.peek, [key, now ?? null]))[0]),
+  peek: async (session, key, now) => toRecord((await session.query(texts.peek, [key, now ?? null]))[0]),
   resolve: async (session, key, { state, payload, ttlMs }, now) => {
     const parameters = [key, state, escapePayload(payload), ttlMs ?? null, now ?? null]
-    return (await session.look(texts.resolve, parameters)).length > 0
+    return (await session.query(texts.resolve, parameters)).length > 0
   },
-  purge: async (session, limit, now) => (await session.look(texts.purge, [limit, now ?? null])).length,
+  purge: async (session, limit, now) => (await session.query(texts.purge, [limit, now ?? null])).length,
 })
 
 const byKey = (rows: ReadonlyArray<Row>): ReadonlyMap<unknown, Row> =>
