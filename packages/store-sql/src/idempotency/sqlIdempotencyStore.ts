@@ -61,7 +61,7 @@ export const sqlIdempotencyStore = <DB>(
   db: Kysely<DB>,
   { claims = db }: SqlIdempotencyOptions<DB> = {},
 ): SqlIdempotencyStore => {
-  checkKysely(db, "sqlIdempotencyStore")
+  checkKysely(db, "The first argument of sqlIdempotencyStore")
   if (claims !== db) checkKysely(claims, 'The option "claims" of sqlIdempotencyStore')
   const session = openSession(claims.withoutPlugins())
   return idempotencyStoreOn(session, dialects[session.dialect])

@@ -27,7 +27,7 @@ export interface SqlQuotaStore extends QuotaStore {
  * with connections that transactions of batches cannot occupy, such as that of `claims` of the idempotency store.
  */
 export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
-  checkKysely(db, "sqlQuotaStore")
+  checkKysely(db, "The first argument of sqlQuotaStore")
   const session = openSession(db.withoutPlugins())
   return quotaStoreOn(session, dialects[session.dialect])
 }

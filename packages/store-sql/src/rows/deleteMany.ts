@@ -26,7 +26,7 @@ export const deleteMany = async <
   keys: ReadonlyArray<RowKey>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Partial<Selectable<DB[Table]>>> | Failure>> => {
-  checkKysely(db, "deleteMany")
+  checkKysely(db, "The first argument of deleteMany")
   if (!Array.isArray(keys)) throw new TypeError("The keys of deleteMany must be an array, such as [1, 2, 3]")
   if (keys.length === 0) return []
   const session = openSession(db)

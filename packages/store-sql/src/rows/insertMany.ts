@@ -33,7 +33,7 @@ export const insertMany = async <
   rows: ReadonlyArray<NoInfer<Insertable<DB[Table]>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Insertable<DB[Table]>> | Failure>> => {
-  checkKysely(db, "insertMany")
+  checkKysely(db, "The first argument of insertMany")
   if (!Array.isArray(rows)) throw new TypeError('The rows of insertMany must be an array, such as [{ name: "Ada" }]')
   if (rows.length === 0) return []
   const session = openSession(db)

@@ -42,7 +42,7 @@ export const updateMany = async <
   changes: ReadonlyArray<NoInfer<RowChange<DB, Table>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Updateable<DB[Table]>> | Failure>> => {
-  checkKysely(db, "updateMany")
+  checkKysely(db, "The first argument of updateMany")
   checkChanges(changes)
   if (changes.length === 0) return []
   const session = openSession(db)

@@ -16,7 +16,7 @@ import { inSavepoint } from "./inSavepoint.ts"
  * **Gotchas** `db` must be the database of the unit of work.
  */
 export const joinTransactions = <DB>(db: Kysely<DB>): Kysely<DB> => {
-  checkKysely(db, "joinTransactions")
+  checkKysely(db, "The first argument of joinTransactions")
   return new Proxy(db, {
     get: (database, name) => {
       const transaction = currentTransaction<DB>()

@@ -36,7 +36,7 @@ export const sqlUnitOfWork = <DB>(
   db: Kysely<DB>,
   { isolationLevel, attempts = 10, commitTimeoutMs = 5000, outcomeTimeoutMs = 5000 }: SqlUnitOfWorkOptions = {},
 ): UnitOfWork => {
-  checkKysely(db, "sqlUnitOfWork")
+  checkKysely(db, "The first argument of sqlUnitOfWork")
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw new TypeError(`"attempts" must be a whole number from 1, but is ${String(attempts)}`)
   }

@@ -6,7 +6,6 @@ import type * as Boss from "pg-boss"
 import type { PgBoss } from "pg-boss"
 
 import * as ChunkJob from "./ChunkJob.ts"
-import { emitWarning } from "../../database/emitWarning.ts"
 import { loadDriver } from "../../database/loadDriver.ts"
 import { pgBossConsumer } from "./pgBossConsumer.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
@@ -148,3 +147,7 @@ const checkOptions = (options: { readonly heartbeatSeconds: number; readonly max
       throw new TypeError(`"${option}" is a whole number from ${least} on, not ${value}`)
   }
 }
+
+/** Reports an error as a process warning. @internal */
+export const emitWarning = (error: unknown): void =>
+  process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning")
