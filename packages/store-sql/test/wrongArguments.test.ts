@@ -37,7 +37,7 @@ describe("an error for a wrong argument says how to fix the call", () => {
   ])("of %s without a Kysely database", async (name, call) => {
     const callWith = async (db: unknown) => call(db as never)
     await expect(callWith(undefined)).rejects.toThrow(
-      `${name} needs a Kysely database as its first argument: pass "db"`,
+      `The first argument of ${name} must be a Kysely database: pass "db"`,
     )
     await expect(callWith(database)).rejects.toThrow("const { db } = await openDatabase(url)")
   })
