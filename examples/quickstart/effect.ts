@@ -12,7 +12,7 @@ import {
 } from "@multistatus/core/effect"
 import { failure, resource } from "@multistatus/core"
 import { OperationsCodec } from "@multistatus/core/format"
-import { bytesOf, goneSignal, isSubRequest, writeAnswer } from "@multistatus/node-exchange"
+import { bytesOf, disconnectSignal, isSubRequest, writeAnswer } from "@multistatus/node-exchange"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -69,7 +69,7 @@ export const listen = Effect.fnUntraced(function* (port: number) {
       headers: request.headers,
       body: { _tag: "Stream", bytes: bytesOf(request) },
       isSubRequest: isSubRequest(request),
-      signal: goneSignal(response),
+      signal: disconnectSignal(response),
       raw: request,
     })
     void run(answer).then((answer) => writeAnswer(request, response, answer))

@@ -4,8 +4,8 @@ import { type BatchOptions, failure, resource } from "@multistatus/core"
 import { createBatch, type Endpoint, type Send } from "@multistatus/core/adapter"
 import {
   bytesOf,
+  disconnectSignal,
   type Exchange,
-  goneSignal,
   isSubRequest,
   makeExchange,
   send,
@@ -31,7 +31,7 @@ const answer = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
     headers: ctx.headers,
     body: { _tag: "Stream", bytes: bytesOf(ctx.req) },
     isSubRequest: isSubRequest(ctx.req),
-    signal: goneSignal(ctx.res),
+    signal: disconnectSignal(ctx.res),
     raw: ctx,
   })
   writeAnswer(ctx.req, ctx.res, response)

@@ -66,7 +66,9 @@ const read = (path: string): Page => {
 
 /** The pages for users of the packages. */
 export const guides = (): ReadonlyArray<Page> =>
-  globSync(["README.md", "docs/*.md", "packages/*/README.md"], { cwd: root }).sort().map(read)
+  globSync(["README.md", "docs/*.md", "packages/*/README.md", "packages/*/src/*/README.md"], { cwd: root })
+    .sort()
+    .map(read)
 
 /** All pages of the repository. */
 export const pages = (): ReadonlyArray<Page> => [

@@ -1,4 +1,4 @@
-/** Batch endpoints for Express 4 and 5: two conversions, and a dispatch through the application itself. */
+/** Batch endpoints for Express 4 and 5. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import {
   type BatchOptions,
@@ -10,8 +10,8 @@ import {
 import { createBatch, type Endpoint, type HttpBody, type HttpRequest } from "@multistatus/core/adapter"
 import {
   bytesOf,
+  disconnectSignal,
   type ExchangeOptions,
-  goneSignal,
   isSubRequest,
   nodePlatform,
   send,
@@ -20,34 +20,35 @@ import {
 import type { Request } from "express"
 import { type ExpressApplication, expressExchange } from "./expressExchange.ts"
 
-/** A batch endpoint, for `app.post(path, handler)`; its `describe`, for `app.get`, answers what it accepts. */
+/** A batch endpoint: the handler for `app.post(path, handler)`. */
 export interface ExpressBatchHandler {
   (request: IncomingMessage, response: ServerResponse): void
+  /** The handler for `app.get(path, handler.describe)`: it returns the limits and strategies of the endpoint. */
   readonly describe: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-/** Options of a JSON batch on Express. */
+/** Options of a JSON batch endpoint on Express. */
 export interface ExpressRequestsOptions extends RequestsOptions<Request>, Pick<ExchangeOptions, "preParsed"> {}
 
-/** What makes batch endpoints for an Express application. */
+/** Creates the batch endpoints of an Express application. */
 export interface ExpressBatch {
-  /** One action, many items. */
+  /** Creates an endpoint that runs one action of a resource on many items. */
   readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => ExpressBatchHandler
-  /** Mixed actions on one resource. */
+  /** Creates an endpoint that runs different actions of one resource. */
   readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => ExpressBatchHandler
-  /** Sub-requests through the whole application `app`. */
+  /** Creates an endpoint for a JSON batch, whose sub-requests run through the whole application `app`. */
   readonly requests: (app: ExpressApplication, options?: ExpressRequestsOptions) => ExpressBatchHandler
   /**
-   * Where clients follow, read and stop their jobs, for `app.use(path, batch.jobs)`; the path is the `jobs.url` that clients
-   * are told. Throws a `TypeError` where no jobs are configured.
+   * The handler with which clients poll, read and cancel their jobs, for `app.use(path, batch.jobs)`. The path must be that
+   * of the option `jobs.url`. Reading the property throws a `TypeError` if `jobs` is not configured.
    */
   readonly jobs: (request: IncomingMessage, response: ServerResponse) => void
-  /** Lets the chunks of jobs end that run here, and stops what still runs. */
+  /** Stops the job worker: waits for running chunks up to `jobs.shutdownMs`, then aborts them. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Makes batch endpoints for Express.
+ * Returns the functions that create batch endpoints for Express.
  *
  * **Example** (Three endpoints)
  * ```ts
@@ -57,30 +58,39 @@ export interface ExpressBatch {
  * app.post("/api/v1/batch", batch.requests(app))
  * ```
  *
- * **Gotchas** Mount the endpoints before `express.json()`: a body that was parsed already has been held to the parser's
- * limits, not to those of the endpoint. It is used as it is, and a warning says so once.
+ * **Gotchas** Mount the endpoints before `express.json()`. Otherwise the parser reads the body and the parser's limits
+ * apply instead of the endpoint's. The endpoint then uses the parsed body and emits one process warning.
  */
 export const expressBatch = (options: BatchOptions<Request> = {}): ExpressBatch => {
   const batch = createBatch<Request>(options, nodePlatform)
   return {
-    bulk: (resource, action, own) => toHandler(batch.bulk(resource, action, own)),
-    operations: (resource, own) => toHandler(batch.operations(resource, own)),
-    requests: (app, { preParsed, ...own } = {}) => {
+    bulk: (resource, action, endpointOptions) => toHandler(batch.bulk(resource, action, endpointOptions)),
+    operations: (resource, endpointOptions) => toHandler(batch.operations(resource, endpointOptions)),
+    requests: (app, { preParsed, ...endpointOptions } = {}) => {
+      checkApplication(app)
       const exchange = expressExchange(app, { preParsed })
       const endpoint = batch.requests(
         ({ json, ...request }, call, { request: outer }) =>
           send(exchange, { ...request, parsed: json }, outer as IncomingMessage, (abort) => call.onAbort(abort)),
-        own,
+        endpointOptions,
       )
       return toHandler(endpoint)
     },
     get jobs() {
       const { jobs } = batch
-      if (jobs === undefined) throw new TypeError(`There are no jobs to be mounted: configure "jobs"`)
+      if (jobs === undefined) throw new TypeError('This batch has no jobs: pass the option "jobs" to expressBatch')
       return toListener(jobs)
     },
     close: batch.close,
   }
+}
+
+// A router is a function too, but its sub-requests would lack Express's methods, such as `response.json`.
+const checkApplication = (app: unknown): void => {
+  if (typeof app === "function" && "request" in app && "response" in app) return
+  throw new TypeError(
+    "batch.requests() needs the Express application that sub-requests run through, not a router: call batch.requests(app) with app = express()",
+  )
 }
 
 const toListener =
@@ -100,18 +110,18 @@ const toHttpRequest = (request: IncomingMessage, response: ServerResponse): Http
   headers: request.headers,
   body: bodyOf(request),
   isSubRequest: isSubRequest(request),
-  signal: goneSignal(response),
+  signal: disconnectSignal(response),
   raw: request,
 })
 
-// Express takes the path that a router is mounted at off `url`.
+// Express removes the path of a mounted router from `url`.
 const originalUrl = (request: IncomingMessage & { readonly originalUrl?: string }): string | undefined =>
   request.originalUrl ?? request.url
 
-// A parser in front has read the stream to its end; one that only looked at the headers has not.
+// The body is parsed only if a parser has read the stream to its end. A parser may skip a body because of its headers.
 const bodyOf = (request: IncomingMessage & { readonly body?: unknown }): HttpBody => {
   if (!request.readableEnded || request.body === undefined) return { _tag: "Stream", bytes: bytesOf(request) }
-  warnOnce()
+  warnOfParser()
   const { body } = request
   const bytes = typeof body === "string" ? Buffer.from(body) : body
   return bytes instanceof Uint8Array
@@ -119,13 +129,13 @@ const bodyOf = (request: IncomingMessage & { readonly body?: unknown }): HttpBod
     : { _tag: "Parsed", value: body }
 }
 
-let warned = false
+let hasWarned = false
 
-const warnOnce = (): void => {
-  if (warned) return
-  warned = true
+const warnOfParser = (): void => {
+  if (hasWarned) return
+  hasWarned = true
   process.emitWarning(
-    "A body parser runs before a batch endpoint, so that its limits hold instead of the endpoint's: mount the endpoint before express.json()",
+    "A body parser runs before a batch endpoint, so the parser's limits apply instead of the endpoint's: mount the endpoint before express.json()",
     { type: "MultistatusWarning", code: "MULTISTATUS_BODY_PARSED" },
   )
 }

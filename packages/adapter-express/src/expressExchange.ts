@@ -1,11 +1,13 @@
-/** Sub-requests through an Express application, 4 or 5. */
+/** Runs sub-requests through an Express application. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type Exchange, type ExchangeOptions, makeExchange } from "@multistatus/node-exchange"
 
-/** The part of an Express application that an exchange uses. */
+/** An Express application, as far as an exchange uses it. */
 export interface ExpressApplication {
   (request: IncomingMessage, response: ServerResponse): unknown
+  /** The prototype of the application's requests. */
   readonly request: object
+  /** The prototype of the application's responses. */
   readonly response: object
 }
 
@@ -13,8 +15,8 @@ export interface ExpressApplication {
  * Makes the exchange of an Express application.
  *
  * **Details**
- * Express sets the prototype of every request and response to those of the application. Here they are built with them,
- * so that this changes nothing; the prototypes themselves, which live requests share, are never touched.
+ * Express sets the prototype of every request and response to the prototypes of the application. The exchange creates its
+ * objects with these prototypes, so Express changes nothing. It never modifies the prototypes, which all requests share.
  */
 export const expressExchange = (
   app: ExpressApplication,

@@ -56,7 +56,7 @@ const mountBatches = (app: Express, fixture: AdapterContract.Fixture): void => {
   }
 }
 
-const mountKinds = (app: Express, fixture: AdapterContract.Fixture): void => {
+const mountResponses = (app: Express, fixture: AdapterContract.Fixture): void => {
   const echo = (request: Request, response: Response) => {
     const { connection: _, ...headers } = request.headers
     const sorted = Object.fromEntries(Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -164,7 +164,7 @@ const makeApp = (make: typeof express5): Express => {
   const fixture = new Fixture()
   mountBatches(app, fixture)
   app.use(make.json(), make.urlencoded({ extended: true }), make.text({ type: "text/*" }))
-  mountKinds(app, fixture)
+  mountResponses(app, fixture)
   mountFailures(app)
   mountItems(app, fixture)
   app.get("/file", (_, response) => response.sendFile(join(import.meta.dirname, "fixtures/files/page.html")))
@@ -194,6 +194,6 @@ const requests: ReadonlyArray<AdapterContract.ContractRequest> = [
 ]
 
 AdapterContract.suite("Express 4", () => start(express4 as unknown as typeof express5), { requests })
-// Express 4 leaves a rejection to the process.
+// In Express 4 a rejected handler is an unhandled rejection of the process.
 const rejected = { method: "GET", url: "/fail/rejected" }
 AdapterContract.suite("Express 5", () => start(express5), { requests: [...requests, rejected] })

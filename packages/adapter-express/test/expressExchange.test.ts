@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import type { ExchangeRequest } from "@multistatus/node-exchange"
-import { comparable, startTwin, type Twin } from "@multistatus/node-exchange/testing"
+import { comparablePart, type ComparisonServer, startComparisonServer } from "@multistatus/node-exchange/testing"
 import express5 from "express"
 import express4 from "express4"
 import { expressExchange } from "../src/expressExchange.ts"
@@ -123,6 +123,7 @@ const requests: ReadonlyArray<ExchangeRequest> = [
   post("/unparsed/events"),
 ]
 
+/** Headers that change from request to request. */
 const variable = ["ratelimit", "ratelimit-policy", "x-ratelimit-reset", "x-ratelimit-remaining", "x-ratelimit-limit"]
 
 describe.each([
@@ -133,15 +134,15 @@ describe.each([
   const app = richApp(express, log)
   app.get("/async", async () => Promise.reject(new Error("rejected")))
   const exchange = expressExchange(app)
-  let twin: Twin
+  let server: ComparisonServer
   beforeAll(async () => {
-    // Express prints the errors that it answers.
+    // Express prints the errors that it responds to.
     vi.spyOn(console, "error").mockImplementation(() => {})
-    twin = await startTwin(app)
+    server = await startComparisonServer(app)
   })
   afterAll(async () => {
     vi.restoreAllMocks()
-    await twin.close()
+    await server.close()
   })
 
   const encodings = ["identity", "gzip"]
@@ -151,75 +152,79 @@ describe.each([
       request: { ...request, headers: { "accept-encoding": encoding, ...request.headers } },
     })),
   )
-  it.each(table)("answers as over a socket: $name", async ({ request }) => {
-    const real = await twin.overSocket(request)
-    const ours = await twin.throughExchange(exchange, request)
-    expect(comparable(ours, real, variable)).toEqual(comparable(real, ours, variable))
+  it.each(table)("replies as over a socket: $name", async ({ request }) => {
+    const expected = await server.overSocket(request)
+    const actual = await server.throughExchange(exchange, request)
+    expect(comparablePart(actual, expected, variable)).toEqual(comparablePart(expected, actual, variable))
   })
 
-  // Express 4 leaves a rejection to the process.
+  // In Express 4 a rejected handler is an unhandled rejection of the process.
   const rejecting = express === express5 ? ["/async"] : []
-  it.each(rejecting)("answers a rejected handler as over a socket: %s", async (url) => {
-    const real = await twin.overSocket(get(url))
-    const ours = await twin.throughExchange(exchange, get(url))
-    expect(real.status).toBe(500)
-    expect(comparable(ours, real, variable)).toEqual(comparable(real, ours, variable))
+  it.each(rejecting)("replies to a rejected handler as over a socket: %s", async (url) => {
+    const expected = await server.overSocket(get(url))
+    const actual = await server.throughExchange(exchange, get(url))
+    expect(expected.status).toBe(500)
+    expect(comparablePart(actual, expected, variable)).toEqual(comparablePart(expected, actual, variable))
   })
 
-  it("goes through the same states and logs the same lines", async () => {
+  it("has the same response states and log lines as over a socket", async () => {
     for (const url of ["/states", "/json", "/nowhere", "/stream"]) {
       log.length = 0
-      await twin.overSocket(get(url))
+      await server.overSocket(get(url))
       await new Promise((resolve) => setTimeout(resolve, 20))
-      const real = log.splice(0)
-      await twin.throughExchange(exchange, get(url))
+      const expected = log.splice(0)
+      await server.throughExchange(exchange, get(url))
       await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(log).toEqual(real)
+      expect(log).toEqual(expected)
       expect(log.length).toBeGreaterThan(1)
     }
   })
 
-  it("fails where the connection breaks over a socket", async () => {
-    await expect(twin.overSocket(get("/destroyed"))).rejects.toThrow()
-    await expect(twin.throughExchange(exchange, get("/destroyed"))).rejects.toMatchObject({ reason: "destroyed" })
+  it("fails where a connection over a socket breaks", async () => {
+    await expect(server.overSocket(get("/destroyed"))).rejects.toThrow()
+    await expect(server.throughExchange(exchange, get("/destroyed"))).rejects.toMatchObject({ reason: "destroyed" })
   })
 
-  it("leaves live requests before, during and after a hundred sub-requests as they are", async () => {
-    const probe = async () => {
+  it("does not change requests over a socket before, during and after a hundred sub-requests", async () => {
+    const readPages = async () => {
       const received = await Promise.all(
-        ["/json", "/nowhere", "/file", "/sub/here"].map((url) => twin.overSocket(get(url))),
+        ["/json", "/nowhere", "/file", "/sub/here"].map((url) => server.overSocket(get(url))),
       )
-      return received.map(({ status, headers, body }) => ({ status, headers: stable(headers), body: body.toString() }))
+      return received.map(({ status, headers, body }) => ({
+        status,
+        headers: withoutVariable(headers),
+        body: body.toString(),
+      }))
     }
-    const before = await probe()
-    const slow = twin.overSocket(post("/unparsed/late", person))
+    const before = await readPages()
+    const slow = server.overSocket(post("/unparsed/late", person))
     const prototypes = [Object.getPrototypeOf(app.request), Object.getPrototypeOf(app.response)]
-    const own = [Object.getOwnPropertyNames(app.request), Object.getOwnPropertyNames(app.response)]
+    const names = [Object.getOwnPropertyNames(app.request), Object.getOwnPropertyNames(app.response)]
     const all = Promise.all(
       Array.from({ length: 100 }, (_, n) =>
-        twin.throughExchange(exchange, n % 2 === 0 ? get("/json") : post("/echo", person)),
+        server.throughExchange(exchange, n % 2 === 0 ? get("/json") : post("/echo", person)),
       ),
     )
-    const during = probe()
+    const during = readPages()
     expect((await all).every(({ status }) => status < 300)).toBe(true)
     expect(await during).toEqual(before)
-    expect(await probe()).toEqual(before)
+    expect(await readPages()).toEqual(before)
     expect((await slow).body.toString()).toBe(person)
     expect([Object.getPrototypeOf(app.request), Object.getPrototypeOf(app.response)]).toEqual(prototypes)
-    expect([Object.getOwnPropertyNames(app.request), Object.getOwnPropertyNames(app.response)]).toEqual(own)
-    expect(twin.outer.socket.listenerCount("close")).toBeLessThan(5)
+    expect([Object.getOwnPropertyNames(app.request), Object.getOwnPropertyNames(app.response)]).toEqual(names)
+    expect(server.outer.socket.listenerCount("close")).toBeLessThan(5)
   })
 
-  it("hands over parsed bodies, without making their text, only where asked to", async () => {
+  it("passes parsed bodies without serializing them only with preParsed", async () => {
     const parsed = { name: "given" }
     const request = { method: "POST", url: "/echo", headers: { "content-type": "application/json" }, parsed }
-    const unread = { ...request, body: (): string => expect.unreachable() }
-    const ours = await twin.throughExchange(expressExchange(app, { preParsed: true }), unread)
-    expect(JSON.parse(ours.body.toString())).toEqual({ body: parsed })
-    const read = await twin.throughExchange(exchange, { ...request, body: () => '{"name":"as text"}' })
+    const withoutText = { ...request, body: (): string => expect.unreachable() }
+    const actual = await server.throughExchange(expressExchange(app, { preParsed: true }), withoutText)
+    expect(JSON.parse(actual.body.toString())).toEqual({ body: parsed })
+    const read = await server.throughExchange(exchange, { ...request, body: () => '{"name":"as text"}' })
     expect(JSON.parse(read.body.toString())).toEqual({ body: { name: "as text" } })
   })
 })
 
-const stable = (headers: Readonly<Record<string, unknown>>): object =>
+const withoutVariable = (headers: Readonly<Record<string, unknown>>): object =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => ![...variable, "date"].includes(name)))

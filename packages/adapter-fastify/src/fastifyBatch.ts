@@ -1,4 +1,4 @@
-/** Batch endpoints for Fastify 5: two conversions, and a dispatch through the instance's own routing. */
+/** Batch endpoints for Fastify 5. */
 import {
   type BatchEndpoints,
   createBatch,
@@ -13,37 +13,40 @@ import {
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
-import { bytesOf, goneSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
+import { bytesOf, disconnectSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify"
 import { fastifyExchange } from "./fastifyExchange.ts"
 
 /**
- * What `app.batch` has: each adds `POST url` and `GET url/describe` to the instance it is called on, whose prefix and
- * hooks hold for them.
+ * Adds batch endpoints to a Fastify instance.
+ *
+ * **Details** `bulk`, `operations` and `requests` add the routes `POST url` and `GET url/describe` to the instance whose
+ * `batch` they are called on. The prefix and the hooks of that instance apply to them.
  */
 export interface FastifyBatch {
-  /** One action, many items. */
+  /** Adds an endpoint that runs one action of a resource on many items. */
   readonly bulk: (url: string, resource: Resource, action: string, options?: BulkOptions<FastifyRequest>) => void
-  /** Mixed actions on one resource. */
+  /** Adds an endpoint that runs different actions of one resource. */
   readonly operations: (url: string, resource: Resource, options?: OperationsOptions<FastifyRequest>) => void
-  /** Sub-requests through the whole application. */
+  /** Adds an endpoint for a JSON batch, whose sub-requests run through the whole application. */
   readonly requests: (url: string, options?: RequestsOptions<FastifyRequest>) => void
   /**
-   * Where clients follow, read and stop their jobs: adds `GET url/:id`, `url/:id/results`, `url/:id/events` and
-   * `DELETE url/:id`. `url` is the `jobs.url` that clients are told, without a prefix of the instance. Throws a
-   * `TypeError` where no jobs are configured.
+   * Adds the routes with which clients poll, read and cancel their jobs: `GET url/:id`, `GET url/:id/results`,
+   * `GET url/:id/events` and `DELETE url/:id`. `url` is the path of the option `jobs.url` without the instance's prefix.
+   * Throws a `TypeError` if `jobs` is not configured.
    */
   readonly jobs: (url: string) => void
 }
 
 declare module "fastify" {
   interface FastifyInstance {
+    /** Adds batch endpoints to this instance. */
     readonly batch: FastifyBatch
   }
 }
 
 /**
- * The plugin that gives an instance its `batch`.
+ * The Fastify plugin that decorates an application with `batch`.
  *
  * **Example** (Three endpoints)
  * ```ts
@@ -53,8 +56,8 @@ declare module "fastify" {
  * app.batch.requests("/api/v1/batch")
  * ```
  *
- * **Details** The endpoints read their bodies themselves, within their own limits: `bodyLimit` and content type parsers
- * of the instance do not concern them, its hooks do.
+ * **Details** The endpoints read their bodies themselves and apply their own limits. The instance's `bodyLimit` and content
+ * type parsers do not apply to them; its hooks do. `app.close()` also closes the job worker.
  */
 export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Object.assign(
   async (app: FastifyInstance, options: BatchOptions<FastifyRequest>) => {
@@ -62,15 +65,27 @@ export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Ob
     const exchange = fastifyExchange(app)
     const sendThrough: Parameters<BatchEndpoints["requests"]>[0] = (request, call, { request: outer }) =>
       send(exchange, request, (outer as FastifyRequest).raw, (abort) => call.onAbort(abort))
-    // A getter, so that endpoints stand in the scope that `batch` was asked of.
+    // A getter, so that endpoints are added to the instance whose `batch` is read.
     app.decorate("batch", {
       getter(this: FastifyInstance): FastifyBatch {
         return {
-          bulk: (url, resource, action, own) => mount(this, url, batch.bulk(resource, action, own)),
-          operations: (url, resource, own) => mount(this, url, batch.operations(resource, own)),
-          requests: (url, own) => mount(this, url, batch.requests(sendThrough, own)),
+          bulk: (url, resource, action, endpointOptions) => {
+            checkUrl(url, 'bulk("/users/bulk-create", users, "create")')
+            mount(this, url, batch.bulk(resource, action, endpointOptions))
+          },
+          operations: (url, resource, endpointOptions) => {
+            checkUrl(url, 'operations("/users/batch", users)')
+            mount(this, url, batch.operations(resource, endpointOptions))
+          },
+          requests: (url, endpointOptions) => {
+            checkUrl(url, 'requests("/batch")')
+            mount(this, url, batch.requests(sendThrough, endpointOptions))
+          },
           jobs: (url) => {
-            if (batch.jobs === undefined) throw new TypeError(`There are no jobs to be mounted: configure "jobs"`)
+            checkUrl(url, 'jobs("/jobs")')
+            if (batch.jobs === undefined) {
+              throw new TypeError('This batch has no jobs: pass the option "jobs" to fastifyBatch')
+            }
             mountJobs(this, url, batch.jobs)
           },
         }
@@ -78,16 +93,22 @@ export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Ob
     })
     app.addHook("onClose", () => batch.close())
   },
-  // What fastify-plugin does: the decorator is the whole application's.
+  // As with fastify-plugin, the decorator is visible to the whole application.
   { [Symbol.for("skip-override")]: true, [Symbol.for("fastify.display-name")]: "@multistatus/adapter-fastify" },
 )
+
+const checkUrl = (url: unknown, example: string): void => {
+  if (typeof url !== "string") {
+    throw new TypeError(`The first argument must be the path of the endpoint, as in app.batch.${example}`)
+  }
+}
 
 const logTo =
   (app: FastifyInstance): NonNullable<BatchOptions["onUnexpected"]> =>
   (error, origin) =>
-    app.log.error({ err: error, ...origin }, "A batch, or an operation of it, failed unexpectedly")
+    app.log.error({ err: error, ...origin }, "Batch or operation failed unexpectedly")
 
-// Fastify hands its own option `prefix` on to the plugin.
+// Fastify passes its own options of `register` to the plugin, too.
 const withoutPluginOptions = ({
   prefix: _,
   logLevel: __,
@@ -104,20 +125,20 @@ const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null))
     const handle = async (request: FastifyRequest, reply: FastifyReply) =>
-      answer(request, reply, await endpoint.handle(toHttpRequest(request, reply)))
-    // Fastify refuses what is no media type at all before any parser; the endpoint has its own words for that.
+      sendAnswer(request, reply, await endpoint.handle(toHttpRequest(request, reply)))
+    // Fastify rejects an invalid media type before it calls a parser. The endpoint has its own response for that.
     scope.setErrorHandler(async (error: { readonly code?: unknown }, request, reply) => {
       if (error.code !== "FST_ERR_CTP_INVALID_MEDIA_TYPE") throw error
       return handle(request, reply)
     })
     scope.post(url, handle)
-    scope.get(`${url}/describe`, async (request, reply) => answer(request, reply, endpoint.describe()))
+    scope.get(`${url}/describe`, async (request, reply) => sendAnswer(request, reply, endpoint.describe()))
   })
 }
 
 const mountJobs = (app: FastifyInstance, url: string, jobs: JobsEndpoint): void => {
   const handle = async (request: FastifyRequest, reply: FastifyReply) =>
-    answer(request, reply, await jobs.handle(toHttpRequest(request, reply)))
+    sendAnswer(request, reply, await jobs.handle(toHttpRequest(request, reply)))
   app.get(`${url}/:id`, handle)
   app.delete(`${url}/:id`, handle)
   app.get(`${url}/:id/results`, handle)
@@ -130,11 +151,11 @@ const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpReques
   headers: request.headers,
   body: { _tag: "Stream", bytes: bytesOf(request.raw) },
   isSubRequest: isSubRequest(request.raw),
-  signal: goneSignal(reply.raw),
+  signal: disconnectSignal(reply.raw),
   raw: request,
 })
 
-const answer = (
+const sendAnswer = (
   request: FastifyRequest,
   reply: FastifyReply,
   response: ReturnType<Endpoint["describe"]>,
@@ -144,6 +165,6 @@ const answer = (
     writeAnswer(request.raw, reply.raw, { ...response, headers: { ...reply.getHeaders(), ...response.headers } })
     return reply
   }
-  // As bytes: Fastify would add a charset to text, which problem documents do not have.
+  // The body is sent as bytes, because Fastify adds a charset to text, which problem documents must not have.
   return reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }

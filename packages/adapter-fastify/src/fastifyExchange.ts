@@ -1,19 +1,19 @@
-/** Sub-requests through a Fastify instance. */
+/** Runs sub-requests through a Fastify application. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type Exchange, type ExchangeOptions, makeExchange } from "@multistatus/node-exchange"
 
-/** The part of a Fastify instance that an exchange uses. */
+/** A Fastify instance, as far as an exchange uses it. */
 export interface FastifyRouting {
   readonly routing: (request: IncomingMessage, response: ServerResponse) => void
 }
 
 /**
- * Makes the exchange of a Fastify instance.
+ * Makes the exchange of a Fastify application.
  *
  * **Details**
- * Any instance of an application will do, an encapsulated one too: routing is the application's as a whole. It must be
- * ready (`await fastify.ready()`, or listening) before the first dispatch. Bodies arrive as streams, so that the content
- * type parsers, `bodyLimit` and the protection of prototypes apply as they do to a request that comes alone.
+ * `fastify` may be any instance of the application, because all instances share one router. The application must be ready
+ * (`await fastify.ready()` or `listen`) before the first dispatch. Bodies are sent as streams, so content type parsers,
+ * `bodyLimit` and the protection against prototype poisoning apply as for any other request.
  */
 export const fastifyExchange = (
   fastify: FastifyRouting,

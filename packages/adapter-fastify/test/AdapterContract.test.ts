@@ -11,7 +11,6 @@ import rateLimit from "@fastify/rate-limit"
 import session from "@fastify/session"
 import { AdapterContract } from "@multistatus/core/testing"
 import makeFastify, { type FastifyInstance, type FastifyReply } from "fastify"
-import { expect, it } from "vitest"
 import { fastifyBatch } from "../src/index.ts"
 
 const { Fixture, payloads } = AdapterContract
@@ -51,7 +50,7 @@ const mountBatches = async (app: FastifyInstance, fixture: AdapterContract.Fixtu
   }
 }
 
-const mountKinds = (app: FastifyInstance, fixture: AdapterContract.Fixture): void => {
+const mountResponses = (app: FastifyInstance, fixture: AdapterContract.Fixture): void => {
   for (const url of ["/echo", "/echo/*"]) {
     app.all(url, async ({ method, originalUrl, ip, body, headers: { connection: _, ...headers } }) => {
       const sorted = Object.fromEntries(Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -169,7 +168,7 @@ const start = async (): Promise<AdapterContract.Started> => {
   const app = await withMiddleware()
   const fixture = new Fixture()
   await mountBatches(app, fixture)
-  mountKinds(app, fixture)
+  mountResponses(app, fixture)
   mountFailures(app)
   mountItems(app, fixture)
   app.get("/session", async ({ session }) => ({ is: typeof session.sessionId }))
@@ -179,18 +178,3 @@ const start = async (): Promise<AdapterContract.Started> => {
 }
 
 AdapterContract.suite("Fastify 5", start, { requests: [{ method: "GET", url: "/session" }] })
-
-it("leaves errors of the application's hooks to the application's error handler", async () => {
-  const app = makeFastify()
-  app.setErrorHandler(async (error: Error, _, reply) => reply.code(418).send({ own: error.message }))
-  app.addHook("preHandler", async () => {
-    throw new Error("from a hook")
-  })
-  await app.register(fastifyBatch, {})
-  app.batch.requests("/batch")
-  const url = await app.listen({ port: 0, host: "127.0.0.1" })
-  const headers = { "content-type": "application/json" }
-  const answer = await fetch(`${url}/batch`, { method: "POST", headers, body: "{}" })
-  expect([answer.status, await answer.json()]).toEqual([418, { own: "from a hook" }])
-  await app.close()
-})

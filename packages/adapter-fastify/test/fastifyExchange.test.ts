@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Exchange, ExchangeRequest } from "@multistatus/node-exchange"
-import { comparable, startTwin, type Twin } from "@multistatus/node-exchange/testing"
+import { comparablePart, type ComparisonServer, startComparisonServer } from "@multistatus/node-exchange/testing"
 import type { FastifyInstance } from "fastify"
 import { fastifyExchange } from "../src/fastifyExchange.ts"
 import { richServer } from "./fixtures/richServer.ts"
@@ -53,7 +53,7 @@ const requests: ReadonlyArray<ExchangeRequest> = [
   ...["/json", "/json/big", "/stream", "/file", "/nowhere", "/throws"].map((url) => call("HEAD", url)),
   call("OPTIONS", "/json"),
   call("OPTIONS", "/json", { origin: "http://app.test", "access-control-request-method": "PUT" }),
-  // Compressed, Fastify itself sends trailers beside a content-length, which clients refuse.
+  // With compression Fastify sends trailers together with a content-length, which clients reject.
   get("/trailer", { "accept-encoding": "identity" }),
   call("DELETE", "/json"),
   call("PUT", "/echo"),
@@ -87,20 +87,21 @@ const requests: ReadonlyArray<ExchangeRequest> = [
   post("/nowhere", person),
 ]
 
+/** Headers that change from request to request. */
 const variable = ["x-ratelimit-reset", "x-ratelimit-remaining"]
 
 describe("the exchange of Fastify", () => {
   const log: Array<string> = []
   let fastify: FastifyInstance
   let exchange: Exchange
-  let twin: Twin
+  let server: ComparisonServer
   beforeAll(async () => {
     fastify = await richServer(log)
     exchange = fastifyExchange(fastify)
-    twin = await startTwin((request, response) => fastify.routing(request, response))
+    server = await startComparisonServer((request, response) => fastify.routing(request, response))
   })
   afterAll(async () => {
-    await twin.close()
+    await server.close()
     await fastify.close()
   })
 
@@ -110,48 +111,52 @@ describe("the exchange of Fastify", () => {
       request: { ...request, headers: { "accept-encoding": encoding, ...request.headers } },
     })),
   )
-  it.each(table)("answers as over a socket: $name", async ({ request }) => {
-    const real = await twin.overSocket(request)
-    const ours = await twin.throughExchange(exchange, request)
-    expect(comparable(ours, real, variable)).toEqual(comparable(real, ours, variable))
+  it.each(table)("replies as over a socket: $name", async ({ request }) => {
+    const expected = await server.overSocket(request)
+    const actual = await server.throughExchange(exchange, request)
+    expect(comparablePart(actual, expected, variable)).toEqual(comparablePart(expected, actual, variable))
   })
 
-  it("runs the hooks that follow a response", async () => {
+  it("runs the onResponse hooks", async () => {
     for (const url of ["/json", "/stream", "/nowhere", "/hijack"]) {
       log.length = 0
-      await twin.overSocket(get(url))
+      await server.overSocket(get(url))
       await new Promise((resolve) => setTimeout(resolve, 20))
-      const real = log.splice(0)
-      await twin.throughExchange(exchange, get(url))
+      const expected = log.splice(0)
+      await server.throughExchange(exchange, get(url))
       await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(log).toEqual(real)
+      expect(log).toEqual(expected)
       expect(log).toHaveLength(1)
     }
   })
 
-  it("fails where the connection breaks over a socket", async () => {
-    await expect(twin.overSocket(get("/destroyed"))).rejects.toThrow()
-    await expect(twin.throughExchange(exchange, get("/destroyed"))).rejects.toMatchObject({ reason: "destroyed" })
+  it("fails where a connection over a socket breaks", async () => {
+    await expect(server.overSocket(get("/destroyed"))).rejects.toThrow()
+    await expect(server.throughExchange(exchange, get("/destroyed"))).rejects.toMatchObject({ reason: "destroyed" })
   })
 
-  it("leaves live requests before, during and after a hundred sub-requests as they are", async () => {
-    const probe = async () => {
+  it("does not change requests over a socket before, during and after a hundred sub-requests", async () => {
+    const readPages = async () => {
       const urls = ["/json", "/nowhere", "/file", "/inner/here", "/stream"]
-      const received = await Promise.all(urls.map((url) => twin.overSocket(get(url))))
-      return received.map(({ status, headers, body }) => ({ status, headers: stable(headers), body: body.toString() }))
+      const received = await Promise.all(urls.map((url) => server.overSocket(get(url))))
+      return received.map(({ status, headers, body }) => ({
+        status,
+        headers: withoutVariable(headers),
+        body: body.toString(),
+      }))
     }
-    const before = await probe()
+    const before = await readPages()
     const all = Promise.all(
       Array.from({ length: 100 }, (_, n) =>
-        twin.throughExchange(exchange, n % 2 === 0 ? get("/json") : post("/echo", person)),
+        server.throughExchange(exchange, n % 2 === 0 ? get("/json") : post("/echo", person)),
       ),
     )
-    const during = probe()
+    const during = readPages()
     expect((await all).every(({ status }) => status < 300)).toBe(true)
     expect(await during).toEqual(before)
-    expect(await probe()).toEqual(before)
+    expect(await readPages()).toEqual(before)
   })
 })
 
-const stable = (headers: Readonly<Record<string, unknown>>): object =>
+const withoutVariable = (headers: Readonly<Record<string, unknown>>): object =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => ![...variable, "date"].includes(name)))

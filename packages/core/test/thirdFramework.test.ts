@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { type AddressInfo, connect } from "node:net"
 import { createBatch, type Endpoint, type Send } from "@multistatus/core/adapter"
 import { AdapterContract } from "@multistatus/core/testing"
-import { bytesOf, type Exchange, goneSignal, isSubRequest, makeExchange } from "@multistatus/node-exchange"
+import { bytesOf, type Exchange, disconnectSignal, isSubRequest, makeExchange } from "@multistatus/node-exchange"
 import { nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
 import type { Context } from "koa"
 import { koaApplication } from "./support/koaApplication.ts"
@@ -17,7 +17,7 @@ const answerBatch = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
     headers: req.headers,
     body,
     isSubRequest: isSubRequest(req),
-    signal: goneSignal(res),
+    signal: disconnectSignal(res),
     raw: ctx,
   }
   writeAnswer(req, res, await endpoint.handle(request))

@@ -1,4 +1,4 @@
-/** HTTP requests inside a process, through an application's own request handler. */
+/** Runs HTTP requests in process, through an application's own request handler. */
 import { IncomingMessage, type ServerResponse } from "node:http"
 import type { ExchangeFailure } from "./ExchangeFailure.ts"
 import type { ExchangeReply } from "./ExchangeReply.ts"
@@ -6,18 +6,19 @@ import { type ExchangeRequest, requestHead } from "./ExchangeRequest.ts"
 import { responseConstructor } from "./ExchangeResponse.ts"
 import { markSubRequest } from "./isSubRequest.ts"
 import { type Done, PendingExchange } from "./PendingExchange.ts"
-import { closeBody, deliverBody } from "./requestBody.ts"
+import { markBodyRead, deliverBody } from "./requestBody.ts"
 
 /** Runs sub-requests against one application. */
 export interface Exchange {
   /**
-   * Starts a sub-request and returns what aborts it.
+   * Starts a sub-request and returns a function that aborts it.
    *
    * **Details**
-   * The handler is entered before this returns; `done` is called once, later, in the caller's asynchronous context: with
-   * the reply, or with why there is none. Nothing is ever thrown. Who calls (address, TLS, protocol, host) is read from
-   * `outer`, to which nothing is added. Aborting is what a client's disconnect is: `aborted` and `close` on the request,
-   * `close` on the response, both destroyed; after the outcome it does nothing.
+   * The handler is called before `dispatch` returns. `done` is called exactly once, later, in the caller's asynchronous
+   * context, with the reply or with a failure. `dispatch` never throws. The sub-request takes the client's address, TLS
+   * state, protocol and host from `outer`; nothing is added to `outer`. An abort looks like a client disconnect: the
+   * request emits `aborted` and `close`, the response emits `close`, and both are destroyed. An abort after `done` was
+   * called has no effect.
    */
   readonly dispatch: (
     request: ExchangeRequest,
@@ -26,30 +27,30 @@ export interface Exchange {
   ) => () => void
 }
 
-/** What an exchange is made of. */
+/** Options of `makeExchange`. */
 export interface ExchangeOptions {
-  /** The application: whatever one would give to `http.createServer`. */
+  /** The application's request listener, as passed to `http.createServer`. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => unknown
-  /** The prototype of requests, for a framework that sets it itself. Default: Node's own. */
+  /** Prototype of request objects, for a framework that replaces it. Default: `IncomingMessage.prototype`. */
   readonly requestPrototype?: object | undefined
-  /** The prototype of responses, likewise. */
+  /** Prototype of response objects, for a framework that replaces it. Default: `ServerResponse.prototype`. */
   readonly responsePrototype?: object | undefined
   /**
-   * Hands a JSON body over as `req.body`, already parsed, with the stream at its end. Default `false`.
+   * Passes a JSON body as `req.body`, already parsed, and ends the request stream. Default `false`.
    *
    * **Gotchas**
-   * Faster, but no longer what happens to a request that comes alone: every handler sees `req.body`, whether or not a
-   * JSON parser stands before it; a parser's `limit`, `strict`, `reviver`, `verify` and `type` have no effect; whatever
-   * else reads the stream (raw and text parsers, proxies, upload handlers) finds it ended. For applications whose only
-   * reader of JSON bodies is one `express.json()` with default options before every route.
+   * This is faster, but a sub-request then differs from a request that arrives over a socket. Every handler sees
+   * `req.body`, even without a JSON parser in front of it. The options `limit`, `strict`, `reviver`, `verify` and `type`
+   * of a parser have no effect. Other readers of the stream (raw and text parsers, proxies, upload handlers) find it
+   * ended. Use it only if the single reader of JSON bodies is one `express.json()` with default options before all routes.
    */
   readonly preParsed?: boolean | undefined
-  /** The most bytes that a reply's body may have. Default: no limit. */
+  /** Maximum size of a reply's body, in bytes. Default: no limit. */
   readonly maxResponseBytes?: number | undefined
 }
 
 /**
- * Makes an exchange.
+ * Makes an exchange for one application.
  *
  * **Example** (A request without a socket)
  * ```ts
@@ -75,16 +76,16 @@ export const makeExchange = (options: ExchangeOptions): Exchange => {
       const body = typeof request.body === "function" && !parsed ? request.body() : request.body
       const head = requestHead(request, outer, body)
       if (typeof head === "string") {
-        process.nextTick(refuse, exchange, head)
+        process.nextTick(failInvalid, exchange, head)
         return exchange.abort
       }
-      const incoming = Reflect.construct(IncomingMessage, [exchange.socket], Request) as NativeRequest
+      const incoming = Reflect.construct(IncomingMessage, [exchange.socket], Request) as RequestInternals
       incoming.method = request.method
       incoming.url = request.url
       incoming.httpVersion = outer.httpVersion
       incoming.httpVersionMajor = outer.httpVersionMajor
       incoming.httpVersionMinor = outer.httpVersionMinor
-      // The list first: Node adds it to merged headers that are there already.
+      // The raw list comes first: Node would merge it into `headers` if they were set already.
       incoming._addHeaderLines(head.raw, head.raw.length)
       if (head.headers !== undefined) incoming.headers = head.headers
       markSubRequest(incoming)
@@ -95,20 +96,21 @@ export const makeExchange = (options: ExchangeOptions): Exchange => {
       exchange.response = response
       if (parsed) {
         Object.assign(incoming, { body: request.parsed, _body: true })
-        closeBody(incoming)
+        markBodyRead(incoming)
       }
       const returned = exchange.enter(options.handle, incoming, response as unknown as ServerResponse)
       if (!parsed) deliverBody(incoming, body as string | Uint8Array | undefined)
-      if (returned instanceof Promise) returned.then(undefined, (error: unknown) => exchange.threw(error))
+      if (returned instanceof Promise) returned.then(undefined, (error: unknown) => exchange.failThrown(error))
     } catch (error) {
-      process.nextTick(fail, exchange, error)
+      process.nextTick(failThrown, exchange, error)
     }
     return exchange.abort
   }
   return { dispatch }
 }
 
-interface NativeRequest extends IncomingMessage {
+/** Undocumented members of Node's request that the exchange uses. */
+interface RequestInternals extends IncomingMessage {
   _addHeaderLines: (raw: Array<string>, length: number) => void
 }
 
@@ -117,11 +119,12 @@ const isJson = (type: string | ReadonlyArray<string> | undefined): boolean =>
 
 const strictBodies = { rejectNonStandardBodyWrites: true }
 
+// The response must treat bodies of HEAD, 204 and 304 as the application's server does.
 const responseOptions = (server: unknown): object | undefined =>
   (server as { readonly rejectNonStandardBodyWrites?: boolean } | undefined)?.rejectNonStandardBodyWrites === true
     ? strictBodies
     : undefined
 
-const refuse = (exchange: PendingExchange, message: string): void => exchange.refused(message)
+const failInvalid = (exchange: PendingExchange, message: string): void => exchange.failInvalid(message)
 
-const fail = (exchange: PendingExchange, error: unknown): void => exchange.threw(error)
+const failThrown = (exchange: PendingExchange, error: unknown): void => exchange.failThrown(error)

@@ -1,16 +1,16 @@
-/** Why a sub-request ended without an answer. */
+/** The failure of a sub-request that ended without a reply. */
 
 /**
- * A sub-request that got no answer: a value, since making an `Error` for each costs more than the sub-request.
+ * A sub-request that got no reply. It is a plain value, because creating an `Error` costs more than a sub-request.
  *
  * **Details**
- * - `invalid`: the request was refused before the application saw it (a header name or value that HTTP does not allow).
- * - `threw`: the handler threw, or the promise it returned was rejected; `error` is what it threw.
- * - `destroyed`: the application destroyed the response, the request or the socket; `error` is what it gave, if anything.
- * - `aborted`: the function that `dispatch` returned was called.
- * - `too-large`: the answer grew beyond `maxResponseBytes`; the application saw its client disconnect.
+ * - `invalid`: the request has a header name or value that HTTP forbids; the application did not see it.
+ * - `threw`: the handler threw or its promise was rejected; `error` is the thrown value.
+ * - `destroyed`: the application destroyed the response, the request or the socket; `error` is the error it passed, if any.
+ * - `aborted`: the caller aborted the sub-request.
+ * - `too-large`: the reply exceeded `maxResponseBytes`; the application saw its client disconnect.
  *
- * `message` is for logs: it may quote what the application threw.
+ * `message` is for logs: it may quote an error of the application.
  */
 export interface ExchangeFailure {
   readonly _tag: "ExchangeFailure"

@@ -1,12 +1,12 @@
-/** What the application answered to a sub-request. */
+/** The application's reply to a sub-request. */
 
 /**
- * An answer as a client would have received it.
+ * A reply as a client would receive it.
  *
  * **Details**
- * Header names are in lower case; the record has no prototype. A header that was sent on several lines is an array, and
- * `set-cookie` always is. `date`, `connection`, `keep-alive` and `transfer-encoding` are there only if the application
- * set them: they belong to the connection that there is none of. `body` is empty where HTTP has none (HEAD, 204, 304).
+ * Header names are in lower case, and the record has no prototype. A header that was sent on several lines is an array;
+ * `set-cookie` is always an array. `date`, `connection`, `keep-alive` and `transfer-encoding` are present only if the
+ * application set them, because they describe a connection. `body` is empty for HEAD, 204 and 304.
  */
 export interface ExchangeReply {
   readonly _tag: "ExchangeReply"
@@ -14,7 +14,7 @@ export interface ExchangeReply {
   readonly statusMessage: string
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly body: Uint8Array
-  /** `body` decoded as UTF-8; costs nothing when the application wrote strings. */
+  /** The body as UTF-8 text. Free of cost if the application wrote strings. */
   readonly text: string
 }
 
@@ -57,7 +57,7 @@ export class CapturedReply implements ExchangeReply {
   }
 
   #decode(): string {
-    // Each chunk goes over a wire by itself, so halves of a surrogate pair in two writes do not meet.
+    // On a socket every chunk is encoded on its own, so the halves of a surrogate pair in two writes are not joined.
     if (this.#chunks.every((chunk) => typeof chunk === "string")) {
       return this.#chunks.length === 1
         ? (this.#chunks[0] as string).toWellFormed()

@@ -1,4 +1,4 @@
-/** What a sub-request asks for, and the head of it as a server's parser would have left it on the request. */
+/** The request of a sub-request, and its head in the form that Node's HTTP parser produces. */
 import type { IncomingMessage } from "node:http"
 import { forbidden, token } from "./headerSyntax.ts"
 
@@ -6,44 +6,41 @@ import { forbidden, token } from "./headerSyntax.ts"
  * A request to run in process.
  *
  * **Details**
- * Header names are in lower case. `host` is the outer request's, and the exchange frames the body itself: `host`,
- * `content-length` and `transfer-encoding` found in `headers` are left out. The method is in upper case and the URL (path
- * and query) is used as it is: both are the caller's to check.
+ * Header names are in lower case. `host`, `content-length` and `transfer-encoding` in `headers` are ignored: the host is
+ * that of the outer request, and the exchange frames the body. The method is in upper case, and `url` is a path with an
+ * optional query. The exchange checks neither of the two; the caller must.
  */
 export interface ExchangeRequest {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
-  /**
-   * The payload as sent. A function is called at most once, and only if something reads the body as bytes.
-   */
+  /** The body. A function is called at most once, and only if the body is sent as a stream. */
   readonly body?: string | Uint8Array | (() => string | Uint8Array) | undefined
-  /**
-   * The JSON value that `body` is the text of; used only by an exchange made with `preParsed`.
-   */
+  /** The parsed JSON value of `body`. Only an exchange with `preParsed` uses it. */
   readonly parsed?: unknown
 }
 
 /**
- * The head of a request in the two forms that Node keeps: merged, and as the list that came over the wire.
+ * The head of a request in the two forms that Node keeps: merged headers and the raw list.
  *
  * @internal
  */
 export interface RequestHead {
-  /** `undefined` when a header repeats: Node's own merging rules then make it from the list on first use. */
+  /** `undefined` if a header repeats: Node then merges the raw list by its own rules on first use. */
   readonly headers: Record<string, string> | undefined
   readonly raw: Array<string>
 }
 
-const framed = (name: string): boolean => name === "host" || name === "content-length" || name === "transfer-encoding"
+const isFraming = (name: string): boolean =>
+  name === "host" || name === "content-length" || name === "transfer-encoding"
 
 const expectsContent = (method: string): boolean => method === "POST" || method === "PUT" || method === "PATCH"
 
 /**
- * Builds the head, or answers what is wrong with it.
+ * Builds the head of a sub-request, or returns a message that says why it is invalid.
  *
- * Node's message objects do not check what they are given (its parser has done so for real requests), so a line break
- * in a value would otherwise reach the application.
+ * **Details** Node's message objects do not validate headers, because its parser has done so for requests from a socket.
+ * Without this check a line break in a value would reach the application.
  *
  * @internal
  */
@@ -60,24 +57,25 @@ export const requestHead = (
     headers["host"] = host
   }
   for (const name in request.headers) {
-    const given = request.headers[name]
-    // A client sends its cookies on one line (RFC 6265 §5.4).
-    const value = name === "cookie" && typeof given === "object" ? given.join("; ") : given
-    if (value === undefined || framed(name)) continue
-    if (!token.test(name)) return `Header name ${JSON.stringify(name)} is not a token`
+    const lines = request.headers[name]
+    // A client sends all cookies in one header line (RFC 6265 §5.4).
+    const value = name === "cookie" && typeof lines === "object" ? lines.join("; ") : lines
+    if (value === undefined || isFraming(name)) continue
+    if (!token.test(name)) return `The header name ${JSON.stringify(name)} is invalid: use letters, digits and -`
     if (typeof value === "string") {
-      if (forbidden.test(value)) return `Header ${name} has a character that no header may have`
+      if (forbidden.test(value))
+        return `The header ${name} contains a character that HTTP forbids, such as a line break`
       raw.push(name, value)
       if (headers !== undefined) headers[name] = value
       continue
     }
     headers = undefined
-    for (const one of value) {
-      if (forbidden.test(one)) return `Header ${name} has a character that no header may have`
-      raw.push(name, one)
+    for (const line of value) {
+      if (forbidden.test(line)) return `The header ${name} contains a character that HTTP forbids, such as a line break`
+      raw.push(name, line)
     }
   }
-  // RFC 9110 §8.6: a client says that there is no content where the method makes one expect some.
+  // RFC 9110 §8.6: a client sends `content-length: 0` for methods that usually have content.
   if (body === undefined && !expectsContent(request.method)) return { headers, raw }
   const name = typeof body === "function" ? "transfer-encoding" : "content-length"
   const value = typeof body === "function" ? "chunked" : String(body === undefined ? 0 : Buffer.byteLength(body))

@@ -1,42 +1,38 @@
 /**
- * A `ServerResponse` that keeps what is written to it instead of framing it for a socket.
+ * A `ServerResponse` that collects its output in memory instead of writing it to a socket.
  *
- * All that an application can see (argument checks, overloads, header bookkeeping, states, callbacks) stays Node's own
- * code; five of its inner steps are replaced: the head is kept as a record, a chunk as a chunk, informational responses
- * are dropped, there is no output to flush, and the end is reported.
+ * Argument checks, overloads, header handling, states and callbacks remain Node's own code. Five internal methods are
+ * replaced: `_storeHeader` keeps the head as a record, `_send` keeps chunks, `_writeRaw` drops informational responses,
+ * `_flushOutput` does nothing, and `_finish` reports the end.
  */
 import { type IncomingMessage, ServerResponse } from "node:http"
 import { forbidden, token } from "./headerSyntax.ts"
 
-/**
- * Where a response keeps the exchange it belongs to.
- *
- * @internal
- */
-export const ongoing = Symbol("ongoing")
+/** The property of a response that holds its exchange. */
+const owner = Symbol("owner")
 
 /**
- * What a response reports to: the exchange it belongs to.
+ * The exchange that a response belongs to and reports to.
  *
  * @internal
  */
 export interface ResponseOwner {
   readonly socket: { readonly destroyed: boolean }
-  /** The head is decided. */
+  /** Stores the head, which is final. */
   readonly head: (response: ExchangeResponse, headers: Record<string, string | ReadonlyArray<string>>) => void
-  /** Keeps a chunk of the body. Returns whether the writer may continue at once. */
+  /** Stores a chunk of the body. Returns false if the writer should wait for `drain`. */
   readonly chunk: (data: string | Uint8Array, encoding: BufferEncoding | null | undefined) => boolean
-  /** The response was ended. */
+  /** Reports that the response has ended. */
   readonly end: () => void
 }
 
 /**
- * The parts of Node's responses that have no types.
+ * A response with the undocumented members of Node's `ServerResponse` that an exchange uses.
  *
  * @internal
  */
 export interface ExchangeResponse extends Omit<ServerResponse, "socket"> {
-  [ongoing]: ResponseOwner
+  [owner]: ResponseOwner
   socket: object | null
   destroyed: boolean
   _closed: boolean
@@ -58,18 +54,18 @@ type OutgoingHeaders = Readonly<Record<string, unknown>> | ReadonlyArray<unknown
 
 type HeaderRecord = Record<string, string | ReadonlyArray<string>>
 
-const native = ServerResponse.prototype as unknown as ExchangeResponse
+const nodeResponse = ServerResponse.prototype as unknown as ExchangeResponse
 
 function storeHeader(this: ExchangeResponse, firstLine: string, headers: OutgoingHeaders): void {
-  // Node passes its own table when `setHeader` was used (`getHeaders` is a copy of it) and the argument of `writeHead`,
-  // not yet checked, when it was not.
-  const record = this.getHeaderNames().length > 0 ? fromTable(this) : fromArgument(headers)
+  // After `setHeader` Node passes its internal table, and `getHeaders` returns a copy of it. Otherwise Node passes the
+  // argument of `writeHead`, which is not validated yet.
+  const record = this.getHeaderNames().length > 0 ? fromSetHeaders(this) : fromArgument(headers)
   if (record === undefined || record["trailer"] !== undefined) {
-    // Node's own step throws its own errors, and knows how lenient the server was told to be.
-    native._storeHeader.call(this, firstLine, headers)
+    // Node's method throws Node's own errors and follows the server's setting for lenient headers.
+    nodeResponse._storeHeader.call(this, firstLine, headers)
     this.chunkedEncoding = false
   }
-  this[ongoing].head(this, record ?? fromArgument(headers, true) ?? new Headers())
+  this[owner].head(this, record ?? fromArgument(headers, true) ?? new Headers())
   this._header = firstLine
   this._headerSent = false
 }
@@ -81,8 +77,8 @@ function send(
   callback?: (() => void) | null,
 ): boolean {
   this._headerSent = true
-  const flowing = this[ongoing].chunk(data, encoding)
-  if (typeof callback === "function" && !this[ongoing].socket.destroyed) process.nextTick(callback)
+  const flowing = this[owner].chunk(data, encoding)
+  if (typeof callback === "function" && !this[owner].socket.destroyed) process.nextTick(callback)
   return flowing
 }
 
@@ -93,61 +89,63 @@ function writeRaw(this: ExchangeResponse, _data: unknown, encoding?: unknown, ca
 }
 
 function finish(this: ExchangeResponse): void {
-  native._finish.call(this)
-  this[ongoing].end()
+  nodeResponse._finish.call(this)
+  this[owner].end()
 }
 
-// A record without prototype that, unlike `{ __proto__: null }`, V8 does not make a dictionary.
+// Creates records without a prototype. Unlike `{ __proto__: null }`, V8 does not put them into dictionary mode.
 const Headers = function () {} as unknown as new () => HeaderRecord
 Headers.prototype = Object.create(null) as object
 
-const fromTable = (response: ExchangeResponse): HeaderRecord => {
+const fromSetHeaders = (response: ExchangeResponse): HeaderRecord => {
   const headers = response.getHeaders() as Record<string, unknown>
   for (const name in headers) {
     const value = headers[name]
-    if (typeof value !== "string" || name === "set-cookie") headers[name] = received(name, value)
+    if (typeof value !== "string" || name === "set-cookie") headers[name] = toReceived(name, value)
   }
   return headers as HeaderRecord
 }
 
-/** Answers nothing when something in it is not fit to be sent, unless that has been judged already. */
-const fromArgument = (argument: OutgoingHeaders, judged = false): HeaderRecord | undefined => {
+/** Reads the argument of `writeHead`. Returns `undefined` if a header is invalid, unless `isChecked`. */
+const fromArgument = (argument: OutgoingHeaders, isChecked = false): HeaderRecord | undefined => {
   const headers = new Headers()
   if (argument === undefined || argument === null) return headers
   if (Array.isArray(argument)) {
     const pairs: ReadonlyArray<unknown> = Array.isArray(argument[0]) ? argument.flat(1) : argument
     if (pairs.length % 2 !== 0) return undefined
     for (let n = 0; n < pairs.length; n += 2) {
-      if (!add(headers, pairs[n], pairs[n + 1], judged)) return undefined
+      if (!add(headers, pairs[n], pairs[n + 1], isChecked)) return undefined
     }
     return headers
   }
   for (const name of Object.keys(argument)) {
-    if (!add(headers, name, (argument as Readonly<Record<string, unknown>>)[name], judged)) return undefined
+    if (!add(headers, name, (argument as Readonly<Record<string, unknown>>)[name], isChecked)) return undefined
   }
   return headers
 }
 
-const add = (headers: HeaderRecord, name: unknown, value: unknown, judged: boolean): boolean => {
+const add = (headers: HeaderRecord, name: unknown, value: unknown, isChecked: boolean): boolean => {
   if (typeof name !== "string" || value === undefined) return false
-  if (!judged && (!token.test(name) || (Array.isArray(value) ? value.some(unfit) : unfit(value)))) return false
+  if (!isChecked && (!token.test(name) || (Array.isArray(value) ? value.some(isInvalid) : isInvalid(value))))
+    return false
   const key = name.toLowerCase()
   const before = headers[key]
-  headers[key] = received(key, before === undefined ? value : [before, value].flat())
+  headers[key] = toReceived(key, before === undefined ? value : [before, value].flat())
   return true
 }
 
-const unfit = (value: unknown): boolean => value === undefined || forbidden.test(value as string)
+const isInvalid = (value: unknown): boolean => value === undefined || forbidden.test(value as string)
 
-const received = (name: string, value: unknown): string | ReadonlyArray<string> => {
+/** The value as a client receives it. */
+const toReceived = (name: string, value: unknown): string | ReadonlyArray<string> => {
   if (!Array.isArray(value)) return name === "set-cookie" ? [String(value)] : String(value)
   return value.length === 1 && name !== "set-cookie" ? String(value[0]) : value.map(String)
 }
 
-/** There is never any output to flush: older Nodes emit `drain` only after a flush that says so. */
+/** There is no output to flush. Older versions of Node emit `drain` only if this returns true. */
 const flushOutput = (): boolean => true
 
-const steps = {
+const replacedMethods = {
   _storeHeader: storeHeader,
   _send: send,
   _writeRaw: writeRaw,
@@ -156,10 +154,11 @@ const steps = {
 }
 
 /**
- * Makes the constructor of responses.
+ * Returns a function that constructs responses.
  *
- * Given a prototype, objects have exactly that one and carry the replaced steps themselves: a framework that sets the
- * prototype of each response then finds it set, and changing the prototype of a live object is what makes it slow.
+ * **Details** With a `prototype`, responses have exactly that prototype and carry the replaced methods as own properties.
+ * A framework that sets the prototype of every response then changes nothing. Changing the prototype of a live object
+ * would make it slow.
  *
  * @internal
  */
@@ -167,12 +166,12 @@ export const responseConstructor = (
   prototype: object | undefined,
 ): ((request: IncomingMessage, exchange: ResponseOwner, options: object | undefined) => ExchangeResponse) => {
   const Response = function () {} as unknown as new () => ExchangeResponse
-  Response.prototype = prototype ?? Object.assign(Object.create(ServerResponse.prototype), steps)
-  const own = prototype !== undefined
+  Response.prototype = prototype ?? Object.assign(Object.create(ServerResponse.prototype), replacedMethods)
+  const hasPrototype = prototype !== undefined
   return (request, exchange, options) => {
     const response = Reflect.construct(ServerResponse, [request, options], Response) as ExchangeResponse
-    response[ongoing] = exchange
-    if (own) {
+    response[owner] = exchange
+    if (hasPrototype) {
       response._storeHeader = storeHeader
       response._send = send
       response._writeRaw = writeRaw

@@ -1,24 +1,28 @@
 /**
- * The connection that a sub-request believes it came over.
+ * The socket of a sub-request.
  *
- * Applications ask sockets who is calling (address, certificate), listen on them and destroy them. The first is answered
- * by the outer request's connection; the other two must never reach it, or one sub-request could end the whole batch.
+ * Applications read a socket's peer (address, certificate), add listeners to it and destroy it. Reads go to the socket of
+ * the outer request. Listeners and `destroy` stay with the sub-request, or one sub-request could end the whole batch.
  */
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
 import { Socket } from "node:net"
 
 /**
+ * The exchange that a socket belongs to and reports to.
+ *
  * @internal
  */
 export interface SocketOwner {
-  /** The application, or the caller through `abort`, ended the connection. */
+  /** Called when the application destroyed the socket or the caller aborted the sub-request. */
   readonly onSocketClosed: (error: Error | undefined) => void
-  /** Nothing happened on the connection for as long as the application asked; answers whether anybody listened. */
+  /** Called when the socket was idle for the application's timeout. Returns whether a listener handled it. */
   readonly onSocketTimeout: () => boolean
 }
 
 /**
+ * A socket without a connection, in front of the outer request's socket.
+ *
  * @internal
  */
 export class ExchangeSocket extends EventEmitter {
@@ -39,7 +43,7 @@ export class ExchangeSocket extends EventEmitter {
     this.#owner = owner
   }
 
-  // Read for every header that is set: worth a getter of its own.
+  // Node reads `server` for every header that is set, so it gets a getter instead of the slower proxy below.
   get server(): unknown {
     return (this.#outer as { readonly server?: unknown }).server
   }
@@ -54,11 +58,11 @@ export class ExchangeSocket extends EventEmitter {
     if (this.destroyed) return this
     this.#end()
     this.errored = error ?? null
-    process.nextTick(closeSocket, this, this.#owner, error)
+    process.nextTick(emitClosed, this, this.#owner, error)
     return this
   }
 
-  /** Lets whoever waits for the connection to close know, once the response is over. */
+  /** Emits `close` after the response has ended, if anything listens for it. */
   close(): void {
     if (this.destroyed) return
     if (this.#timer !== undefined) clearTimeout(this.#timer)
@@ -79,7 +83,7 @@ export class ExchangeSocket extends EventEmitter {
     this.#timer = undefined
     this.timeout = milliseconds
     if (milliseconds > 0 && !this.destroyed) {
-      this.#timer = setTimeout(timeOut, milliseconds, this, this.#owner).unref()
+      this.#timer = setTimeout(onTimer, milliseconds, this, this.#owner).unref()
       if (onTimeout !== undefined) this.once("timeout", onTimeout)
     } else if (onTimeout !== undefined) {
       this.removeListener("timeout", onTimeout)
@@ -87,40 +91,40 @@ export class ExchangeSocket extends EventEmitter {
     return this
   }
 
-  /** Something was written: the idle time starts again. */
-  touch(): void {
+  /** Restarts the idle timer, after a write. */
+  restartTimer(): void {
     this.#timer?.refresh()
   }
 
-  /** What the outer connection says, for names that this class has no opinion on. */
-  static ask(socket: ExchangeSocket, name: string): unknown {
+  /** Reads a property of the outer socket. */
+  static readOuter(socket: ExchangeSocket, name: string): unknown {
     const outer = socket.#outer as unknown as Readonly<Record<string, unknown>>
     const value = outer[name]
     if (typeof value !== "function") return value
-    // Questions about the peer; whatever else a socket can be told to do is none of a sub-request's business.
-    return question.test(name) ? value.bind(outer) : undefined
+    // Only methods that read something are available; a sub-request must not act on the outer socket.
+    return readMethod.test(name) ? value.bind(outer) : undefined
   }
 }
 
-const question = /^(?:get|is|exportKeyingMaterial$|address$)/
+const readMethod = /^(?:get|is|exportKeyingMaterial$|address$)/
 
-const closeSocket = (socket: ExchangeSocket, owner: SocketOwner, error: Error | undefined): void => {
-  // The server listens for errors on its sockets, so there an error that nobody else listens for is no exception.
+const emitClosed = (socket: ExchangeSocket, owner: SocketOwner, error: Error | undefined): void => {
+  // A server listens for errors of its sockets, so an error without another listener must not become an exception.
   if (error !== undefined && error !== null && socket.listenerCount("error") > 0) socket.emit("error", error)
   owner.onSocketClosed(error)
   socket.emit("close", error !== undefined && error !== null)
 }
 
-const timeOut = (socket: ExchangeSocket, owner: SocketOwner): void => {
-  const heard = owner.onSocketTimeout()
+const onTimer = (socket: ExchangeSocket, owner: SocketOwner): void => {
+  const isHandled = owner.onSocketTimeout()
   socket.emit("timeout")
-  if (!heard) socket.destroy()
+  if (!isHandled) socket.destroy()
 }
 
-const chain = function <A>(this: A): A {
+const returnThis = function <A>(this: A): A {
   return this
 }
-const accept = (_chunk?: unknown, encoding?: unknown, callback?: unknown): boolean => {
+const discardWrite = (_chunk?: unknown, encoding?: unknown, callback?: unknown): boolean => {
   const written = typeof encoding === "function" ? encoding : callback
   if (typeof written === "function") process.nextTick(written as () => void)
   return true
@@ -129,8 +133,8 @@ const destroy = function (this: ExchangeSocket): ExchangeSocket {
   return this.destroy()
 }
 
-// Constants and no-ops live on the prototype, not in each object. `writableCorked` is 1 because Node else schedules a tick
-// to uncork what is not corked; `_writableState` because its `end` writes to it.
+// Constants and no-op methods live on the prototype, not in each object. `writableCorked` is 1 because Node would
+// otherwise schedule a tick to uncork the socket. `_writableState` exists because `end` of Node's responses writes to it.
 Object.assign(ExchangeSocket.prototype, {
   parser: null,
   connecting: false,
@@ -146,22 +150,22 @@ Object.assign(ExchangeSocket.prototype, {
   _writableState: { corked: 0 },
   cork: () => {},
   uncork: () => {},
-  pause: chain,
-  resume: chain,
-  ref: chain,
-  unref: chain,
-  setNoDelay: chain,
-  setKeepAlive: chain,
-  setEncoding: chain,
-  write: accept,
+  pause: returnThis,
+  resume: returnThis,
+  ref: returnThis,
+  unref: returnThis,
+  setNoDelay: returnThis,
+  setKeepAlive: returnThis,
+  setEncoding: returnThis,
+  write: discardWrite,
   end: destroy,
   destroySoon: destroy,
   resetAndDestroy: destroy,
 })
 
-// Everything else (addresses, TLS state, and what the application itself noted on the connection) is asked of the outer
-// socket through a proxy at the very end of the prototype chain, where names that are known above never arrive. It stands
-// before `Socket.prototype` so that `instanceof Socket` holds and none of its methods is inherited.
+// All other properties (addresses, TLS state, properties that the application added) are read from the outer socket,
+// through a proxy at the end of the prototype chain; names that are defined above never reach it. The proxy's target
+// inherits from `Socket.prototype`, so `instanceof Socket` is true, but its methods are not inherited.
 const { constructor: _, ...emitter } = Object.getOwnPropertyDescriptors(EventEmitter.prototype)
 Object.defineProperties(ExchangeSocket.prototype, emitter)
 for (const name of Reflect.ownKeys(new EventEmitter())) {
@@ -173,7 +177,7 @@ Object.setPrototypeOf(
   new Proxy(Object.create(Socket.prototype) as object, {
     get: (_target, name, receiver) =>
       typeof name === "string" && !name.startsWith("_") && receiver instanceof ExchangeSocket
-        ? ExchangeSocket.ask(receiver, name)
+        ? ExchangeSocket.readOuter(receiver, name)
         : undefined,
     set: (_target, name, value, receiver) =>
       Reflect.defineProperty(receiver as object, name, { value, writable: true, enumerable: true, configurable: true }),

@@ -1,4 +1,4 @@
-/** One sub-request from its start to its one outcome. */
+/** The state of one sub-request, from its start to its single outcome. */
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
@@ -6,22 +6,24 @@ import { type ExchangeFailure, makeFailure } from "./ExchangeFailure.ts"
 import { CapturedReply, type ExchangeReply } from "./ExchangeReply.ts"
 import type { ExchangeResponse, ResponseOwner } from "./ExchangeResponse.ts"
 import { ExchangeSocket, type SocketOwner } from "./ExchangeSocket.ts"
-import { answered, leaveUnread } from "./requestBody.ts"
+import { detachSignal, discardBody } from "./requestBody.ts"
 
 /**
+ * The caller's callback.
+ *
  * @internal
  */
 export type Done = (result: ExchangeReply | ExchangeFailure) => void
 
-const type = "MULTISTATUSEXCHANGE"
+const resourceType = "MULTISTATUSEXCHANGE"
 
-const asynchronous = { requireManualDestroy: true }
+const resourceOptions = { requireManualDestroy: true }
 
-// Before Node 24 what a handler enters with `AsyncLocalStorage.enterWith` stays in the resource it ran in, and `done` would
-// find it there: it then needs a resource of its own.
-const keepsWhatIsEntered = ((): boolean => {
+// Before Node 24 a store that a handler enters with `AsyncLocalStorage.enterWith` stays in the resource that the handler
+// ran in, and `done` would see it. There the handler gets a resource of its own.
+const keepsEnteredStore = ((): boolean => {
   const storage = new AsyncLocalStorage<boolean>()
-  const resource = new AsyncResource(type, asynchronous)
+  const resource = new AsyncResource(resourceType, resourceOptions)
   resource.runInAsyncScope(() => storage.enterWith(true))
   const kept = resource.runInAsyncScope(() => storage.getStore()) === true
   storage.disable()
@@ -29,6 +31,8 @@ const keepsWhatIsEntered = ((): boolean => {
 })()
 
 /**
+ * A sub-request in progress: it collects the response and calls `done` once.
+ *
  * @internal
  */
 export class PendingExchange extends AsyncResource implements SocketOwner, ResponseOwner {
@@ -46,9 +50,9 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
   #aborted = false
 
   constructor(outer: Socket, limit: number, done: Done) {
-    // Each request of a server has an asynchronous scope of its own: what one handler does to it stays with it, and `done`
-    // runs in the scope of whoever asked.
-    super(type, asynchronous)
+    // As on a server, each request has its own asynchronous scope: changes by a handler stay in it, and `done` runs in the
+    // scope of the caller.
+    super(resourceType, resourceOptions)
     this.socket = new ExchangeSocket(outer, this)
     this.#limit = limit
     this.#done = done
@@ -56,11 +60,11 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
 
   /** Runs the handler in the sub-request's asynchronous scope. */
   enter<A, B, C>(handle: (a: A, b: B) => C, a: A, b: B): C {
-    const scope = keepsWhatIsEntered ? new AsyncResource(type, asynchronous) : this
+    const scope = keepsEnteredStore ? new AsyncResource(resourceType, resourceOptions) : this
     return scope.runInAsyncScope(handle, undefined, a, b)
   }
 
-  /** The response's head is decided. */
+  /** Stores the final head of the response. */
   head(response: ExchangeResponse, headers: Record<string, string | ReadonlyArray<string>>): void {
     this.#status = response.statusCode
     this.#statusMessage = response.statusMessage
@@ -79,30 +83,30 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
     }
   }
 
-  /** Keeps a chunk; answers whether the writer may go on at once. */
+  /** Stores a chunk. Returns false if the writer should wait for `drain`. */
   chunk(data: string | Uint8Array, encoding: BufferEncoding | null | undefined): boolean {
     if (this.socket.destroyed) return false
     const length = data.length
     if (length === 0) return true
-    this.socket.touch()
-    // Bytes are copied: whoever wrote them may use the memory again once the write is called back.
-    const kept =
+    this.socket.restartTimer()
+    // Bytes are copied: the writer may reuse the buffer after the write's callback.
+    const stored =
       typeof data !== "string" ? Buffer.from(data) : isUtf8(encoding) ? data : Buffer.from(data, encoding ?? "utf8")
-    this.#bytes += typeof kept === "string" && this.#limit < Infinity ? Buffer.byteLength(kept) : kept.length
+    this.#bytes += typeof stored === "string" && this.#limit < Infinity ? Buffer.byteLength(stored) : stored.length
     if (this.#bytes > this.#limit) {
       this.#chunks = []
-      this.#settle(makeFailure("too-large", `The response is larger than ${this.#limit} bytes`))
+      this.#settle(makeFailure("too-large", `The response is larger than maxResponseBytes, ${this.#limit} bytes`))
       this.socket.destroy()
       return false
     }
-    this.#chunks.push(kept)
+    this.#chunks.push(stored)
     this.#unflushed += length
     if (this.#unflushed < this.socket.writableHighWaterMark) return true
     if (this.#unflushed - length < this.socket.writableHighWaterMark) setImmediate(drain, this)
     return false
   }
 
-  /** The writer may go on. Not at once, so that a large response leaves room for others. */
+  /** Emits `drain`. It runs in a later turn of the event loop, so that a large response does not block other work. */
   drain(): void {
     const response = this.response
     this.#unflushed = 0
@@ -111,16 +115,17 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
     if (response.writableNeedDrain) response.emit("drain")
   }
 
-  /** The response was ended; Node has scheduled its `finish` before this schedules the rest. */
+  /** Completes the exchange after `finish`, which Node has scheduled before it calls this. */
   end(): void {
-    if (!this.socket.destroyed) process.nextTick(settleReply, this)
+    if (!this.socket.destroyed) process.nextTick(complete, this)
   }
 
-  reply(): void {
+  /** Closes the request and the response, and passes the reply to `done`. */
+  complete(): void {
     const { request, response, socket } = this
     if (this.#done === undefined || request === undefined || response === undefined) return
-    answered(request)
-    leaveUnread(request, false)
+    detachSignal(request)
+    discardBody(request, false)
     response.socket = null
     socket._httpMessage = null
     if (response.listenerCount("close") + socket.listenerCount("close") > 0) {
@@ -131,17 +136,19 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
     this.#settle(new CapturedReply(this.#status, this.#statusMessage, this.#headers, this.#chunks))
   }
 
-  /** The handler threw: as after a crash, nobody is there any more. */
-  threw(error: unknown): void {
+  /** Fails the exchange with an error of the handler and destroys the socket. */
+  failThrown(error: unknown): void {
     if (this.#done === undefined) return
     this.#settle(makeFailure("threw", "The handler threw", error))
     this.socket.destroy()
   }
 
-  refused(message: string): void {
+  /** Fails the exchange because its request is invalid. */
+  failInvalid(message: string): void {
     this.#settle(makeFailure("invalid", message))
   }
 
+  /** Aborts the sub-request for the caller. */
   readonly abort = (): void => {
     if (this.#done === undefined) return
     this.#aborted = true
@@ -150,7 +157,7 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
 
   onSocketClosed(error: Error | undefined): void {
     const { request, response } = this
-    // In the order in which a server's connection tells of its end.
+    // A server emits these events in the same order when a connection ends.
     if (request !== undefined && !request.destroyed) request.destroy(connectionReset())
     if (response !== undefined) emitClose(response)
     this.#settle(
@@ -162,9 +169,9 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
 
   onSocketTimeout(): boolean {
     const { request, response, socket } = this
-    const heardByRequest = request !== undefined && !request.complete && request.emit("timeout", socket)
-    const heardByResponse = response !== undefined && response.emit("timeout", socket)
-    return heardByRequest || heardByResponse
+    const isRequestHandled = request !== undefined && !request.complete && request.emit("timeout", socket)
+    const isResponseHandled = response !== undefined && response.emit("timeout", socket)
+    return isRequestHandled || isResponseHandled
   }
 
   #settle(result: ExchangeReply | ExchangeFailure): void {
@@ -180,11 +187,11 @@ const isUtf8 = (encoding: BufferEncoding | null | undefined): boolean =>
 
 const drain = (exchange: PendingExchange): void => exchange.drain()
 
-const settleReply = (exchange: PendingExchange): void => exchange.reply()
+const complete = (exchange: PendingExchange): void => exchange.complete()
 
 const close = (request: IncomingMessage, response: ExchangeResponse, socket: ExchangeSocket): void => {
   emitClose(response)
-  leaveUnread(request, true)
+  discardBody(request, true)
   socket.close()
 }
 

@@ -1,7 +1,7 @@
-/** Whether a client is still there. */
+/** Detects that a client disconnects. */
 import type { ServerResponse } from "node:http"
 
-/** A signal that fires when the client goes away before it was answered. */
+/** Returns a signal that is aborted when the client disconnects before the response is complete. */
 export const disconnectSignal = (response: ServerResponse): AbortSignal => {
   const controller = new AbortController()
   const onClose = () => {

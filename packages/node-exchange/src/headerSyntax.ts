@@ -1,14 +1,14 @@
-/** What header names and values may consist of, in both directions. */
+/** Syntax of header names and values, for requests and responses. */
 
 /**
- * A header's name (RFC 9110 §5.6.2).
+ * Matches a valid header name: a token of RFC 9110 §5.6.2.
  *
  * @internal
  */
 export const token = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 
 /**
- * A character that no header's value may have: Node's own rule, strict form.
+ * Matches a character that is forbidden in a header value. It is the strict form of Node's own rule.
  *
  * @internal
  */

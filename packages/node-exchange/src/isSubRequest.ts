@@ -1,21 +1,23 @@
-/** The mark on requests that an exchange made. */
+/** The mark that tells sub-requests from requests over a socket. */
 
-// A registered symbol, so that two installed copies of this package recognise each other's requests.
+// The symbol is registered, so two installed copies of this package recognise each other's requests.
 const mark = Symbol.for("@multistatus/node-exchange/sub-request")
 
-const marked: PropertyDescriptor = { value: true, enumerable: false, writable: false, configurable: false }
+const descriptor: PropertyDescriptor = { value: true, enumerable: false, writable: false, configurable: false }
 
 /**
+ * Marks a request as a sub-request.
+ *
  * @internal
  */
 export const markSubRequest = (request: object): void => {
-  Object.defineProperty(request, mark, marked)
+  Object.defineProperty(request, mark, descriptor)
 }
 
 /**
- * Tells whether a request is a sub-request of a batch rather than one that came over a socket.
+ * Returns whether a request is a sub-request of a batch, not a request that arrived over a socket.
  *
  * **Details**
- * Takes Node's request (`req` in Express, `request.raw` in Fastify). Nothing that a client sends can set the mark.
+ * `request` is Node's request: `req` in Express, `request.raw` in Fastify. A client cannot set the mark.
  */
 export const isSubRequest = (request: object): boolean => Object.hasOwn(request, mark)

@@ -1,11 +1,11 @@
-/** What Node has for engines that run anywhere. */
+/** The functions of Node that the engine needs. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { hash } from "node:crypto"
 
-/** The asynchronous context of a request, and a SHA-256 that is not asynchronous. */
+/** The `platform` of `createBatch` on Node: asynchronous context and a synchronous SHA-256. */
 export const nodePlatform = {
-  /** Captures the asynchronous context that this is called in; what it returns runs functions there. */
+  /** Captures the current asynchronous context. Returns a function that runs other functions in it. */
   captureContext: (): (<A>(run: () => A) => A) => AsyncLocalStorage.snapshot(),
-  /** SHA-256 of a text in UTF-8, in base64url. */
+  /** The SHA-256 of a text in UTF-8, as base64url. */
   digest: Object.assign((text: string): string => hash("sha256", text, "base64url"), { isSync: true as const }),
 }

@@ -1,7 +1,8 @@
-/** How a sub-request's body arrives, and what becomes of it when nobody reads it. */
+/** Delivers the body of a sub-request, and discards it if nothing reads it. */
 import { IncomingMessage } from "node:http"
 
-interface NativeRequest extends Omit<IncomingMessage, "complete"> {
+/** A request with the undocumented members of Node's `IncomingMessage` that an exchange uses. */
+interface RequestInternals extends Omit<IncomingMessage, "complete"> {
   complete: boolean
   _consuming: boolean
   _dumped: boolean
@@ -17,7 +18,7 @@ interface NativeRequest extends Omit<IncomingMessage, "complete"> {
 }
 
 /**
- * Hands over the whole body, as a server does with what came in the same packet as the head.
+ * Pushes the whole body into the request, as a server does with a body that arrives together with the head.
  *
  * @internal
  */
@@ -29,15 +30,15 @@ export const deliverBody = (request: IncomingMessage, body: string | Uint8Array 
 }
 
 /**
- * Marks the body as read and the request as over.
+ * Marks the body as read to its end and the request as closed.
  *
  * @internal
  */
-export const closeBody = (request: IncomingMessage): void => {
-  const native = request as unknown as NativeRequest
-  const state = native._readableState
-  native.complete = true
-  native._dumped = true
+export const markBodyRead = (request: IncomingMessage): void => {
+  const internals = request as unknown as RequestInternals
+  const state = internals._readableState
+  internals.complete = true
+  internals._dumped = true
   state.ended = true
   state.endEmitted = true
   state.destroyed = true
@@ -46,30 +47,30 @@ export const closeBody = (request: IncomingMessage): void => {
 }
 
 /**
- * Discards a body that nobody has begun to read when the response is over, as a server does.
+ * Discards the body after the response, as a server does, unless the application has begun to read it.
  *
- * Reading it to its end takes several ticks; where nobody listens, the state it would leave is set instead, once the
- * response has `closed`.
+ * **Details** Reading the body to its end takes several ticks. If nothing listens for `end` or `close`, the final state is
+ * set directly once the response `isClosed`.
  *
  * @internal
  */
-export const leaveUnread = (request: IncomingMessage, closed: boolean): void => {
-  const native = request as unknown as NativeRequest
-  if (native._consuming || native._readableState.resumeScheduled || request.destroyed) return
-  if (request.listenerCount("end") > 0 || request.listenerCount("close") > 0) native._dump()
-  else if (closed) closeBody(request)
+export const discardBody = (request: IncomingMessage, isClosed: boolean): void => {
+  const internals = request as unknown as RequestInternals
+  if (internals._consuming || internals._readableState.resumeScheduled || request.destroyed) return
+  if (request.listenerCount("end") > 0 || request.listenerCount("close") > 0) internals._dump()
+  else if (isClosed) markBodyRead(request)
 }
 
-// Newer Nodes abort `request.signal` when the socket closes, unless a response came first; that is told by a symbol.
-const detach = Object.getOwnPropertySymbols(IncomingMessage.prototype).find(
+// Newer versions of Node abort `request.signal` when the socket closes, unless this method was called before.
+const detachMethod = Object.getOwnPropertySymbols(IncomingMessage.prototype).find(
   ({ description }) => description === "kDetachAbortSignal",
 )
 
 /**
- * Tells the request that it has been answered.
+ * Detaches `request.signal` from the socket, because the request has been answered.
  *
  * @internal
  */
-export const answered = (request: IncomingMessage): void => {
-  if (detach !== undefined) (request as unknown as Record<symbol, () => void>)[detach]?.()
+export const detachSignal = (request: IncomingMessage): void => {
+  if (detachMethod !== undefined) (request as unknown as Record<symbol, () => void>)[detachMethod]?.()
 }

@@ -1,11 +1,11 @@
-/** Exchanges as promises. */
+/** Sends sub-requests, as promises. */
 import type { IncomingMessage } from "node:http"
 import type { Exchange } from "./Exchange.ts"
 import type { ExchangeFailure } from "./ExchangeFailure.ts"
 import type { ExchangeReply } from "./ExchangeReply.ts"
 import type { ExchangeRequest } from "./ExchangeRequest.ts"
 
-/** An exchange that got no answer. */
+/** The error of `send` for a sub-request that got no reply. `cause` is the application's error, if there is one. */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError"
   readonly reason: ExchangeFailure["reason"]
@@ -16,7 +16,11 @@ export class ExchangeError extends Error {
   }
 }
 
-/** Sends a sub-request; `onAbort` is given what aborts it. */
+/**
+ * Sends a sub-request. Rejects with an `ExchangeError` if it gets no reply.
+ *
+ * **Details** `onAbort` is called once, at the start, with a function that aborts the sub-request.
+ */
 export const send = (
   exchange: Exchange,
   request: ExchangeRequest,

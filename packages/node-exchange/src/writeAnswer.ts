@@ -1,31 +1,31 @@
-/** The answer to a server's request, also to one whose body was not read to its end. */
+/** Writes the engine's response to Node's response. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 
-/** What is answered. */
+/** A response of the engine. */
 export interface NodeAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, number | string | ReadonlyArray<string> | undefined>>
   readonly body: string
-  /** What follows `body` as it comes; undefined for nothing. */
+  /** Text that is sent after `body`, as it is produced. */
   readonly stream?: AsyncIterable<string> | undefined
-  /** Whether part of the request's body was left unread: the connection ends with this answer. */
+  /** Whether the request's body was not read to its end. The connection is then closed after the response. */
   readonly close: boolean
 }
 
-/** How long a client may go on sending a body that nobody reads, before it is cut off, in milliseconds. */
+/** Milliseconds for which a client may keep sending a body that is not read, before the connection is closed. */
 const drainMs = 500
 
-/** How much of it is taken meanwhile: what is thrown away fills memory as well, until it is collected. */
+/** Bytes that are read and discarded in that time. Discarded bytes also use memory until they are collected. */
 const drainBytes = 256 * 1024
 
 /**
- * Writes an answer.
+ * Writes an answer to the response.
  *
  * **Details**
- * A client that is still sending reads no answer when its connection ends under it, so the connection stays open for half
- * a second. The first 256 KiB of what arrives then are thrown away; the rest is not taken from the connection at all.
+ * A client that is still sending its body does not read the response if the connection closes. Therefore the connection
+ * stays open for up to 500 ms. The first 256 KiB that arrive in this time are discarded; the rest is not read.
  */
 export const writeAnswer = (request: IncomingMessage, response: ServerResponse, answer: NodeAnswer): void => {
   if (response.destroyed || response.headersSent) return
@@ -34,8 +34,8 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
     if (value !== undefined) response.setHeader(name, value)
   }
   if (answer.stream !== undefined) {
-    // What fails or is given up half-way ends the connection: the client must not take it for the whole.
-    pipeline(Readable.from(following(answer.body, answer.stream)), response).catch(() => response.destroy())
+    // If the stream fails, the connection is closed, so the client does not take a part for the whole response.
+    pipeline(Readable.from(concat(answer.body, answer.stream)), response).catch(() => response.destroy())
     return
   }
   if (!answer.close || request.complete) {
@@ -50,18 +50,18 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
     response.end()
   }
   const timer = setTimeout(end, drainMs)
-  let room = drainBytes
+  let remaining = drainBytes
   request
     .once("end", end)
     .once("close", end)
     .on("data", (chunk: Uint8Array) => {
-      room -= chunk.length
-      if (room < 0) request.pause()
+      remaining -= chunk.length
+      if (remaining < 0) request.pause()
     })
     .resume()
 }
 
-const following = async function* (first: string, rest: AsyncIterable<string>): AsyncGenerator<string> {
+const concat = async function* (first: string, rest: AsyncIterable<string>): AsyncGenerator<string> {
   if (first !== "") yield first
   yield* rest
 }

@@ -2,27 +2,22 @@ import { AsyncLocalStorage, executionAsyncId } from "node:async_hooks"
 import { IncomingMessage, ServerResponse } from "node:http"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type ExchangeFailure, type ExchangeReply, isSubRequest, makeExchange } from "../src/index.ts"
-import { open, type Open, tick } from "./fixtures/open.ts"
+import { startTestServer, type TestServer, tick } from "./fixtures/TestServer.ts"
 
-let twin: Open
+let server: TestServer
 beforeAll(async () => {
-  twin = await open((_request, response) => response.end("default"))
+  server = await startTestServer((_request, response) => response.end("default"))
 })
-afterAll(() => twin.close())
+afterAll(() => server.close())
 
 describe("a dispatch", () => {
-  it("gives the handler Node's own request and response, and the caller what was written", async () => {
-    const reply = await twin.ask(
+  it("passes Node's request and response to the handler and the reply to the caller", async () => {
+    const reply = await server.dispatch(
       { method: "PUT", url: "/a?b=c", headers: { "x-a": "1" }, body: "in" },
       (request, response) => {
         expect(request).toBeInstanceOf(IncomingMessage)
         expect(response).toBeInstanceOf(ServerResponse)
-        expect([request.method, request.url, request.httpVersion, request.headers["x-a"]]).toEqual([
-          "PUT",
-          "/a?b=c",
-          "1.1",
-          "1",
-        ])
+        expect(request).toMatchObject({ method: "PUT", url: "/a?b=c", httpVersion: "1.1", headers: { "x-a": "1" } })
         response.statusCode = 201
         response.setHeader("X-B", 2).setHeader("Set-Cookie", "c=1").end("out")
       },
@@ -32,13 +27,13 @@ describe("a dispatch", () => {
     expect(Buffer.from(reply.body).toString()).toBe("out")
   })
 
-  it("calls done once and never before it returns", async () => {
+  it("calls done exactly once, after dispatch has returned", async () => {
     const results: Array<string> = []
     const exchange = makeExchange({ handle: (_request, response) => response.end("x").end() })
-    const abort = exchange.dispatch({ method: "GET", url: "/", headers: {} }, twin.outer, (result) =>
+    const abort = exchange.dispatch({ method: "GET", url: "/", headers: {} }, server.outer, (result) =>
       results.push(result._tag),
     )
-    exchange.dispatch({ method: "GET", url: "/", headers: { "x-a": "\n" } }, twin.outer, (result) =>
+    exchange.dispatch({ method: "GET", url: "/", headers: { "x-a": "\n" } }, server.outer, (result) =>
       results.push(result._tag),
     )
     expect(results).toEqual([])
@@ -48,21 +43,22 @@ describe("a dispatch", () => {
     expect(results).toEqual(["ExchangeReply", "ExchangeFailure"])
   })
 
-  it("marks what it makes, and nothing that a client sends can", async () => {
-    const marks: Array<unknown> = []
-    await twin.ask({}, (request, response) => {
+  it("marks its requests, and a client cannot set the mark", async () => {
+    const seen: Array<object> = []
+    await server.dispatch({}, (request, response) => {
       const mark = Symbol.for("@multistatus/node-exchange/sub-request")
-      marks.push(isSubRequest(request), Object.prototype.propertyIsEnumerable.call(request, mark))
+      const isEnumerable = Object.prototype.propertyIsEnumerable.call(request, mark)
+      seen.push({ isMarked: isSubRequest(request), isEnumerable })
       response.end()
     })
-    expect(marks).toEqual([true, false])
-    expect(isSubRequest(twin.outer)).toBe(false)
+    expect(seen).toEqual([{ isMarked: true, isEnumerable: false }])
+    expect(isSubRequest(server.outer)).toBe(false)
     expect(isSubRequest({ headers: { "@multistatus/node-exchange/sub-request": "true" } })).toBe(false)
   })
 
-  it("turns what a handler throws or rejects with into a failure", async () => {
+  it("fails when the handler throws or its promise is rejected", async () => {
     const error = new Error("bug")
-    const throwing = twin.ask({}, () => {
+    const throwing = server.dispatch({}, () => {
       throw error
     })
     await expect(throwing).rejects.toMatchObject({
@@ -71,9 +67,12 @@ describe("a dispatch", () => {
       error,
       message: "The handler threw: bug",
     })
-    await expect(twin.ask({}, async () => Promise.reject(error))).rejects.toMatchObject({ reason: "threw", error })
+    await expect(server.dispatch({}, async () => Promise.reject(error))).rejects.toMatchObject({
+      reason: "threw",
+      error,
+    })
     await expect(
-      twin.ask({
+      server.dispatch({
         body: () => {
           throw error
         },
@@ -81,7 +80,7 @@ describe("a dispatch", () => {
     ).rejects.toMatchObject({ reason: "threw", error })
   })
 
-  it("carries the caller's asynchronous context in, keeps the handler's own changes in and gives the caller's back", async () => {
+  it("runs the handler in the caller's asynchronous context and calls done without the handler's changes", async () => {
     const storage = new AsyncLocalStorage<string>()
     const seen: Array<string | undefined> = []
     const exchange = makeExchange({
@@ -96,7 +95,7 @@ describe("a dispatch", () => {
     })
     await storage.run("caller", async () => {
       const { promise, resolve } = Promise.withResolvers<void>()
-      exchange.dispatch({ method: "GET", url: "/", headers: {} }, twin.outer, () => {
+      exchange.dispatch({ method: "GET", url: "/", headers: {} }, server.outer, () => {
         seen.push(storage.getStore())
         resolve()
       })
@@ -106,17 +105,17 @@ describe("a dispatch", () => {
     expect(seen).toEqual(["caller", "caller", "handler", "caller"])
   })
 
-  it("runs each handler in an asynchronous scope of its own", async () => {
+  it("runs each handler in its own asynchronous scope", async () => {
     const ids = new Set<number>()
-    const note = (_request: unknown, response: ServerResponse): void => {
+    const collectId = (_request: unknown, response: ServerResponse): void => {
       ids.add(executionAsyncId())
       response.end()
     }
-    await Promise.all([twin.ask({}, note), twin.ask({}, note), twin.ask({}, note)])
+    await Promise.all([server.dispatch({}, collectId), server.dispatch({}, collectId), server.dispatch({}, collectId)])
     expect(ids.size).toBe(3)
   })
 
-  it("bounds the size of a reply", async () => {
+  it("fails when a reply exceeds maxResponseBytes", async () => {
     let closed = false
     const endless = (_request: unknown, response: ServerResponse): void => {
       response.on("close", () => (closed = true))
@@ -126,15 +125,17 @@ describe("a dispatch", () => {
       }
       write()
     }
-    await expect(twin.ask({}, endless, { maxResponseBytes: 500_000 })).rejects.toMatchObject({ reason: "too-large" })
+    await expect(server.dispatch({}, endless, { maxResponseBytes: 500_000 })).rejects.toMatchObject({
+      reason: "too-large",
+    })
     await tick()
     expect(closed).toBe(true)
-    const fits = await twin.ask({}, (_request, response) => response.end("é"), { maxResponseBytes: 2 })
+    const fits = await server.dispatch({}, (_request, response) => response.end("é"), { maxResponseBytes: 2 })
     expect(fits.text).toBe("é")
   })
 
-  it("survives an application that goes on after its answer", async () => {
-    const reply = await twin.ask({}, (_request, response) => {
+  it("ignores writes after the reply", async () => {
+    const reply = await server.dispatch({}, (_request, response) => {
       response.on("error", () => {})
       response.end("answer")
       response.write("more")
@@ -149,7 +150,7 @@ describe("a dispatch", () => {
 })
 
 describe("an abort", () => {
-  const aborting = async (body: string | undefined, read: boolean) => {
+  const abortedExchange = async (body: string | undefined, read: boolean) => {
     const events: Array<string> = []
     const results: Array<ExchangeReply | ExchangeFailure> = []
     const exchange = makeExchange({
@@ -163,7 +164,7 @@ describe("an abort", () => {
         request.socket.on("close", () => events.push("socket close"))
       },
     })
-    const abort = exchange.dispatch({ method: "POST", url: "/", headers: {}, body }, twin.outer, (result) =>
+    const abort = exchange.dispatch({ method: "POST", url: "/", headers: {}, body }, server.outer, (result) =>
       results.push(result),
     )
     await tick()
@@ -174,8 +175,8 @@ describe("an abort", () => {
     return { events, results }
   }
 
-  it("is what a client's disconnect is", async () => {
-    const { events, results } = await aborting("unread", false)
+  it("emits the same events as a client disconnect", async () => {
+    const { events, results } = await abortedExchange("unread", false)
     expect(events.sort()).toEqual([
       "request ECONNRESET",
       "request aborted",
@@ -186,13 +187,13 @@ describe("an abort", () => {
     expect(results).toMatchObject([{ _tag: "ExchangeFailure", reason: "aborted" }])
   })
 
-  it("leaves a request alone that has been read", async () => {
-    const { events, results } = await aborting("read", true)
+  it("does not destroy a request whose body was read", async () => {
+    const { events, results } = await abortedExchange("read", true)
     expect(events).toEqual(["response close true false", "socket close"])
     expect(results).toHaveLength(1)
   })
 
-  it("fires the request's signal, which an answer does not", async () => {
+  it("aborts the request's signal, while a reply does not", async () => {
     const signals: Array<AbortSignal> = []
     const exchange = makeExchange({
       handle: (request, response) => {
@@ -201,7 +202,7 @@ describe("an abort", () => {
         if (request.url === "/answers") response.end()
       },
     })
-    const dispatch = (url: string) => exchange.dispatch({ method: "GET", url, headers: {} }, twin.outer, () => {})
+    const dispatch = (url: string) => exchange.dispatch({ method: "GET", url, headers: {} }, server.outer, () => {})
     dispatch("/answers")
     const abort = dispatch("/hangs")
     await tick()
@@ -210,7 +211,7 @@ describe("an abort", () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual(signals.length === 0 ? [] : [false, true])
   })
 
-  it("ends a response that waits for room, and reaches nothing of the outer request", async () => {
+  it("adds no listeners to the outer request and does not destroy it", async () => {
     const exchange = makeExchange({
       handle: (request) => {
         request.socket.on("close", () => {})
@@ -218,17 +219,17 @@ describe("an abort", () => {
       },
     })
     const counts = () =>
-      [...twin.outer.eventNames(), ...twin.outer.socket.eventNames()].map((name) =>
-        twin.outer.socket.listenerCount(name),
+      [...server.outer.eventNames(), ...server.outer.socket.eventNames()].map((name) =>
+        server.outer.socket.listenerCount(name),
       )
     const before = counts()
     const aborts = Array.from({ length: 20 }, () =>
-      exchange.dispatch({ method: "GET", url: "/", headers: {} }, twin.outer, () => {}),
+      exchange.dispatch({ method: "GET", url: "/", headers: {} }, server.outer, () => {}),
     )
     expect(counts()).toEqual(before)
     for (const abort of aborts) abort()
     await tick()
     expect(counts()).toEqual(before)
-    expect(twin.outer.destroyed || twin.outer.socket.destroyed).toBe(false)
+    expect(server.outer.destroyed || server.outer.socket.destroyed).toBe(false)
   })
 })

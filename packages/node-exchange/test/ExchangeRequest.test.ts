@@ -2,23 +2,23 @@ import type { IncomingMessage } from "node:http"
 import { pipeline } from "node:stream/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { ExchangeRequest } from "../src/index.ts"
-import { open, type Open, tick } from "./fixtures/open.ts"
+import { startTestServer, type TestServer, tick } from "./fixtures/TestServer.ts"
 
-let twin: Open
+let server: TestServer
 beforeAll(async () => {
-  twin = await open((_request, response) => response.end())
+  server = await startTestServer((_request, response) => response.end())
 })
-afterAll(() => twin.close())
+afterAll(() => server.close())
 
-/** What a handler sees of a request. */
-const see = async <A>(
+/** Dispatches a request and returns what `read` returns for the request of the handler. */
+const readInHandler = async <A>(
   request: Partial<ExchangeRequest>,
-  look: (request: IncomingMessage) => A | Promise<A>,
+  read: (request: IncomingMessage) => A | Promise<A>,
 ): Promise<A> => {
   const seen = Promise.withResolvers<A>()
-  await twin.ask(request, async (incoming, response) => {
+  await server.dispatch(request, async (incoming, response) => {
     try {
-      seen.resolve(await look(incoming))
+      seen.resolve(await read(incoming))
     } catch (error) {
       seen.reject(error)
     }
@@ -28,7 +28,7 @@ const see = async <A>(
 }
 
 describe("the head of a sub-request", () => {
-  it("is there merged, distinct and raw, with the outer host and the body's length", async () => {
+  it("has merged, distinct and raw headers, with the outer host and the length of the body", async () => {
     const headers = {
       "x-a": "1",
       "x-list": ["a", "b"],
@@ -37,8 +37,8 @@ describe("the head of a sub-request", () => {
       host: "other.test",
       "content-length": "99",
     }
-    const host = `127.0.0.1:${twin.port}`
-    await see({ method: "POST", headers, body: "é" }, (request) => {
+    const host = `127.0.0.1:${server.port}`
+    await readInHandler({ method: "POST", headers, body: "é" }, (request) => {
       expect(request.headers).toEqual({
         host,
         "x-a": "1",
@@ -57,16 +57,16 @@ describe("the head of a sub-request", () => {
       })
       expect(request.rawHeaders).toHaveLength(16)
     })
-    await see({ headers: { "x-a": "1" } }, (request) => {
+    await readInHandler({ headers: { "x-a": "1" } }, (request) => {
       expect(request.headers).toEqual({ host, "x-a": "1" })
       expect(request.rawHeaders).toEqual(["host", host, "x-a", "1"])
       expect(request.headersDistinct).toMatchObject({ "x-a": ["1"] })
     })
   })
 
-  it("is a copy, so that one sub-request cannot change another's", async () => {
+  it("is a copy, so one sub-request cannot change the headers of another", async () => {
     const headers = Object.freeze({ "x-a": "1" })
-    await see({ headers }, (request) => {
+    await readInHandler({ headers }, (request) => {
       request.headers["x-a"] = "changed"
       request.headers["x-b"] = "added"
     })
@@ -75,15 +75,15 @@ describe("the head of a sub-request", () => {
 
   it.each([
     ["a line break", { "x-a": "1\r\nx-b: 2" }],
-    ["a line feed in one of several", { "x-a": ["1", "2\n"] }],
+    ["a line feed in one of several values", { "x-a": ["1", "2\n"] }],
     ["a null character", { "x-a": "\0" }],
     ["a character beyond one byte", { "x-a": "€" }],
     ["a name with a colon", { "x:a": "1" }],
     ["an empty name", { "": "1" }],
     ["a name with a line break", { "x\r\na": "1" }],
-  ])("is refused with %s", async (_, headers) => {
+  ])("is rejected with %s", async (_, headers) => {
     let reached = false
-    await expect(twin.ask({ headers }, () => (reached = true))).rejects.toMatchObject({ reason: "invalid" })
+    await expect(server.dispatch({ headers }, () => (reached = true))).rejects.toMatchObject({ reason: "invalid" })
     expect(reached).toBe(false)
   })
 })
@@ -91,7 +91,7 @@ describe("the head of a sub-request", () => {
 describe("the body of a sub-request", () => {
   const body = "a body with ünïcode"
 
-  it("arrives by events, iteration, read, pipe and late readers", async () => {
+  it("can be read by events, by iteration, through a pipe and after a delay", async () => {
     const byEvents = (request: IncomingMessage): Promise<string> =>
       new Promise((resolve) => {
         let text = ""
@@ -99,15 +99,17 @@ describe("the body of a sub-request", () => {
         request.on("data", (chunk: string) => (text += chunk))
         request.on("end", () => resolve(text))
       })
-    expect(await see({ method: "POST", body }, byEvents)).toBe(body)
-    expect(await see({ method: "POST", body: Buffer.from(body) }, byEvents)).toBe(body)
-    expect(await see({ method: "POST", body: () => body }, byEvents)).toBe(body)
-    expect(await see({ method: "POST", body }, async (request) => (await tick(), byEvents(request)))).toBe(body)
+    expect(await readInHandler({ method: "POST", body }, byEvents)).toBe(body)
+    expect(await readInHandler({ method: "POST", body: Buffer.from(body) }, byEvents)).toBe(body)
+    expect(await readInHandler({ method: "POST", body: () => body }, byEvents)).toBe(body)
+    expect(await readInHandler({ method: "POST", body }, async (request) => (await tick(), byEvents(request)))).toBe(
+      body,
+    )
     const iterated = async (request: IncomingMessage): Promise<string> =>
       Buffer.concat(await request.toArray()).toString()
-    expect(await see({ method: "POST", body }, iterated)).toBe(body)
+    expect(await readInHandler({ method: "POST", body }, iterated)).toBe(body)
     const chunks: Array<Buffer> = []
-    await see({ method: "POST", body }, (request) =>
+    await readInHandler({ method: "POST", body }, (request) =>
       pipeline(request, async (source: AsyncIterable<Buffer>) => {
         for await (const chunk of source) chunks.push(chunk)
       }),
@@ -115,25 +117,25 @@ describe("the body of a sub-request", () => {
     expect(Buffer.concat(chunks).toString()).toBe(body)
   })
 
-  it("ends at once where there is none", async () => {
-    const states = await see({ method: "GET" }, async (request) => {
+  it("ends immediately if there is none", async () => {
+    const states = await readInHandler({ method: "GET" }, async (request) => {
       const before = [request.complete, request.readableEnded]
       for await (const _ of request) expect.unreachable()
       return [...before, request.complete, request.readableEnded, request.headers["content-length"]]
     })
     expect(states).toEqual([false, false, true, true, undefined])
-    expect(await see({ method: "POST" }, (request) => request.headers["content-length"])).toBe("0")
-    expect(await see({ method: "POST", body: "" }, (request) => request.headers["content-length"])).toBe("0")
+    expect(await readInHandler({ method: "POST" }, (request) => request.headers["content-length"])).toBe("0")
+    expect(await readInHandler({ method: "POST", body: "" }, (request) => request.headers["content-length"])).toBe("0")
   })
 
-  it("that nobody read is discarded after the response, and listeners still hear its end", async () => {
+  it("is discarded after the response if it was not read, and listeners still get end and close", async () => {
     const kept: Array<IncomingMessage> = []
     const events: Array<string> = []
-    await twin.ask({ method: "POST", body }, (request, response) => {
+    await server.dispatch({ method: "POST", body }, (request, response) => {
       kept.push(request)
       response.end()
     })
-    await twin.ask({ method: "POST", body }, (request, response) => {
+    await server.dispatch({ method: "POST", body }, (request, response) => {
       request.on("end", () => events.push("end"))
       request.on("close", () => events.push("close"))
       response.end()
@@ -145,10 +147,10 @@ describe("the body of a sub-request", () => {
     ).toEqual([[true, true, true, false]])
   })
 
-  it("stays unread when the request is destroyed, which ends the sub-request", async () => {
+  it("is not delivered after the request is destroyed, which ends the sub-request", async () => {
     const error = new Error("enough")
     const events: Array<string> = []
-    const asked = twin.ask({ method: "POST", body }, (request, response) => {
+    const asked = server.dispatch({ method: "POST", body }, (request, response) => {
       request.on("data", () => events.push("data"))
       request.on("aborted", () => events.push("aborted"))
       response.on("close", () => events.push("response close"))

@@ -3,19 +3,20 @@ import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeExchange } from "../src/index.ts"
-import { comparable } from "../src/testing/index.ts"
-import { open, type Open, tick } from "./fixtures/open.ts"
+import { comparablePart } from "../src/testing/index.ts"
+import { startTestServer, type TestServer, tick } from "./fixtures/TestServer.ts"
 
-const codeOf = (act: () => unknown): string => {
+/** The code of the error that a call throws. */
+const codeOf = (call: () => unknown): string => {
   try {
-    act()
-    return "fine"
+    call()
+    return "none"
   } catch (error) {
     return String((error as { readonly code?: string }).code)
   }
 }
 
-const answers: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
+const handlers: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
   "an implicit head": (response) => response.end("body"),
   "nothing at all": (response) => response.end(),
   "an implicit head with a status message": (response) => {
@@ -88,7 +89,7 @@ const answers: Readonly<Record<string, (response: ServerResponse) => unknown>> =
   "a body with 204": (response) => response.writeHead(204).end("dropped"),
   "a body with 304": (response) => response.writeHead(304, { etag: '"a"' }).end("dropped"),
   trailers: (response) => {
-    // Node itself throws on trailers of what has no body.
+    // Node throws if a response without a body has trailers.
     if (response.req.method === "HEAD") return response.end()
     response.writeHead(200, { Trailer: "X-T" })
     response.write("x")
@@ -163,50 +164,50 @@ const answers: Readonly<Record<string, (response: ServerResponse) => unknown>> =
     response.on("finish", () => events.push(`finish ${states()}`))
     response.on("close", () => {
       events.push(`close ${states()} ${response.socket === null}`)
-      noted.push(events)
+      eventLogs.push(events)
     })
     response.end(() => events.push("callback"))
     events.push(`ended ${states()}`)
   },
 }
-const noted: Array<ReadonlyArray<string>> = []
+const eventLogs: Array<ReadonlyArray<string>> = []
 
 const handle: RequestListener = (request, response) => {
-  const answer = answers[decodeURIComponent(request.url ?? "").slice(1)]
-  answer?.(response)
+  const respond = handlers[decodeURIComponent(request.url ?? "").slice(1)]
+  respond?.(response)
 }
 
 describe("a response", () => {
-  let twin: Open
+  let server: TestServer
   beforeAll(async () => {
-    twin = await open(handle)
+    server = await startTestServer(handle)
   })
-  afterAll(() => twin.close())
+  afterAll(() => server.close())
 
-  it.each(Object.keys(answers).flatMap((name) => ["GET", "HEAD"].map((method) => ({ name, method }))))(
-    "with $name is received by $method as over a socket",
+  it.each(Object.keys(handlers).flatMap((name) => ["GET", "HEAD"].map((method) => ({ name, method }))))(
+    "with $name is the same as over a socket: $method",
     async ({ name, method }) => {
       const request = { method, url: `/${encodeURIComponent(name)}`, headers: {} }
-      const real = await twin.overSocket(request)
+      const expected = await server.overSocket(request)
       await tick()
-      const ours = await twin.throughExchange(makeExchange({ handle }), request)
+      const actual = await server.throughExchange(makeExchange({ handle }), request)
       await tick()
-      expect(comparable(ours, real)).toEqual(comparable(real, ours))
-      const [first, second] = noted.splice(0)
-      expect(second).toEqual(first)
+      expect(comparablePart(actual, expected)).toEqual(comparablePart(expected, actual))
+      const [expectedEvents, actualEvents] = eventLogs.splice(0)
+      expect(actualEvents).toEqual(expectedEvents)
     },
   )
 
-  it("slows down whoever writes too fast, and lets the event loop turn in between", async () => {
-    let turns = 0
-    let refused = 0
-    const turn = setInterval(() => turns++, 0)
-    const reply = await twin.ask({}, (_request, response) => {
+  it("applies backpressure to a fast writer and yields to the event loop", async () => {
+    let ticks = 0
+    let fullWrites = 0
+    const interval = setInterval(() => ticks++, 0)
+    const reply = await server.dispatch({}, (_request, response) => {
       let left = 1_000
       const write = (): void => {
         while (left-- > 0) {
           if (response.write("x".repeat(10_000))) continue
-          refused++
+          fullWrites++
           expect(response.writableNeedDrain).toBe(true)
           response.once("drain", write)
           return
@@ -215,39 +216,39 @@ describe("a response", () => {
       }
       write()
     })
-    clearInterval(turn)
+    clearInterval(interval)
     expect(reply.body.length).toBe(10_000_000)
-    expect(refused).toBeGreaterThan(100)
-    expect(turns).toBeGreaterThan(2)
+    expect(fullWrites).toBeGreaterThan(100)
+    expect(ticks).toBeGreaterThan(2)
   })
 
-  it("takes streams, and calls writers back", async () => {
-    const piped = await twin.ask({}, (_request, response) => Readable.from(["a", "b"]).pipe(response))
+  it("accepts streams and calls the callbacks of write and end", async () => {
+    const piped = await server.dispatch({}, (_request, response) => Readable.from(["a", "b"]).pipe(response))
     expect(piped.text).toBe("ab")
     const source = Readable.from(Array.from({ length: 50 }, () => "y".repeat(9_000)))
-    const lined = await twin.ask({}, async (_request, response) => pipeline(source, response))
-    expect(lined.body.length).toBe(450_000)
+    const fromPipeline = await server.dispatch({}, async (_request, response) => pipeline(source, response))
+    expect(fromPipeline.body.length).toBe(450_000)
     const called: Array<string> = []
-    await twin.ask({}, (_request, response) => {
+    await server.dispatch({}, (_request, response) => {
       response.write("a", () => called.push("write"))
       response.end("b", () => called.push("end"))
     })
     expect(called).toEqual(["write", "end"])
   })
 
-  it("keeps its own copy of bytes", async () => {
-    const reply = await twin.ask({}, (_request, response) => {
-      const buffer = Buffer.from("mine")
+  it("copies the bytes that it keeps", async () => {
+    const reply = await server.dispatch({}, (_request, response) => {
+      const buffer = Buffer.from("original")
       response.write(buffer, () => buffer.fill(0))
       setImmediate(() => response.end())
     })
-    expect(reply.text).toBe("mine")
+    expect(reply.text).toBe("original")
   })
 
-  it("that is destroyed is a failure, and later writes go nowhere", async () => {
+  it("fails the exchange when it is destroyed, and ignores later writes", async () => {
     const error = new Error("broken")
     const events: Array<string> = []
-    const asked = twin.ask({}, (request, response) => {
+    const reply = server.dispatch({}, (request, response) => {
       request.on("aborted", () => events.push("aborted"))
       response.on("close", () => events.push(`close ${response.destroyed}`))
       response.on("finish", () => events.push("finish"))
@@ -255,15 +256,17 @@ describe("a response", () => {
       response.destroy(error)
       response.end("rest")
     })
-    await expect(asked).rejects.toMatchObject({ reason: "destroyed", error })
+    await expect(reply).rejects.toMatchObject({ reason: "destroyed", error })
     await tick()
     expect(events).toEqual(["aborted", "close true"])
-    await expect(twin.ask({}, (request) => request.socket.end())).rejects.toMatchObject({ reason: "destroyed" })
-    await expect(twin.ask({}, (request) => request.socket.destroy())).rejects.toMatchObject({ reason: "destroyed" })
+    await expect(server.dispatch({}, (request) => request.socket.end())).rejects.toMatchObject({ reason: "destroyed" })
+    await expect(server.dispatch({}, (request) => request.socket.destroy())).rejects.toMatchObject({
+      reason: "destroyed",
+    })
   })
 
-  it("works with heads that middleware wraps", async () => {
-    const reply = await twin.ask({}, (_request, response) => {
+  it("works when middleware wraps writeHead", async () => {
+    const reply = await server.dispatch({}, (_request, response) => {
       const writeHead = response.writeHead
       response.writeHead = function (this: ServerResponse, ...given: Array<never>): ServerResponse {
         this.setHeader("x-wrapped", "1")

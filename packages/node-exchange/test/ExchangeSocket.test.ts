@@ -6,28 +6,29 @@ import { join } from "node:path"
 import { finished } from "node:stream/promises"
 import type { TLSSocket } from "node:tls"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { ask, open, type Open, tick } from "./fixtures/open.ts"
+import { dispatch, startTestServer, type TestServer, tick } from "./fixtures/TestServer.ts"
 
 describe("the socket of a sub-request", () => {
-  let twin: Open
+  let server: TestServer
   beforeAll(async () => {
-    twin = await open((_request, response) => response.end())
+    server = await startTestServer((_request, response) => response.end())
   })
-  afterAll(() => twin.close())
+  afterAll(() => server.close())
 
-  const look = async <A>(take: (socket: Socket, request: IncomingMessage) => A): Promise<A> => {
+  /** Dispatches a request and returns what `read` returns for its socket. */
+  const readInHandler = async <A>(read: (socket: Socket, request: IncomingMessage) => A): Promise<A> => {
     const seen: Array<A> = []
-    await twin.ask({}, (request, response) => {
-      seen.push(take(request.socket, request))
+    await server.dispatch({}, (request, response) => {
+      seen.push(read(request.socket, request))
       response.end()
     })
     return seen[0] as A
   }
 
-  it("has the addresses of the outer one and is another", async () => {
-    const { socket } = twin.outer
+  it("is a socket of its own with the addresses of the outer one", async () => {
+    const { socket } = server.outer
     const names = ["remoteAddress", "remotePort", "remoteFamily", "localAddress", "localPort", "localFamily"] as const
-    await look((own, request) => {
+    await readInHandler((own, request) => {
       expect(own).not.toBe(socket)
       expect(own).toBeInstanceOf(Socket)
       expect(request.connection).toBe(own)
@@ -44,9 +45,9 @@ describe("the socket of a sub-request", () => {
     })
   })
 
-  it("shows what the application noted on the connection, and keeps what a sub-request notes to itself", async () => {
-    Object.assign(twin.outer.socket, { tenant: "acme", _private: 1, act: () => "acted" })
-    await look((own) => {
+  it("reads properties that the application set on the outer socket, and keeps its own properties to itself", async () => {
+    Object.assign(server.outer.socket, { tenant: "acme", _private: 1, act: () => "acted" })
+    await readInHandler((own) => {
       expect([Reflect.get(own, "tenant"), Reflect.get(own, "_private"), Reflect.get(own, "act")]).toEqual([
         "acme",
         undefined,
@@ -55,14 +56,14 @@ describe("the socket of a sub-request", () => {
       Object.assign(own, { tenant: "other", own: true })
       expect(Reflect.get(own, "tenant")).toBe("other")
     })
-    expect(Reflect.get(twin.outer.socket, "tenant")).toBe("acme")
-    expect(Reflect.get(twin.outer.socket, "own")).toBeUndefined()
+    expect(Reflect.get(server.outer.socket, "tenant")).toBe("acme")
+    expect(Reflect.get(server.outer.socket, "own")).toBeUndefined()
   })
 
-  it("can be listened to, waited for and ended without the outer one noticing", async () => {
-    const { socket } = twin.outer
+  it("can be listened to, awaited and ended without an effect on the outer socket", async () => {
+    const { socket } = server.outer
     const before = socket.eventNames().map((name) => socket.listenerCount(name))
-    const closed = await look((own) => {
+    const closed = await readInHandler((own) => {
       own.setNoDelay().setKeepAlive().pause().resume().ref().unref()
       return finished(own as never).then(
         () => "closed",
@@ -74,9 +75,9 @@ describe("the socket of a sub-request", () => {
     expect(socket.destroyed).toBe(false)
   })
 
-  it("times out when nothing is written for as long as was asked", async () => {
+  it("times out after the idle time that the application set", async () => {
     const events: Array<string> = []
-    const slow = twin.ask({}, (request, response) => {
+    const slow = server.dispatch({}, (request, response) => {
       request.socket.on("timeout", () => events.push("socket"))
       response.setTimeout(20, () => {
         events.push("response")
@@ -85,10 +86,10 @@ describe("the socket of a sub-request", () => {
     })
     expect((await slow).status).toBe(503)
     expect(events).toEqual(["response", "socket"])
-    await expect(twin.ask({}, (request) => request.socket.setTimeout(10))).rejects.toMatchObject({
+    await expect(server.dispatch({}, (request) => request.socket.setTimeout(10))).rejects.toMatchObject({
       reason: "destroyed",
     })
-    const quick = await twin.ask({}, (request, response) => {
+    const quick = await server.dispatch({}, (request, response) => {
       request.setTimeout(10)
       response.setTimeout(0)
       setTimeout(() => response.end("in time"), 30)
@@ -96,21 +97,21 @@ describe("the socket of a sub-request", () => {
     expect(quick.text).toBe("in time")
   })
 
-  it("asks a TLS connection about its peer", async () => {
+  it("reads the peer of a TLS connection", async () => {
     const read = (name: string): Buffer => readFileSync(join(import.meta.dirname, "fixtures", name))
     const cert = read("certificate.pem")
-    const waiting = Promise.withResolvers<IncomingMessage>()
+    const outerRequest = Promise.withResolvers<IncomingMessage>()
     const server = createServer(
       { key: read("key.pem"), cert, ca: cert, requestCert: true, rejectUnauthorized: false },
-      (request) => waiting.resolve(request),
+      (request) => outerRequest.resolve(request),
     )
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const { port } = server.address() as AddressInfo
     const outgoing = openRequest({ host: "127.0.0.1", port, key: read("key.pem"), cert, rejectUnauthorized: false })
     outgoing.on("error", () => {})
     outgoing.end()
-    const outer = await waiting.promise
-    const reply = await ask(
+    const outer = await outerRequest.promise
+    const reply = await dispatch(
       outer,
       {},
       {

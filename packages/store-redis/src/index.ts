@@ -1,4 +1,4 @@
-/** Multistatus stores on Redis. */
+/** Multistatus stores on Redis and Redis Cluster. */
 export type { BullmqConnection } from "./jobs/bullmqConnections.ts"
 export { bullmqQueue } from "./jobs/bullmqQueue.ts"
 export type { BullmqBackend, BullmqOptions } from "./jobs/BullmqOptions.ts"

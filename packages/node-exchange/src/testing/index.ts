@@ -1,2 +1,7 @@
-/** For tests of adapters: the same request over a socket and through an exchange. */
-export { type Reception, type Twin, comparable, startTwin } from "./Twin.ts"
+/** Helpers for tests of adapters: they send the same request over a socket and through an exchange. */
+export {
+  comparablePart,
+  type ComparisonServer,
+  type ReceivedResponse,
+  startComparisonServer,
+} from "./ComparisonServer.ts"

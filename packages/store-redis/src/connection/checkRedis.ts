@@ -1,4 +1,4 @@
-/** Whether a Redis server is set up so that records are safe in it. */
+/** Checks that the settings of a Redis server do not endanger the stored records. */
 import {
   anyFunction,
   checkOptions,
@@ -11,14 +11,15 @@ import {
 import type { Cluster, Redis } from "ioredis"
 import { once } from "node:events"
 import { isCluster } from "../scripts/RedisScript.ts"
+import { checkClient } from "./redisClient.ts"
 
-/** How long a server is waited for, and who is warned. */
+/** Options of `checkRedis`. */
 export interface CheckRedisOptions {
   /** Called with each warning. Default: `process.emitWarning`. */
   readonly warn?: ((message: string) => void) | undefined
-  /** How long to wait for a connection. Default `"5 seconds"`. */
+  /** Time after which the wait for a connection fails. Default `"5 seconds"`. */
   readonly timeout?: DurationInput | undefined
-  /** Whether jobs are kept there, which are to survive a restart. Default false. */
+  /** Whether the server stores jobs, which must survive a restart. Default false. */
   readonly jobs?: boolean | undefined
 }
 
@@ -31,28 +32,29 @@ const checkRedisOptions = {
 } satisfies OptionGroup<CheckRedisOptions>
 
 /**
- * Waits for a connection, warns of settings that endanger records, and answers with the warnings.
+ * Waits for a connection, warns about settings that endanger records, and returns the warnings.
  *
- * **Details** Meant for the start of a server. Reads `INFO` of each master, which hosted Redis allows too. Rejects when
- * there is no connection in time.
+ * **Details** Call it when your server starts. It reads `INFO` of each master, which hosted Redis services allow. It rejects
+ * if there is no connection within `timeout`.
  */
 export const checkRedis = async (
   client: Redis | Cluster,
   options: CheckRedisOptions = {},
 ): Promise<ReadonlyArray<string>> => {
+  checkClient(client, "checkRedis")
   checkOptions(checkRedisOptions, options)
   const { warn, timeoutMs, jobs } = settingsOf(checkRedisOptions, options)
   await connected(client, timeoutMs)
   const servers = isCluster(client) ? client.nodes("master") : [client]
-  const found = await Promise.all(
+  const serverWarningLists = await Promise.all(
     servers.map(async (server) => serverWarnings(nameOf(server), await server.info(), jobs)),
   )
-  const warnings = [...clientWarnings(client), ...found.flat()]
+  const warnings = [...clientWarnings(client), ...serverWarningLists.flat()]
   for (const warning of warnings) warn(warning)
   return warnings
 }
 
-/** Waits for a client to be connected. */
+/** Waits until a client is connected. */
 export const connected = async (client: Redis | Cluster, timeoutMs: number): Promise<void> => {
   if (client.status === "wait") return client.connect()
   if (client.status !== "ready") await once(client, "ready", { signal: AbortSignal.timeout(timeoutMs) })
@@ -64,8 +66,8 @@ const clientWarnings = (client: Redis | Cluster): ReadonlyArray<string> => {
   const { commandTimeout } = (isCluster(client) ? client.options.redisOptions : client.options) ?? {}
   if (client.options.enableOfflineQueue === false && commandTimeout !== undefined) return []
   return [
-    "This Redis client waits long for a server that is down, and requests wait with it. " +
-      "Make it with redisClient or redisCluster, or set enableOfflineQueue: false and a commandTimeout.",
+    "The Redis client waits long for a server that is down, and requests wait, too. " +
+      "Create it with redisClient or redisCluster, or set enableOfflineQueue: false and a commandTimeout.",
   ]
 }
 
@@ -74,22 +76,24 @@ const serverWarnings = (name: string, info: string, jobs: boolean): ReadonlyArra
   const warnings: Array<string> = []
   const policy = fields.get("maxmemory_policy")
   if (policy === undefined) {
-    warnings.push(`${name} does not tell its maxmemory-policy: make sure that it is noeviction.`)
+    warnings.push(`${name} does not report its maxmemory-policy. Make sure that it is noeviction.`)
   } else if (policy !== "noeviction") {
     warnings.push(
-      `${name} drops records when its memory is full (maxmemory-policy ${policy}), and a retry would then execute an ` +
-        `operation again${jobs ? ", and jobs would be lost" : ""}. Set maxmemory-policy to noeviction, or use a server ` +
-        "for this alone if another one is a cache.",
+      `${name} evicts records when its memory is full (maxmemory-policy ${policy}). A retry would then execute an ` +
+        `operation again${jobs ? ", and jobs would be lost" : ""}. Set maxmemory-policy to noeviction, or use a separate ` +
+        "server if this one is a cache.",
     )
   }
   if (jobs && fields.get("aof_enabled") !== "1") {
     warnings.push(
-      `${name} forgets jobs that it accepted when it is restarted or crashes (appendonly no). Set appendonly to yes, ` +
-        "with appendfsync everysec to lose at most the last second of them, or always to lose none.",
+      `${name} loses accepted jobs when it restarts or crashes (appendonly no). Set appendonly to yes, with appendfsync ` +
+        "everysec to lose at most the last second, or always to lose none.",
     )
   }
-  if (fields.get("role") === "slave") warnings.push(`${name} is a replica and takes no writes. Connect to its primary.`)
+  if (fields.get("role") === "slave")
+    warnings.push(`${name} is a replica and accepts no writes. Connect to its primary.`)
   const version = fields.get("redis_version") ?? ""
-  if (Number.parseInt(version, 10) < 6) warnings.push(`${name} has version ${version}. At least 6 is needed.`)
+  if (Number.parseInt(version, 10) < 6)
+    warnings.push(`${name} has version ${version}. Upgrade it to version 6 or later.`)
   return warnings
 }

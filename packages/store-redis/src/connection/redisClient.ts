@@ -1,48 +1,57 @@
-/** Clients of ioredis that give up in time. */
+/** Creates ioredis clients that fail fast when a server is down. */
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
 
 /**
- * How the clients of `redisClient` and `redisCluster` differ from those of ioredis, which wait for a dead server for
- * over a minute.
+ * The options of `redisClient` and `redisCluster` that differ from the defaults of ioredis. By default, ioredis waits for a
+ * server that is down for more than a minute.
  */
 export const redisDefaults = {
+  /** Milliseconds after which a connection attempt times out. */
   connectTimeout: 2_000,
-  /**
-   * Milliseconds that a server may take to answer. Whoever asked may ask again: calls of the stores can be repeated.
-   */
+  /** Milliseconds after which a command times out. All calls of the stores can be retried. */
   commandTimeout: 2_000,
-  /** Nothing waits for a connection: without one, commands reject at once. */
+  /** Commands reject immediately while there is no connection. */
   enableOfflineQueue: false,
-  /** What was under way when a connection broke is sent once more, over the next one, or rejected with it. */
+  /** A command that was sent on a connection which broke is sent once more on the next connection. */
   maxRetriesPerRequest: 1,
+  /** Returns the delay before the next connection attempt, in milliseconds. */
   retryStrategy: (attempt: number): number => Math.min(50 * 2 ** attempt, 1_000) * (0.5 + Math.random() / 2),
 } as const satisfies RedisOptions
 
-/** Options of ioredis. */
+/** The options of ioredis, except `replyMapping`. */
 export type RedisClientOptions = Omit<RedisOptions, "replyMapping">
 
-/** Options of ioredis. */
+/** The cluster options of ioredis, except `replyMapping`. */
 export type RedisClusterOptions = Omit<ClusterOptions, "redisOptions"> & {
   readonly redisOptions?: Omit<NonNullable<ClusterOptions["redisOptions"]>, "replyMapping"> | undefined
 }
 
 /**
- * Connects to a Redis server, and again whenever the connection breaks.
+ * Creates an ioredis client for a Redis server. It reconnects when the connection breaks.
  *
- * **Details** Commands reject within milliseconds while there is no connection, and within two seconds when nothing
- * answers. Hence also before the first connection is made: wait for `checkRedis`.
+ * **Details** Commands reject within milliseconds while there is no connection, and within two seconds if the server does
+ * not respond. This also applies before the first connection, so wait for `checkRedis(client)` first.
  *
- * **Gotchas** ioredis prints errors of the connection unless there is a listener: `client.on("error", …)`.
+ * **Gotchas** ioredis prints connection errors unless there is a listener: `client.on("error", …)`.
  */
-export const redisClient = (url: string, options: RedisClientOptions = {}): Redis =>
-  new Redis(url, { ...redisDefaults, ...options })
+export const redisClient = (url: string, options: RedisClientOptions = {}): Redis => {
+  if (typeof url !== "string" || url === "") {
+    throw new TypeError(
+      `redisClient needs the URL of a Redis server, such as redis://127.0.0.1:6379, but got ${String(url)}`,
+    )
+  }
+  return new Redis(url, { ...redisDefaults, ...options })
+}
 
 /**
- * Connects to a Redis cluster, of which some nodes are known.
+ * Creates an ioredis client for a Redis cluster. `nodes` are URLs or addresses of some of its nodes.
  *
- * **Details** As `redisClient`, and commands follow slots that move, four times at most.
+ * **Details** It has the same timeouts as `redisClient`. A command follows at most four redirections to another node.
  */
 export const redisCluster = (nodes: ReadonlyArray<ClusterNode>, options: RedisClusterOptions = {}): Cluster => {
+  if (!Array.isArray(nodes) || nodes.length === 0) {
+    throw new TypeError('redisCluster needs an array of nodes, such as ["redis://127.0.0.1:7000"]')
+  }
   const { connectTimeout, commandTimeout, enableOfflineQueue, maxRetriesPerRequest, retryStrategy } = redisDefaults
   return new Cluster([...nodes], {
     enableOfflineQueue,
@@ -52,4 +61,22 @@ export const redisCluster = (nodes: ReadonlyArray<ClusterNode>, options: RedisCl
     ...options,
     redisOptions: { connectTimeout, commandTimeout, maxRetriesPerRequest, ...options.redisOptions },
   })
+}
+
+/**
+ * Throws a `TypeError` unless `client` is an ioredis client. `call` names the function for the message.
+ *
+ * @internal
+ */
+export const checkClient = (client: unknown, call: string): void => {
+  if (typeof client === "object" && client !== null && "evalsha" in client) return
+  throw new TypeError(`${call} needs an ioredis client: pass redisClient(url) or redisCluster([url])`)
+}
+
+/** Throws a `TypeError` if a prefix of keys contains braces. @internal */
+export const checkPrefix = (prefix: string): void => {
+  if (!/[{}]/.test(prefix)) return
+  throw new TypeError(
+    `The option "prefix" must contain no braces, because Redis Cluster reads them as a hash tag, but is ${JSON.stringify(prefix)}`,
+  )
 }

@@ -1,4 +1,4 @@
-/** What the store says to its scripts, and how their answers read. */
+/** The arguments of the idempotency scripts, and the results that are read from their replies. */
 import type {
   Acquired,
   AcquireItem,
@@ -9,84 +9,85 @@ import type {
 } from "@multistatus/core/store"
 import { acquired } from "./IdempotencyScripts.ts"
 
+/** Arguments of a script, after its keys. */
 export type Arguments = ReadonlyArray<string | number>
 
-/** The arguments of `acquire`. */
+/** Returns the arguments of `acquire`. */
 export const acquireArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<AcquireItem>): Arguments => {
     const { now, owner } = times
     const claim = claimTimes(times)
-    const record = recordsOf(owner, claim)
+    const record = recordMaker(owner, claim)
     const records = items.map(({ mode, fingerprint }) => record(mode === "hold" ? "H" : "P", fingerprint))
     return [...clock(now), owner, pendingTtl(times), claim, ...records]
   }
 
-/** The arguments of `settle`. */
+/** Returns the arguments of `settle`. */
 export const settleArguments =
   (times: IdempotencyTimes) =>
   (items: ReadonlyArray<SettleItem>): Arguments => {
     const { now, owner } = times
-    const resultTtlMs = lasting(times.resultTtlMs)
-    const record = recordsOf(owner, timesText(now, 0, resultTtlMs))
-    let todos = ""
+    const resultTtlMs = clampMs(times.resultTtlMs)
+    const record = recordMaker(owner, timesText(now, 0, resultTtlMs))
+    let actions = ""
     const texts = items.map(({ fingerprint, action }) => {
-      todos += letters[action._tag]
+      actions += actionLetters[action._tag]
       if (action._tag === "complete") return record("D", fingerprint) + action.result
       return action._tag === "append" ? `${action.at}:${action.chunk.length}:${action.chunk}` : ""
     })
-    return [...clock(now), owner, pendingTtl(times), resultTtlMs, claimTimes(times), todos, ...texts]
+    return [...clock(now), owner, pendingTtl(times), resultTtlMs, claimTimes(times), actions, ...texts]
   }
 
-const letters = { complete: "C", append: "A", extend: "E", release: "R" } as const
+const actionLetters = { complete: "C", append: "A", extend: "E", release: "R" } as const
 
-/** The arguments of `resolve`. */
+/** Returns the arguments of `resolve`. */
 export const resolveArguments = (
   decision: Parameters<NonNullable<IdempotencyStore["resolve"]>>[1],
   now: number | undefined,
 ): Arguments => {
   if (decision === "forget") return [...clock(now), "", "", ""]
-  const ttlMs = lasting(decision.resultTtlMs)
+  const ttlMs = clampMs(decision.resultTtlMs)
   return [...clock(now), ttlMs, timesText(now, 0, ttlMs), decision.result]
 }
 
-/** The time that was given, or else the server's. */
+/** Returns the argument for the time. An empty text selects the server's clock. */
 export const clock = (now: number | undefined): Arguments => [now ?? ""]
 
-/** A hundred years: longer than that, times do not fit into a record. */
-const longestMs = 100 * 365 * 86_400_000
+/** A hundred years. Longer times do not fit into a record. */
+const maximumMs = 100 * 365 * 86_400_000
 
-const lasting = (milliseconds: number): number => Math.min(Math.ceil(milliseconds), longestMs)
+const clampMs = (milliseconds: number): number => Math.min(Math.ceil(milliseconds), maximumMs)
 
-const pendingTtl = ({ pendingTtlMs }: IdempotencyTimes): number => lasting(pendingTtlMs)
+const pendingTtl = ({ pendingTtlMs }: IdempotencyTimes): number => clampMs(pendingTtlMs)
 
-const claimTimes = (times: IdempotencyTimes): string => timesText(times.now, lasting(times.leaseMs), pendingTtl(times))
+const claimTimes = (times: IdempotencyTimes): string => timesText(times.now, clampMs(times.leaseMs), pendingTtl(times))
 
-// Without a time that is given, all that is known is how long before its end a record's lease is over.
+// With the server's clock, the record stores the time between the end of the lease and its expiry, and Redis its expiry.
 const timesText = (now: number | undefined, leaseMs: number, ttlMs: number): string =>
   now === undefined
-    ? `${digits(13, Math.max(0, ttlMs - leaseMs))}${digits(13, 0)}`
-    : `${digits(13, now + leaseMs)}${digits(13, now + ttlMs)}`
+    ? `${padDigits(13, Math.max(0, ttlMs - leaseMs))}${padDigits(13, 0)}`
+    : `${padDigits(13, now + leaseMs)}${padDigits(13, now + ttlMs)}`
 
-const digits = (length: number, number: number): string => String(Math.trunc(number)).padStart(length, "0")
+const padDigits = (length: number, number: number): string => String(Math.trunc(number)).padStart(length, "0")
 
-/** Makes records with a fence of 1 that have no journal yet; results are put behind them. */
-const recordsOf = (owner: string, times: string) => {
-  const [before, behind] = [`00000001${hash(22, owner)}`, `${times}${digits(10, 0)}`]
-  return (state: string, fingerprint: string) => `${state}${before}${hash(43, fingerprint)}${behind}`
+/** Returns a function that makes records with the fence 1 and no journal. A result is appended to the record. */
+const recordMaker = (owner: string, times: string) => {
+  const [head, tail] = [`00000001${hash(22, owner)}`, `${times}${padDigits(10, 0)}`]
+  return (state: string, fingerprint: string) => `${state}${head}${hash(43, fingerprint)}${tail}`
 }
 
 /**
- * The text, if it is so many characters of base64url.
+ * Returns the text if it has the given number of base64url characters, or else throws.
  *
- * **Details** Records are cut at fixed places: whatever had another length would end up in its neighbour's.
+ * **Details** The fields of a record have fixed positions. A text of another length would shift the fields after it.
  */
 export const hash = (length: number, text: string): string => {
   if (text.length === length && /^[\w-]*$/.test(text)) return text
-  throw new Error(`Not ${length} characters of base64url: ${JSON.stringify(text)}`)
+  throw new Error(`A hash must have ${length} characters of base64url, but is ${JSON.stringify(text)}`)
 }
 
-/** Reads what `acquire` answered about an item. */
+/** Reads the reply of `acquire` for one item. */
 export const toAcquired = ([tag, number, text]: ReadonlyArray<unknown>): Acquired => {
   const _tag = acquired[Number(tag)]!
   switch (_tag) {
@@ -107,7 +108,7 @@ export const toAcquired = ([tag, number, text]: ReadonlyArray<unknown>): Acquire
 
 const states = { P: "pending", H: "held", D: "done", R: "released" } as const
 
-/** Reads what `peek` answered. */
+/** Reads the reply of `peek`. */
 export const toRecord = ([state, fence, leaseLeftMs]: ReadonlyArray<unknown>): IdempotencyRecord => ({
   state: states[state as keyof typeof states],
   fence: Number(fence),

@@ -1,25 +1,27 @@
 /**
- * The Lua scripts of the idempotency store, and what they write.
+ * The Lua scripts of the idempotency store, and the format of its records.
  *
- * **Details** A record is one string: a head of 110 characters, then the journal or the result.
+ * **Details** A record is one string: a head of 110 characters, followed by the journal or the result.
  *
  * | characters | |
  * |---|---|
  * | 1 | state: `P` pending, `H` held, `D` done, `R` released |
  * | 2–9 | fence |
- * | 10–31 | owner; dots where it is nobody's any more |
+ * | 10–31 | owner; dots if the record has no owner any more |
  * | 32–74 | fingerprint |
- * | 75–87 | how many milliseconds before the record expires the lease ends |
+ * | 75–87 | milliseconds between the end of the lease and the expiry of the record |
  * | 88–100 | zeros |
- * | 101–110 | length of the journal in UTF-16 code units, which Lua, counting bytes, could not know |
+ * | 101–110 | length of the journal in UTF-16 code units; Lua counts bytes |
  *
- * Whoever has a clock of its own, as a test has, writes when the lease ends and when the record is over, in milliseconds
- * since 1970, into the two fields of times. A record that is damaged frees no key: it counts as another use of it.
+ * With a clock of its own, such as in a test, a client stores the end of the lease and the expiry of the record in the two
+ * time fields, in milliseconds since 1970. A damaged record does not free its key; it counts as a use with another
+ * fingerprint.
  *
- * Strings are what scripts spend their time on, so records come from the client as they are to be stored, with a fence
- * of 1, which is nearly always the right one.
+ * Scripts spend most of their time on strings. Therefore the client sends complete records with the fence 1, which is almost
+ * always correct.
  */
 
+/** The Lua texts of the scripts. */
 export interface IdempotencyScripts {
   readonly acquire: string
   readonly settle: string
@@ -42,16 +44,16 @@ local function leaseLeft(key, record)
   local lease = tonumber(sub(record, 75, 87))
   if tonumber(sub(record, 88, 100)) > 0 then return lease - (now or time()) end
   local left = redis.call('PTTL', key)
-  -- Somebody has made the key stay: when it was claimed is not known any more.
+  -- The key has no expiry any more, so the time of its claim is unknown.
   return left < 0 and 1000 or left - lease
 end
 `
 
-/** What `acquire` answers, by number. */
+/** The results of `acquire`, by number. */
 export const acquired = ["fresh", "taken-over", "mine", "replay", "in-progress", "mismatch", "indeterminate"] as const
 
 // ARGV: now or '', owner, pending TTL, times of a claim; then the record for each key.
-// Answers {position, number in acquired, fence or time left, text} for every key that is not fresh with the fence 1.
+// Returns {position, number in acquired, fence or time left, text} for every key that is not fresh with the fence 1.
 const acquire = `${clock}
 local owner, ttl, times = ARGV[2], ARGV[3], ARGV[4]
 local out = {}
@@ -96,14 +98,14 @@ for i = 1, #KEYS do
 end
 return out`
 
-/** What `settle` answers, by number. */
+/** The results of `settle`, by number. */
 export const settled = ["applied", "already", "recreated", "refused"] as const
 
-// ARGV: now or '', owner, pending TTL, result TTL, times of a claim; what to do with all keys as one text, a character for
-// each; then a text for each.
-// To do: C complete, whose text is the record; R release; E extend; A append, whose text begins with
-// <at>:<units of the rest>: and goes on with the rest.
-// Answers {position, number in settled} for every key for which it is not the first.
+// ARGV: now or '', owner, pending TTL, result TTL, times of a claim; the actions as one text with a character per key; then a
+// text for each key.
+// Actions: C complete, whose text is the record; R release; E extend; A append, whose text is
+// <position>:<length in code units>:<chunk>.
+// Returns {position, number in settled} for every key whose result is not "applied".
 const settle = `${clock}
 local owner, ttl, resultTtl, times, todos = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local function append(key, units, told)
@@ -151,7 +153,7 @@ local function settle(key, todo, head, told)
   end
   return apply(key, todo, head, told)
 end
--- Few records are long, but one alone may be: many are read in one call, and of one only what matters.
+-- A single record may be long, so only its head is read. Many records are read in one call.
 local records = #KEYS > 1 and call('MGET', unpack(KEYS)) or {call('GETRANGE', KEYS[1], 0, 109)}
 local out = {}
 for i = 1, #KEYS do
@@ -160,13 +162,13 @@ for i = 1, #KEYS do
 end
 return out`
 
-// ARGV: now or ''. Answers {state, fence, time left of the lease}, or nothing.
+// ARGV: now or ''. Returns {state, fence, time left of the lease}, or nothing.
 const peek = `${clock}
 local head = redis.call('GETRANGE', KEYS[1], 0, 109)
 if head == '' or isOver(head) then return false end
 return {sub(head, 1, 1), tonumber(sub(head, 2, 9)), leaseLeft(KEYS[1], head)}`
 
-// ARGV: now or '', result TTL or '' to forget, times of a result, result. Answers whether it was indeterminate.
+// ARGV: now or '', result TTL or '' to forget, times of a result, result. Returns 1 if the record was indeterminate, else 0.
 const resolve = `${clock}
 local ttl, times, result = ARGV[2], ARGV[3], ARGV[4]
 local head = redis.call('GETRANGE', KEYS[1], 0, 109)
@@ -179,4 +181,5 @@ else
 end
 return 1`
 
+/** The scripts of the store. */
 export const idempotencyScripts: IdempotencyScripts = { acquire, settle, peek, resolve }

@@ -1,16 +1,15 @@
-/** The part of a key by which a cluster decides where the key belongs. */
+/** Hash tags, which decide on which node of a cluster a key is stored. */
 
-// Their slots are in the middle of each sixteenth of all slots: any number of nodes up to sixteen gets its share.
+// The slots of these tags are evenly distributed, so up to sixteen nodes get the same share of keys.
 const tags = ["ma", "qp", "dj", "wz", "lg", "pv", "uh", "iy", "ly", "ph", "uv", "yc", "rz", "qn", "dt", "ha"]
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 /**
- * One of sixteen tags for a hash of 256 bits in base64url, all of them equally frequent.
+ * Returns one of sixteen tags for a hash of 256 bits in base64url. All tags are equally frequent.
  *
- * **Details** With fewer tags than slots, many keys of a batch go to a cluster in one script; with more than one, no
- * node has all of them.
+ * **Details** With few tags, one script can handle many keys of a batch. With several tags, the keys spread over the nodes.
  */
 export const hashTag = (hash: string): string =>
-  // 43 characters have room for 258 bits, which leaves the last one four of its six, the upper ones.
+  // 43 characters encode 258 bits, so the last character has four significant bits, the upper ones.
   tags[alphabet.indexOf(hash.slice(-1)) >> 2] ?? tags[0]!

@@ -1,6 +1,7 @@
-/** Claims and results in Redis or Redis Cluster, for any number of processes. */
+/** Stores idempotency claims and results in Redis or Redis Cluster. */
 import type { Acquired, IdempotencyStore, Settled } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
+import { checkClient, checkPrefix } from "../connection/redisClient.ts"
 import { hashTag } from "./hashTag.ts"
 import {
   acquireArguments,
@@ -15,32 +16,31 @@ import {
 import { type IdempotencyScripts, idempotencyScripts, settled } from "./IdempotencyScripts.ts"
 import { isCluster, makeRedisScript, type RedisScript, runRedisScript } from "../scripts/RedisScript.ts"
 
-/** Under which keys a store keeps its records. */
+/** Options of `redisIdempotencyStore`. */
 export interface RedisIdempotencyOptions {
-  /** What all keys begin with; without braces. Default `multistatus`. */
+  /** Prefix of all keys, without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
 }
 
 /**
- * A script over more keys than this keeps other clients waiting noticeably; several of them are as fast for the caller.
+ * Maximum number of keys of one script. A longer script would delay other clients; several scripts take no longer.
  */
-const chunkLength = 100
+const maximumKeys = 100
 
 const fresh: Acquired = { _tag: "fresh", fence: 1 }
 
 /**
- * Makes a store on a client of ioredis.
+ * Makes an idempotency store on an ioredis client.
  *
- * **Details** Scripts over at most 100 keys each are sent together: one round trip for a call, whatever the number of
- * its items. Keys carry hash tags, sixteen in all, so that a cluster takes many in one script and still spreads them.
- * Time is the server's. Records expire by themselves, so `purge` has nothing to do.
+ * **Details** A call takes one round trip for any number of items: it sends scripts of at most 100 keys each at the same
+ * time. Keys have one of sixteen hash tags, so on a cluster a script can handle many keys, and the keys still spread over
+ * the nodes. The store uses the clock of the server. Records expire by themselves, so `purge` does nothing.
  *
- * **Gotchas** A claim is exclusive, but what is done under it and the result are not stored in one step: a process that
- * dies in between leaves an operation that a retry executes again, or, in mode `hold`, an outcome that nobody knows. A
- * failover may lose the writes of the last moments, and an eviction policy other than `noeviction` records at any time:
- * see `checkRedis`.
+ * **Gotchas** Claims are exclusive, but an operation and its result are not stored atomically. If a process dies between the
+ * two, a retry executes the operation again, or in mode `hold` the outcome is unknown. A failover can lose the most recent
+ * writes. An eviction policy other than `noeviction` can lose records at any time: see `checkRedis`.
  *
- * **Example** (A store on a server of its own)
+ * **Example** (A store on one server)
  * ```ts
  * const client = redisClient("redis://127.0.0.1:6379")
  * await checkRedis(client)
@@ -50,11 +50,14 @@ const fresh: Acquired = { _tag: "fresh", fence: 1 }
 export const redisIdempotencyStore = (
   client: Redis | Cluster,
   { prefix = "multistatus" }: RedisIdempotencyOptions = {},
-): IdempotencyStore => makeStore(client, prefix, idempotencyScripts)
+): IdempotencyStore => {
+  checkClient(client, "redisIdempotencyStore")
+  return makeStore(client, prefix, idempotencyScripts)
+}
 
-/** @internal */
+/** Makes the store with other scripts, for tests. @internal */
 export const makeStore = (client: Redis | Cluster, prefix: string, texts: IdempotencyScripts): IdempotencyStore => {
-  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
+  checkPrefix(prefix)
   const acquire = makeRedisScript(texts.acquire)
   const settle = makeRedisScript(texts.settle)
   const peek = makeRedisScript(texts.peek)
@@ -62,20 +65,20 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
 
   const nameOf = (key: string): string => `${prefix}:idempotency:{${hashTag(key)}}:${hash(43, key)}`
 
-  /** Runs a script over all items; `read` is given the positions of a chunk and what the script answered to it. */
+  /** Runs a script for all items. `read` gets the positions of the items of one run, and its reply. */
   const run = async <Item extends { readonly key: string }>(
     script: RedisScript,
     items: ReadonlyArray<Item>,
     argumentsOf: (items: ReadonlyArray<Item>) => Arguments,
     read: (positions: ReadonlyArray<number>, reply: ReadonlyArray<unknown>) => void,
   ): Promise<void> => {
-    const sent = chunksOf(items, isCluster(client)).map(async (positions) => {
-      const chunk = positions.map((position) => items[position]!)
-      const call = { keys: chunk.map(({ key }) => nameOf(key)), args: argumentsOf(chunk) }
+    const runs = groupsOf(items, isCluster(client)).map(async (positions) => {
+      const group = positions.map((position) => items[position]!)
+      const call = { keys: group.map(({ key }) => nameOf(key)), args: argumentsOf(group) }
       const reply = await runRedisScript(client, script, call)
       read(positions, reply as ReadonlyArray<unknown>)
     })
-    await Promise.all(sent)
+    await Promise.all(runs)
   }
 
   const runOne = (script: RedisScript, key: string, args: Arguments): Promise<unknown> =>
@@ -83,23 +86,23 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
 
   return {
     acquire: async (items, times) => {
-      // The scripts are silent about what goes as it should, which is nearly everything.
-      const answers: Array<Acquired> = items.map(() => fresh)
+      // The scripts do not report items with the usual result, which are almost all.
+      const results: Array<Acquired> = items.map(() => fresh)
       await run(acquire, items, acquireArguments(times), (positions, reply) => {
-        for (const [place, ...answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
-          answers[positions[Number(place) - 1]!] = toAcquired(answer)
+        for (const [position, ...result] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
+          results[positions[Number(position) - 1]!] = toAcquired(result)
         }
       })
-      return answers
+      return results
     },
     settle: async (items, times) => {
-      const answers: Array<Settled> = items.map(() => "applied")
+      const results: Array<Settled> = items.map(() => "applied")
       await run(settle, items, settleArguments(times), (positions, reply) => {
-        for (const [place, answer] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
-          answers[positions[Number(place) - 1]!] = settled[Number(answer)]!
+        for (const [position, result] of reply as ReadonlyArray<ReadonlyArray<unknown>>) {
+          results[positions[Number(position) - 1]!] = settled[Number(result)]!
         }
       })
-      return answers
+      return results
     },
     peek: async (key, now) => {
       const reply = (await runOne(peek, key, clock(now))) as ReadonlyArray<unknown> | null
@@ -112,17 +115,17 @@ export const makeStore = (client: Redis | Cluster, prefix: string, texts: Idempo
   }
 }
 
-/** Positions of items that one script takes together: on a cluster only those of one slot. */
-const chunksOf = (
+/** Returns the positions of the items of each run. On a cluster a run has only keys of one slot. */
+const groupsOf = (
   items: ReadonlyArray<{ readonly key: string }>,
-  cluster: boolean,
+  isCluster: boolean,
 ): ReadonlyArray<ReadonlyArray<number>> => {
   const positions = [...items.keys()]
-  if (!cluster) return chunked(positions)
-  return [...Map.groupBy(positions, (position) => hashTag(items[position]!.key)).values()].flatMap(chunked)
+  if (!isCluster) return split(positions)
+  return [...Map.groupBy(positions, (position) => hashTag(items[position]!.key)).values()].flatMap(split)
 }
 
-const chunked = (positions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> =>
-  Array.from({ length: Math.ceil(positions.length / chunkLength) }, (_, chunk) =>
-    positions.slice(chunk * chunkLength, (chunk + 1) * chunkLength),
+const split = (positions: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<number>> =>
+  Array.from({ length: Math.ceil(positions.length / maximumKeys) }, (_, index) =>
+    positions.slice(index * maximumKeys, (index + 1) * maximumKeys),
   )

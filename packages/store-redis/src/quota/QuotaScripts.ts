@@ -1,9 +1,10 @@
 /**
- * The scripts of the quota store: the arithmetic of `Gcra`, step by step the same, on one hash per subject. Its fields are
- * policies, its values arrivals. `ARGV[1]` is the time in tests, empty otherwise: then it is the server's.
+ * The Lua scripts of the quota store. They follow the arithmetic of `Gcra` step by step. Each subject has one hash, whose
+ * fields are policies and whose values are arrival times. `ARGV[1]` is the time in tests; an empty text selects the server's
+ * clock.
  */
 
-/** @internal */
+/** The Lua texts of the scripts. @internal */
 export interface QuotaScripts {
   readonly charge: string
   readonly refund: string
@@ -32,8 +33,8 @@ end
 `
 
 /**
- * What the store runs. A charge answers `{granted, admitted, retry or -1, remaining, reset, violated, …}`; it is kept for a
- * minute under its id, in `KEYS[2]`, for clients that send it again because its answer was lost.
+ * The scripts of the store. A charge returns `{granted, admitted, retry or -1, remaining, reset, violated, …}`. Its reply is
+ * stored for a minute under the id of the charge, in `KEYS[2]`, for clients that send the charge again after a lost reply.
  *
  * @internal
  */
@@ -116,7 +117,7 @@ end
 reply[3] = retry
 if granted then
   local left = redis.call('PTTL', KEYS[1])
-  -- The time of a test stands still while the server's goes on.
+  -- In tests the clock of ARGV[1] stands still while the server's clock runs.
   local life = math.ceil(latest - now) + (ARGV[1] ~= '' and 60000 or 0)
   redis.call('PEXPIRE', KEYS[1], math.max(left, 1, life))
   local texts = {}
@@ -124,7 +125,7 @@ if granted then
   redis.call('SET', KEYS[2], table.concat(texts, ' '), 'PX', 60000)
 end
 return reply`,
-  // Without a window to come back in, there would be nothing to give back either: the mark lives as long as the longest.
+  // The mark of a refund is stored for the longest window. After that the refunded amount has come back by itself.
   refund: `${preamble}
 local longest, at = 1, 2
 while ARGV[at] do

@@ -1,30 +1,34 @@
-/** Quotas in Redis or Redis Cluster, for any number of processes. */
+/** Stores quotas in Redis or Redis Cluster. */
 import { Gcra, type QuotaDecision, type QuotaStanding, type QuotaStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
+import { checkClient, checkPrefix } from "../connection/redisClient.ts"
 import { type QuotaScripts, quotaScripts } from "./QuotaScripts.ts"
 import { makeRedisScript, type RedisScript, runRedisScript } from "../scripts/RedisScript.ts"
 
-/** Under which keys a store keeps its counts. */
+/** Options of `redisQuotaStore`. */
 export interface RedisQuotaOptions {
-  /** What all keys begin with; without braces. Default `multistatus`. */
+  /** Prefix of all keys, without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
 }
 
 /**
- * Makes a store of quotas on a client of ioredis.
+ * Makes a quota store on an ioredis client.
  *
- * **Details** A charge is one run of a script, whatever the number of its operations and policies. All counts of a subject
- * are in one hash, which expires when its whole limits are there again. Time is the server's. A charge that ioredis sends
- * again because its answer was lost is recognised for a minute, a refund as long as the longest window.
+ * **Details** A charge is one run of a script, for any number of operations and policies. The counts of a subject are in one
+ * hash, which expires when the subject has its whole quota again. The store uses the clock of the server. If ioredis sends a
+ * charge again after a lost reply, the repetition is recognised for one minute; a repeated refund for the longest window.
  */
 export const redisQuotaStore = (
   client: Redis | Cluster,
   { prefix = "multistatus" }: RedisQuotaOptions = {},
-): QuotaStore => quotaStoreOn(client, prefix, quotaScripts)
+): QuotaStore => {
+  checkClient(client, "redisQuotaStore")
+  return quotaStoreOn(client, prefix, quotaScripts)
+}
 
-/** The store on scripts of one's own, for tests of them. @internal */
+/** Makes the store with other scripts, for tests. @internal */
 export const quotaStoreOn = (client: Redis | Cluster, prefix: string, texts: QuotaScripts): QuotaStore => {
-  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
+  checkPrefix(prefix)
   const charge = makeRedisScript(texts.charge)
   const refund = makeRedisScript(texts.refund)
   const peek = makeRedisScript(texts.peek)
@@ -35,9 +39,9 @@ export const quotaStoreOn = (client: Redis | Cluster, prefix: string, texts: Quo
     [`${prefix}:quota:{${subject}}`, ...rest].join(":")
 
   return {
-    charge: async (given) => {
-      Gcra.checkCharge(given)
-      const { subject, id, minimum, demands, now } = given
+    charge: async (request) => {
+      Gcra.checkCharge(request)
+      const { subject, id, minimum, demands, now } = request
       const args = demands.flatMap(({ policy, limit, windowMs, base, runs }) => [
         policy,
         limit,
@@ -62,9 +66,9 @@ export const quotaStoreOn = (client: Redis | Cluster, prefix: string, texts: Quo
       }
       return decision
     },
-    refund: async (given) => {
-      Gcra.checkRefund(given)
-      const { subject, id, amounts, now } = given
+    refund: async (request) => {
+      Gcra.checkRefund(request)
+      const { subject, id, amounts, now } = request
       const args = amounts.flatMap(({ policy, limit, windowMs, amount }) => [policy, limit, windowMs, amount])
       await run(refund, [nameOf(subject), nameOf(subject, "refund", id)], [now ?? "", ...args])
     },

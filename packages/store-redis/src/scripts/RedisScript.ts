@@ -1,19 +1,21 @@
-/** Lua scripts, and running them on Redis and on Redis Cluster. */
+/** Runs Lua scripts on Redis and Redis Cluster. */
 import type { Cluster, Redis } from "ioredis"
 import { createHash } from "node:crypto"
 
+/** A Lua script. */
 export interface RedisScript {
   readonly text: string
-  /** SHA-1 of the text, by which Redis knows a script that it was sent before. */
+  /** The SHA-1 of the text. It identifies a script that Redis has cached. */
   readonly sha: string
 }
 
-/** One run of a script; on a cluster all of its keys are in one slot. */
+/** The keys and arguments of one run. On a cluster all keys must be in one slot. */
 export interface RedisScriptCall {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<string | number>
 }
 
+/** Makes a script from its Lua text. */
 export const makeRedisScript = (text: string): RedisScript => ({
   text,
   sha: createHash("sha1").update(text).digest("hex"),
@@ -22,9 +24,9 @@ export const makeRedisScript = (text: string): RedisScript => ({
 /**
  * Runs a script.
  *
- * **Details** A server that does not have the script, as after a restart or `SCRIPT FLUSH`, is sent its text in a
- * second round trip. Calls that do not wait for each other share their round trips; each is sent at once, so that the
- * server is at work on the first while the next is put together, and on a cluster each follows its own slot.
+ * **Details** If the server does not have the script, for example after a restart or `SCRIPT FLUSH`, its text is sent in a
+ * second round trip. Concurrent calls share round trips. Each call is sent immediately, so the server can run the first
+ * while the next is prepared, and on a cluster each call goes to the node of its slot.
  */
 export const runRedisScript = async (
   client: Redis | Cluster,
@@ -39,5 +41,5 @@ export const runRedisScript = async (
   }
 }
 
-/** Whether the keys of one call must be in one slot. */
+/** Returns whether a client is connected to a cluster, where all keys of a call must be in one slot. */
 export const isCluster = (client: Redis | Cluster): client is Cluster => client.isCluster

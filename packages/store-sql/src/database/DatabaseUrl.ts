@@ -1,23 +1,28 @@
 /**
- * What a database URL names. Knows the accepted forms and nothing about drivers.
+ * Parses database URLs. It does not depend on any driver.
  */
 
-/** Database families that a URL can name. `mysql` stands for MariaDB too. */
+/** A supported kind of database. `mysql` includes MariaDB. */
 export type DatabaseDialect = "sqlite" | "postgres" | "pglite" | "mysql"
 
-/** A database URL taken apart: which dialect, and what its driver is given. */
+/** A parsed database URL. */
 export interface DatabaseUrl {
   readonly dialect: DatabaseDialect
-  /** A file, a directory or `:memory:` for the embedded ones, a connection URL for the servers. */
+  /** SQLite and PGlite: a file, a directory or `:memory:`. Other dialects: the connection URL of the server. */
   readonly target: string
 }
 
-/** The forms of URL that `parseDatabaseUrl` takes, for messages. */
+/** The accepted forms of database URLs, for error messages. */
 export const acceptedDatabaseUrls =
   "sqlite::memory:, sqlite:<file>, pglite:<directory>, pglite::memory:, postgres://…, postgresql://…, mysql://… or mariadb://…"
 
-/** Reads a database URL, or throws an error that names what is accepted. */
+/** Parses a database URL. Throws an error that lists the accepted forms if it is invalid. */
 export const parseDatabaseUrl = (url: string): DatabaseUrl => {
+  if (typeof url !== "string") {
+    throw new TypeError(
+      `openDatabase needs a database URL, but got ${typeof url}; accepted are ${acceptedDatabaseUrls}`,
+    )
+  }
   const [, scheme = "", rest = ""] = /^([a-z]+):(.+)$/is.exec(url.trim()) ?? []
   const path = rest.replace(/^\/\/(?!$)/, "")
   switch (scheme.toLowerCase()) {
@@ -36,7 +41,7 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   throw new Error(`"${redactDatabaseUrl(url)}" is not a database URL; accepted are ${acceptedDatabaseUrls}`)
 }
 
-/** The URL as it may be shown: without its password. */
+/** Replaces the password in a URL by `***`, for logs and error messages. */
 export const redactDatabaseUrl = (url: string): string =>
   url.replace(/(:\/\/[^:@/]*):.*@/s, "$1:***@").replace(/([?&]password=)[^&]*/gi, "$1***")
 

@@ -1,29 +1,30 @@
 /**
- * Node's own SQLite in the shape that Kysely's SQLite dialect asks for.
+ * Adapts `node:sqlite` to the interface that Kysely's SQLite dialect needs.
  *
- * Not a driver of its own: connections, transactions and savepoints stay Kysely's.
+ * Kysely's driver still manages connections, transactions and savepoints.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 
 import type { SqliteDatabase, SqliteStatement } from "kysely"
 
-const cachedStatements = 128
+const maximumCachedStatements = 128
 
-// A statement on thousands of rows takes megabytes and is not met again soon.
-const cachedLength = 20_000
+// A statement on thousands of rows takes megabytes and is rarely repeated.
+const maximumCachedLength = 20_000
 
 /**
  * Opens an SQLite database for Kysely's `SqliteDialect`.
  *
  * **Details**
  *
- * `location` is a file or `:memory:`. Foreign keys are enforced and a locked database is waited for `busyTimeoutMs`
- * milliseconds (default 5000); a file is put in WAL mode, so that readers of other processes do not stop the writer.
- * The 128 statements used last stay prepared, very long ones excepted. Booleans are bound as 1 and 0, `undefined` as NULL.
+ * `location` is a file or `:memory:`. Foreign keys are enforced. A statement waits up to `busyTimeoutMs` milliseconds
+ * (default 5000) for a locked database. A file is put into WAL mode, so readers of other processes do not block the
+ * writer. The 128 most recently used statements stay prepared, except very long ones. Booleans are bound as 1 and 0,
+ * `undefined` as NULL.
  *
  * **Gotchas**
  *
- * Rows have no prototype, as `node:sqlite` makes them.
+ * Rows have no prototype, as usual in `node:sqlite`.
  */
 export const openNodeSqlite = (location: string, options?: { readonly busyTimeoutMs?: number }): SqliteDatabase => {
   const database = new DatabaseSync(location, { timeout: options?.busyTimeoutMs ?? 5000 })
@@ -41,12 +42,12 @@ export const openNodeSqlite = (location: string, options?: { readonly busyTimeou
       database.close()
     },
     prepare(sql) {
-      const known = statements.get(sql)
-      const statement = known ?? toStatement(database, sql)
-      if (sql.length > cachedLength) return statement
-      // Re-inserting keeps the map in order of use, so that its first key is the one to forget.
-      if (known !== undefined) statements.delete(sql)
-      else if (statements.size >= cachedStatements) statements.delete(statements.keys().next().value as string)
+      const cached = statements.get(sql)
+      const statement = cached ?? toStatement(database, sql)
+      if (sql.length > maximumCachedLength) return statement
+      // Inserting again keeps the map in order of use, so its first key is the least recently used.
+      if (cached !== undefined) statements.delete(sql)
+      else if (statements.size >= maximumCachedStatements) statements.delete(statements.keys().next().value as string)
       statements.set(sql, statement)
       return statement
     },
@@ -59,7 +60,7 @@ const toStatement = (database: DatabaseSync, sql: string): SqliteStatement => {
     reader: statement.columns().length > 0,
     all: (parameters) => statement.all(...parameters.map(toInput)),
     run: (parameters) => statement.run(...parameters.map(toInput)),
-    // A statement has one cursor: stepping it for somebody else would end an iteration that is under way.
+    // A statement has one cursor, so a second iteration of the same statement would end the first one.
     iterate: (parameters) => database.prepare(sql).iterate(...parameters.map(toInput)),
   }
 }
@@ -76,7 +77,7 @@ const toInput = (value: unknown): SQLInputValue => {
       return null
     default:
       if (value === null || value instanceof Uint8Array) return value
-      // `node:sqlite` takes a leading object for named parameters and binds NULL without a word.
-      throw new TypeError(`SQLite cannot store ${Object.prototype.toString.call(value)}; pass text, a number or bytes`)
+      // `node:sqlite` treats a leading object as named parameters and silently binds NULL.
+      throw new TypeError(`SQLite cannot store ${Object.prototype.toString.call(value)}: pass text, a number or bytes`)
   }
 }

@@ -1,29 +1,33 @@
 import type { DatabaseDialect } from "./DatabaseUrl.ts"
 
-/** What a database can do for statements on many rows and for the stores. */
+/** Properties of a database that matter to `insertMany`, `updateMany`, `deleteMany` and the stores. */
 export interface Capabilities {
   /**
-   * Whether statements answer with the rows they touched. `partly`: MariaDB does for inserts and deletes, MySQL not at
-   * all; the rest is read by one more statement.
+   * Whether statements return the rows that they changed (`RETURNING`). `partly`: MariaDB supports it for inserts and
+   * deletes, MySQL not at all; the rows are then read by one more statement.
    */
   readonly returning: "always" | "partly"
   /**
-   * Who isolates the rows that a statement on many rows fails for: a routine of the database, in one round trip, or
-   * this process, row by row. `process` only where the database runs inside it.
+   * What isolates the rows that a statement fails for: a routine in the database, in one round trip, or this process, row
+   * by row. `process` is used only for a database that runs inside the process.
    */
   readonly isolatesRows: "database" | "process"
-  /** Statements that one call may take, rows that fail included and catalog look-ups aside; `undefined`: one per row. */
+  /**
+   * Maximum number of statements of one call, including those for rows that fail, without catalog lookups. `undefined`: up to
+   * one per row.
+   */
   readonly statements: { readonly insert: number; readonly update: number; readonly delete: number } | undefined
-  /** Whether an update of rows that give unlike columns is one statement, or one for each shape. */
+  /** Whether updates that set different columns run as one statement or as one statement per set of columns. */
   readonly unlikeUpdates: "together" | "by-shape"
-  /** Whether a statement that fails leaves the open transaction usable without a savepoint. */
+  /** Whether a transaction remains usable after a failed statement without a savepoint. */
   readonly survivesErrors: boolean
+  /** Whether the database supports savepoints. */
   readonly savepoints: boolean
   /** Whether several transactions can be open at once. */
   readonly concurrentConnections: boolean
-  /** Whether rows can be locked by `select … for update`. */
+  /** Whether `select … for update` locks rows. */
   readonly rowLocks: boolean
-  /** Whether values are refused that do not fit their column's type; SQLite does so for STRICT tables alone. */
+  /** Whether the database rejects values that do not fit the column's type. SQLite does so only for STRICT tables. */
   readonly typedColumns: boolean
 }
 
@@ -39,7 +43,7 @@ const postgres: Capabilities = {
   typedColumns: true,
 }
 
-const all: Readonly<Record<DatabaseDialect, Capabilities>> = {
+const byDialect: Readonly<Record<DatabaseDialect, Capabilities>> = {
   postgres,
   pglite: { ...postgres, concurrentConnections: false },
   mysql: {
@@ -66,5 +70,5 @@ const all: Readonly<Record<DatabaseDialect, Capabilities>> = {
   },
 }
 
-/** What a dialect can and cannot do. */
-export const capabilities = (dialect: DatabaseDialect): Capabilities => all[dialect]
+/** Returns the capabilities of a dialect. */
+export const capabilities = (dialect: DatabaseDialect): Capabilities => byDialect[dialect]

@@ -1,10 +1,9 @@
 /**
- * Loads an optional driver, or says which package is missing.
+ * Loads an optional driver. Rejects with an error that names the package to install if it is missing.
  *
  * **Details**
  *
- * Drivers are optional peer dependencies: whoever runs on SQLite installs none. An error inside an installed driver is
- * passed on as it is.
+ * Drivers are optional peer dependencies; SQLite needs none. An error inside an installed driver is passed on unchanged.
  */
 export const loadDriver = async <Driver>(
   name: string,
@@ -21,7 +20,7 @@ export const loadDriver = async <Driver>(
   }
 }
 
-// A driver whose own dependency is missing fails with the same code, but names that dependency.
+// A missing dependency of the driver causes the same error code, but the message names that dependency.
 const isMissing = (error: unknown, name: string) =>
   error instanceof Error &&
   "code" in error &&

@@ -15,26 +15,28 @@ import { guardDialect } from "../transactions/guardDialect.ts"
 import { loadDriver } from "./loadDriver.ts"
 import { prepareMarked } from "./prepareMarked.ts"
 
-/** A database that answers: its Kysely handle, its dialect and how to let go of it. */
+/** An open database. */
 export interface OpenedDatabase<DB> {
+  /** The Kysely handle. */
   readonly db: Kysely<DB>
+  /** The dialect, for `migrate` and `capabilities`. */
   readonly dialect: DatabaseDialect
-  /** Connections of its pool at most. */
+  /** Maximum number of connections of the pool. */
   readonly maxConnections: number
-  /** Closes every connection once the queries under way have ended. */
+  /** Waits for running queries and closes all connections. */
   readonly close: () => Promise<void>
 }
 
-/** How a database is opened. */
+/** Options of `openDatabase`. */
 export interface OpenDatabaseOptions {
-  /** Connections of the pool. Default 10. SQLite and PGlite always hold one. */
+  /** Maximum number of connections of the pool. Default 10. SQLite and PGlite always use one. */
   readonly maxConnections?: number | undefined
   /**
-   * How long connecting may take. Default `"5 seconds"`. Waiting for a connection of a pool that is busy is not
-   * limited here: batches have their deadline.
+   * Time after which a new connection times out. Default `"5 seconds"`. It does not limit the wait for a free connection
+   * of a busy pool; a batch is limited by its own deadline.
    */
   readonly connectTimeout?: DurationInput | undefined
-  /** How long SQLite waits for the lock of another process. Default `"5 seconds"`. */
+  /** Time that SQLite waits for a lock of another process. Default `"5 seconds"`. */
   readonly busyTimeout?: DurationInput | undefined
 }
 
@@ -47,16 +49,16 @@ const openDatabaseOptions = {
 } satisfies OptionGroup<OpenDatabaseOptions>
 
 /**
- * Opens the database that a URL names and makes sure that it answers.
+ * Opens the database of a URL and checks the connection.
  *
  * **Details**
  *
- * `sqlite::memory:` and `sqlite:<file>` run on Node's own SQLite, `pglite:<directory>` and `pglite::memory:` on
- * PostgreSQL inside the process, `postgres://…` and `mysql://…` (or `mariadb://…`) on a server. The drivers `pg`,
- * `mysql2` and `@electric-sql/pglite` are loaded when they are needed.
+ * `sqlite::memory:` and `sqlite:<file>` use Node's built-in SQLite. `pglite::memory:` and `pglite:<directory>` run
+ * PostgreSQL inside the process. `postgres://…`, `mysql://…` and `mariadb://…` connect to a server. The drivers `pg`,
+ * `mysql2` and `@electric-sql/pglite` are loaded on demand.
  *
- * Rejects with an `Error` whose message names what is accepted (a URL it does not know), what to install (a driver
- * that is missing) or what does not answer; passwords are never part of it.
+ * Rejects if the URL is invalid (the message lists the accepted forms), if the driver is not installed (the message names
+ * the package) or if the database does not respond. Messages never contain the password.
  */
 export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions = {}): Promise<OpenedDatabase<DB>> => {
   checkOptions(openDatabaseOptions, options)
@@ -95,17 +97,17 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
   },
   postgres: async ({ target }, { maxConnections, connectTimeoutMs }) => {
     const { Client, Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
-    // Told to the pool, the limit would hold for those who wait for a connection that others use, too.
-    class TimelyClient extends Client {
+    // On the pool, the same option would also limit the wait for a connection that is in use.
+    class ClientWithTimeout extends Client {
       constructor(config?: ClientConfig) {
         super({ ...config, connectionTimeoutMillis: connectTimeoutMs })
       }
     }
-    const pool = new Pool({ connectionString: target, max: maxConnections, Client: TimelyClient })
+    const pool = new Pool({ connectionString: target, max: maxConnections, Client: ClientWithTimeout })
     prepareMarked(pool)
-    // The pool has dropped a connection that broke while idle; without a listener the event would end the process.
+    // The pool drops a connection that breaks while idle. Without a listener the event would end the process.
     pool.on("error", () => undefined)
-    // The same for one that breaks in the middle of a transaction, between two statements: the next one fails.
+    // A connection can also break between two statements of a transaction: the next statement then fails.
     pool.on("connect", (client) => client.on("error", () => undefined))
     return new PostgresDialect({ pool })
   },
@@ -117,7 +119,7 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
   },
 }
 
-// A host name with several addresses fails with an AggregateError, whose own message is empty.
+// A host name with several addresses fails with an AggregateError, whose message is empty.
 const reasonOf = (error: unknown): string => {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
   return error instanceof Error && error.message !== "" ? error.message : String(error)

@@ -1,27 +1,28 @@
 import { createHash } from "node:crypto"
 
-/** What is needed of a pool of `pg`. */
+/** The part of a `pg` pool that `prepareMarked` uses. */
 export interface MarkablePool {
+  /** Adds a listener for new connections. */
   readonly on: (event: "connect", listener: (client: MarkableClient) => void) => unknown
 }
 
-/** What is needed of a client of `pg`. */
+/** The part of a `pg` client that `prepareMarked` uses. */
 export interface MarkableClient {
+  /** Sends a statement. */
   query: (...parameters: never) => unknown
 }
 
 const marker = "/* multistatus prepare */"
 
 /**
- * Makes every client of a `pg` pool prepare, by name, the statements that this package marks for it.
+ * Makes the clients of a `pg` pool use named prepared statements for the statements that this package marks.
  *
- * **When to use** For a pool of your own; `openDatabase` does it by itself. Kysely sends texts without names, so that
- * PostgreSQL parses and plans each of them anew.
+ * **When to use** Call it for a pool of your own; `openDatabase` calls it for its pools. Kysely sends statements without
+ * names, so PostgreSQL parses and plans each of them again.
  *
- * **Details** Marked are texts that depend on a table alone, not on the rows, so there are few of them on a connection.
+ * **Details** Only statements whose text depends on the table but not on the rows are marked, so a connection has few.
  *
- * **Gotchas** Leave it out behind a pooler that hands out connections by the transaction and does not follow prepared
- * statements.
+ * **Gotchas** Do not use it behind a connection pooler in transaction mode that does not support prepared statements.
  */
 export const prepareMarked = <Pool extends MarkablePool>(pool: Pool): Pool => {
   pool.on("connect", (client) => {
@@ -39,8 +40,8 @@ export const prepareMarked = <Pool extends MarkablePool>(pool: Pool): Pool => {
 const names = new Map<string, string>()
 
 const nameOf = (text: string): string => {
-  const known = names.get(text)
-  if (known !== undefined) return known
+  const cached = names.get(text)
+  if (cached !== undefined) return cached
   if (names.size >= 1000) names.clear()
   const name = `multistatus_${createHash("sha256").update(text).digest("hex").slice(0, 32)}`
   names.set(text, name)

@@ -1,5 +1,5 @@
 /**
- * What an idempotency store needs of a database.
+ * The interface of the idempotency store to a database.
  */
 import type {
   Acquired,
@@ -13,50 +13,54 @@ import type {
 import type { Session } from "../database/Session.ts"
 
 /**
- * One database's way of doing it. Every step can be repeated. An answer that is undefined says that a rival was in the
- * way: the same may be asked once more.
+ * The operations of the idempotency store on one kind of database. Each can be repeated. An `undefined` result means that a
+ * concurrent claim interfered; the caller asks once more for these items.
  *
  * @internal
  */
 export interface IdempotencyDialect {
+  /** Claims keys. */
   readonly acquire: (
     session: Session,
     items: ReadonlyArray<AcquireItem>,
     times: IdempotencyTimes,
   ) => Promise<ReadonlyArray<Acquired | undefined>>
+  /** Stores results and chunks, extends claims or releases them. */
   readonly settle: (
     session: Session,
     items: ReadonlyArray<SettleItem>,
     times: IdempotencyTimes,
   ) => Promise<ReadonlyArray<Settled | undefined>>
+  /** Reads a record without changing it. */
   readonly peek: (session: Session, key: string, now: number | undefined) => Promise<IdempotencyRecord | undefined>
+  /** Decides the outcome of an indeterminate record. Returns false if the record is not indeterminate. */
   readonly resolve: (session: Session, key: string, decision: Decision, now: number | undefined) => Promise<boolean>
-  /** Removes some of what has expired, in one small step. */
+  /** Removes at most `limit` expired records. Returns their number. */
   readonly purge: (session: Session, limit: number, now: number | undefined) => Promise<number>
 }
 
-/** What became of a claim that was given up on. @internal */
+/** The decided outcome of an indeterminate record. @internal */
 export interface Decision {
   readonly state: "done" | "released"
   readonly payload: string
-  /** Milliseconds that it is remembered from now; undefined: as long as before. */
+  /** Milliseconds until the record expires. `undefined` keeps its time of expiry. */
   readonly ttlMs: number | undefined
 }
 
-/** What an action does to the payload. @internal */
+/** Returns the text that an action stores. @internal */
 export const payloadOf = ({ action }: SettleItem): string => {
   if (action._tag === "complete") return action.result
   return action._tag === "append" ? action.chunk : ""
 }
 
-/** How many UTF-16 code units precede a chunk, and how many there are with it. @internal */
+/** Returns the length of the journal before and after a chunk, in UTF-16 code units. @internal */
 export const sizesOf = ({ action }: SettleItem): readonly [before: number, after: number] =>
   action._tag === "append" ? [action.at, action.at + action.chunk.length] : [0, 0]
 
-/** The state that a claim is made in. @internal */
+/** Returns the state of a new claim. @internal */
 export const stateOf = ({ mode }: AcquireItem): "pending" | "held" => (mode === "hold" ? "held" : "pending")
 
-/** A row of the table as an answer to `peek`. @internal */
+/** Converts a row of the table to the result of `peek`. @internal */
 export const toRecord = (row: Readonly<Record<string, unknown>> | undefined): IdempotencyRecord | undefined =>
   row && {
     state: row["state"] as IdempotencyRecord["state"],

@@ -1,12 +1,12 @@
 /**
- * The table of the idempotency store, and its routines where it has some.
+ * The table of the idempotency store, and its routines on PostgreSQL.
  *
- * Times are milliseconds since 1970. `size` counts the journal as the port does, in UTF-16 code units, which no database
- * counts in. `claim` is the mark of the statement that claimed or settled a record last, where statements cannot answer
- * with what a row was before.
+ * Times are milliseconds since 1970. `size` is the length of the journal in UTF-16 code units, as in the store's interface;
+ * databases count differently. `claim` is the mark of the statement that last claimed or settled a record. It is used on
+ * databases whose statements cannot return the previous state of a row.
  *
- * PostgreSQL indexes the minute in which a record is over: mostly a result, stored soon after its claim, does not change
- * it, and then no index changes either, as long as there is room left in the pages.
+ * PostgreSQL indexes the minute of expiry. A result that is stored soon after its claim usually keeps this minute, so no
+ * index changes, as long as the page has free space.
  */
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { postgresIdempotencyRoutines } from "./postgresRoutines.ts"
@@ -25,8 +25,8 @@ const postgres = [
     expiry_minute int8 not null generated always as (expires_at / 60000) stored
   ) with (fillfactor = 40)`,
   `create index if not exists multistatus_idempotency_expiry on multistatus_idempotency (expiry_minute)`,
-  // Records of batches are large, and PostgreSQL's own compression takes longer than all the rest of storing them. Not
-  // every version has another.
+  // Records of batches are large, and PostgreSQL's default compression takes longer than the rest of the statement. Some
+  // versions and builds have no lz4.
   `do $do$ begin
     if (select attcompression from pg_attribute
       where attrelid = 'multistatus_idempotency'::regclass and attname = 'payload') <> 'l' then
@@ -38,7 +38,7 @@ const postgres = [
 ]
 
 /**
- * The statements that create them, by dialect; each can be run again.
+ * The statements that create the table and the routines, by dialect. Each can be run again.
  *
  * @internal
  */

@@ -1,11 +1,11 @@
 /**
- * The idempotency store on MariaDB and MySQL.
+ * The statements of the idempotency store on MariaDB and MySQL.
  */
 import type { Session } from "../database/Session.ts"
 import { stepwiseIdempotency, type StepwiseTexts } from "./stepwise.ts"
 
-// `utc_timestamp` knows no time zone, and so no hour that comes twice.
-/** @internal */
+// `utc_timestamp` is not affected by daylight saving time.
+/** The current time in milliseconds, or the parameter `now`. @internal */
 export const mysqlNow = "coalesce(:now, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) div 1000)"
 
 const claimItems = `json_table(:items, '$[*]' columns (
@@ -13,7 +13,7 @@ const claimItems = `json_table(:items, '$[*]' columns (
 const settleItems = `json_table(:items, '$[*]' columns (k varchar(64) path '$[0]', f varchar(64) path '$[1]',
   a varchar(8) path '$[2]', p longtext path '$[3]', b int path '$[4]', z int path '$[5]')) as i`
 
-// In this order, and by the primary key even while the table is small: an update locks every row that it reads.
+// The join order and the index are fixed, because an update locks every row that it reads.
 const withRows = `straight_join multistatus_idempotency r force index (primary)
   on r.key_hash = convert(i.k using ascii) collate ascii_bin`
 
@@ -22,7 +22,7 @@ const columns = "key_hash, fingerprint, owner, state, fence, lease_until, expire
 const takeable = `(expires_at <= ${mysqlNow} or state = 'released' or (fingerprint = values(fingerprint) and state <> 'done'
   and (owner = :owner or (state = 'pending' and lease_until <= ${mysqlNow}))))`
 
-// Assignments are made from left to right, so the mark comes first and tells the others what the row was.
+// Assignments run from left to right. The mark is assigned first and tells the others the previous state of the row.
 const claim = `insert into multistatus_idempotency (${columns})
 select i.k, i.f, :owner, i.s, 1, ${mysqlNow} + :lease, ${mysqlNow} + :ttl, 0, '', :fresh from ${claimItems} where true
 on duplicate key update
@@ -37,12 +37,12 @@ on duplicate key update
   lease_until = if(claim in (:absent, :released, :taken, :mine), values(lease_until), lease_until),
   expires_at = if(claim in (:absent, :released, :taken, :mine), values(expires_at), expires_at)`
 
-// A journal is of interest to those alone who have just claimed it.
-const known = (on: string) => `${on}key_hash, ${on}fingerprint, ${on}owner, ${on}state, ${on}fence,
+// The journal is returned only to the claim that has just acquired it.
+const recordColumns = (on: string) => `${on}key_hash, ${on}fingerprint, ${on}owner, ${on}state, ${on}fence,
   ${on}lease_until - ${mysqlNow} as left_ms, ${on}expires_at <= ${mysqlNow} as expired, ${on}claim,
   case when ${on}state = 'done' or left(${on}claim, 16) = :mark then ${on}payload end as payload`
 
-const look = `select ${known("r.")} from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}`
+const look = `select ${recordColumns("r.")} from json_table(:items, '$[*]' columns (k varchar(64) path '$[0]')) as i ${withRows}`
 
 const again = "i.a = 'append' and r.size = i.z and binary right(r.payload, char_length(i.p)) = binary i.p"
 
@@ -56,7 +56,7 @@ const change = `update ${settleItems} ${withRows} set
 where r.expires_at > ${mysqlNow} and r.owner = :owner and r.state in ('pending', 'held')
   and (i.a <> 'append' or (r.size = i.b and i.z > i.b))`
 
-// What was committed since the transaction began counts too.
+// The lock makes the statement read rows that were committed after the transaction began.
 const explain = `select r.key_hash, r.owner, r.state, r.claim, r.expires_at <= ${mysqlNow} as expired, ${again} as again
 from ${settleItems} ${withRows} lock in share mode`
 
@@ -70,12 +70,12 @@ on duplicate key update
   lease_until = if(claim = :claim, values(lease_until), lease_until),
   expires_at = if(claim = :claim, values(expires_at), expires_at)`
 
-// It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
+// The record loses its owner: the previous owner must not settle it later or mistake this result for its own.
 const resolve = `update multistatus_idempotency
 set expires_at = coalesce(${mysqlNow} + :ttl, expires_at), owner = '', size = 0, payload = :payload, state = :state
 where key_hash = :key and state = 'held' and lease_until <= ${mysqlNow} and expires_at > ${mysqlNow}`
 
-/** @internal */
+/** The statements for MySQL. @internal */
 export const mysqlIdempotencyTexts: StepwiseTexts = {
   claim,
   look,
@@ -91,27 +91,27 @@ export const mysqlIdempotencyTexts: StepwiseTexts = {
 }
 
 /**
- * What MariaDB can do besides: answer with rows, wait for locks for less than the default of 50 seconds, and keep to an order
- * of assignments that a mode of its own would change.
+ * Returns the statements for MariaDB. They return rows, wait for a lock only one second instead of the default of 50, and
+ * set an SQL mode in which assignments run from left to right.
  *
  * @internal
  */
 export const toMariadb = (texts: StepwiseTexts): StepwiseTexts => ({
   ...texts,
-  claim: `set statement sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = 1 for ${texts.claim} returning ${known("")}`,
+  claim: `set statement sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = 1 for ${texts.claim} returning ${recordColumns("")}`,
   recreate: `set statement sql_mode = 'STRICT_ALL_TABLES' for ${texts.recreate}`,
 })
 
-/** Whether each pool is MariaDB. */
-const kinds = new WeakMap<object, boolean>()
+/** Whether the server of a pool is MariaDB. */
+const mariadbPools = new WeakMap<object, boolean>()
 
-const isMariadb = async ({ pool, look: ask }: Session): Promise<boolean> => {
-  const known = kinds.get(pool)
-  if (known !== undefined) return known
-  const [row] = await ask("select version() as version", [])
-  const found = String(row?.["version"]).includes("MariaDB")
-  kinds.set(pool, found)
-  return found
+const isMariadb = async ({ pool, query }: Session): Promise<boolean> => {
+  const cached = mariadbPools.get(pool)
+  if (cached !== undefined) return cached
+  const [row] = await query("select version() as version", [])
+  const result = String(row?.["version"]).includes("MariaDB")
+  mariadbPools.set(pool, result)
+  return result
 }
 
 const mariadbTexts = toMariadb(mysqlIdempotencyTexts)

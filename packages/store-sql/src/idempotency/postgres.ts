@@ -1,5 +1,5 @@
 /**
- * The idempotency store on PostgreSQL and PGlite: one call of a routine for any number of keys.
+ * The idempotency store on PostgreSQL and PGlite. It calls one routine for any number of keys.
  */
 import type { Acquired, Settled } from "@multistatus/core/store"
 
@@ -8,42 +8,42 @@ import { escapePayload, unescapePayload } from "./IdempotencyPayload.ts"
 import { acquireRoutine, postgresClock, settleRoutine } from "./postgresRoutines.ts"
 import type { Row } from "../database/Session.ts"
 
-const marked = "/* multistatus prepare */ "
-const acquire = `${marked}select * from ${acquireRoutine}($1, $2, $3, $4, $5, $6, $7)`
-const settle = `${marked}select * from ${settleRoutine}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-// One record may be large, as that of a batch is: as an element of an array its text would be escaped, and read as such.
-const settleOne = `${marked}select * from ${settleRoutine}(array[$1::text], array[$2::text], array[$3::text],
+const prepareMark = "/* multistatus prepare */ "
+const acquire = `${prepareMark}select * from ${acquireRoutine}($1, $2, $3, $4, $5, $6, $7)`
+const settle = `${prepareMark}select * from ${settleRoutine}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+// A single record, such as that of a batch, may be large. In an array its text would have to be escaped and parsed.
+const settleOne = `${prepareMark}select * from ${settleRoutine}(array[$1::text], array[$2::text], array[$3::text],
   array[$4::text], array[$5::int4], array[$6::int4], $7, $8, $9, $10, $11)`
 
-const peek = `${marked}with ${postgresClock("$2::int8")}
+const peek = `${prepareMark}with ${postgresClock("$2::int8")}
 select r.state, r.fence, (r.lease_until - c.t)::float8 as left_ms
 from multistatus_idempotency r cross join clock c where r.key_hash = $1 and r.expires_at > c.t`
 
-// It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
-const resolve = `${marked}with ${postgresClock("$5::int8")}
+// The record loses its owner: the previous owner must not settle it later or mistake this result for its own.
+const resolve = `${prepareMark}with ${postgresClock("$5::int8")}
 update multistatus_idempotency r
 set owner = '', state = $2, size = 0, payload = $3, expires_at = coalesce(c.t + $4::int8, r.expires_at)
 from clock c where r.key_hash = $1 and r.state = 'held' and r.lease_until <= c.t and r.expires_at > c.t
 returning r.key_hash`
 
-// In order and as an array: so that the indexes are used, whatever the statistics say.
-const purge = `${marked}with ${postgresClock("$2::int8")}
+// The order and the array make PostgreSQL use the indexes, whatever its statistics say.
+const purge = `${prepareMark}with ${postgresClock("$2::int8")}
 delete from multistatus_idempotency where key_hash = any(array(
   select r.key_hash from multistatus_idempotency r
   where r.expiry_minute <= (select t / 60000 from clock) and r.expires_at <= (select t from clock)
   order by r.expiry_minute limit $1::int8 for update of r skip locked))
 returning key_hash`
 
-/** @internal */
+/** The statements. @internal */
 export const postgresIdempotencyTexts = { acquire, settle, settleOne, peek, resolve, purge }
 
-/** @internal */
+/** Makes the dialect of the given statements. @internal */
 export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): IdempotencyDialect => ({
   acquire: async (session, items, { owner, leaseMs, pendingTtlMs, now }) => {
     const keys = items.map(({ key }) => key)
     const fingerprints = items.map(({ fingerprint }) => fingerprint)
     const parameters = [keys, fingerprints, items.map(stateOf), owner, leaseMs, pendingTtlMs, now ?? null]
-    const rows = byKey(await session.look(texts.acquire, parameters))
+    const rows = rowsByKey(await session.query(texts.acquire, parameters))
     return keys.map((key) => toAcquired(rows.get(key)))
   },
   settle: async (session, items, { owner, leaseMs, pendingTtlMs, resultTtlMs, now }) => {
@@ -58,22 +58,22 @@ export const postgresIdempotency = (texts: typeof postgresIdempotencyTexts): Ide
       sizes.map(([, after]) => after),
     ]
     const times = [owner, leaseMs, pendingTtlMs, resultTtlMs, now ?? null]
-    const rows = byKey(
+    const rows = rowsByKey(
       await (items.length === 1
-        ? session.look(texts.settleOne, [...lists.map(([only]) => only), ...times])
-        : session.look(texts.settle, [...lists, ...times])),
+        ? session.query(texts.settleOne, [...lists.map(([only]) => only), ...times])
+        : session.query(texts.settle, [...lists, ...times])),
     )
     return keys.map((key) => rows.get(key)?.["tag"] as Settled | undefined)
   },
-  peek: async (session, key, now) => toRecord((await session.look(texts.peek, [key, now ?? null]))[0]),
+  peek: async (session, key, now) => toRecord((await session.query(texts.peek, [key, now ?? null]))[0]),
   resolve: async (session, key, { state, payload, ttlMs }, now) => {
     const parameters = [key, state, escapePayload(payload), ttlMs ?? null, now ?? null]
-    return (await session.look(texts.resolve, parameters)).length > 0
+    return (await session.query(texts.resolve, parameters)).length > 0
   },
-  purge: async (session, limit, now) => (await session.look(texts.purge, [limit, now ?? null])).length,
+  purge: async (session, limit, now) => (await session.query(texts.purge, [limit, now ?? null])).length,
 })
 
-const byKey = (rows: ReadonlyArray<Row>): ReadonlyMap<unknown, Row> =>
+const rowsByKey = (rows: ReadonlyArray<Row>): ReadonlyMap<unknown, Row> =>
   new Map(rows.map((row) => [row["key_hash"], row]))
 
 const toAcquired = (row: Row | undefined): Acquired | undefined => {

@@ -1,50 +1,50 @@
 /**
- * The routines of the idempotency store in PostgreSQL: one call for each purpose, whatever the number of keys.
+ * The routines of the idempotency store in PostgreSQL. One call handles any number of keys.
  *
- * Routines, because their plans are kept by every session and because they choose how they are planned: a plan that was
- * made while the table was small would read all of it for each key, long after it has grown.
+ * They are routines because every session caches their plans and they can set planner options. A cached plan from the time
+ * when the table was small would otherwise scan the whole table for each key after it has grown.
  *
- * One moment, `clock`, counts for a whole statement. `clock_timestamp()` and not `now()`, which stands still inside of a
- * transaction; asked once and at the beginning, so that waiting for rivals only ever shortens a lease.
+ * `clock` is the time of a whole statement. It uses `clock_timestamp()`, because `now()` is the start of the transaction. It
+ * is read once, at the start, so waiting for a lock can only shorten a lease.
  */
 
-/** @internal */
+/** The name of the routine that claims keys. @internal */
 export const acquireRoutine = "multistatus_acquire"
 
-/** @internal */
+/** The name of the routine that settles claims. @internal */
 export const settleRoutine = "multistatus_settle"
 
-// They run with their caller's rights and search path.
-const planned = `language plpgsql volatile security invoker
+// The routines run with the rights and the search path of their caller.
+const routineOptions = `language plpgsql volatile security invoker
   set plan_cache_mode = force_generic_plan set enable_seqscan = off`
 
-/** @internal */
+/** Returns the common table expression `clock`. @internal */
 export const postgresClock = (now: string): string =>
   `clock as materialized (
     select coalesce(${now}, floor(extract(epoch from clock_timestamp()) * 1000)::int8) as t
   )`
 
-// The fingerprint comes before the state. A tombstone is free for other uses, and so is whatever has expired.
+// A key can be taken if its record has expired or was released. Otherwise the fingerprint is compared before the state.
 const takeable = `(r.expires_at <= c.t or r.state = 'released' or (r.fingerprint = i.f and r.state <> 'done'
       and (r.owner = in_owner or (r.state = 'pending' and r.lease_until <= c.t))))`
 
-// Rows are looked up in lateral subqueries that cannot be flattened, and changed by inserting what is there: joins would
-// be ordered by how many rows the table was thought to have.
+// Rows are read in lateral subqueries that the planner cannot flatten, and changed with an insert that conflicts. The order of
+// plain joins would depend on the estimated size of the table.
 const columns = "key_hash, fingerprint, owner, state, fence, lease_until, expires_at, size, payload"
 const change = `on conflict (key_hash) do update set fingerprint = excluded.fingerprint, owner = excluded.owner,
       state = excluded.state, fence = excluded.fence, lease_until = excluded.lease_until,
       expires_at = excluded.expires_at, size = excluded.size`
 
-// Where nothing is known of any key, which is nearly always, the records are simply inserted.
+// If none of the keys has a record, which is the usual case, the records are inserted directly.
 //
-// Otherwise only what the snapshot shows to be free is locked, so that replays and refusals write nothing; and what others
-// hold is passed over, so that nobody waits for a transaction that settles. New rows are inserted in the order of keys:
-// those who wait for each other's do not wait in a circle. There is no answer for what was passed over, nor for what a
-// rival has inserted since the snapshot: the caller asks again.
+// Otherwise only rows that the snapshot shows as free are locked, so replays and refusals write nothing. Locked rows are
+// skipped, so no call waits for a transaction that settles. New rows are inserted in the order of their keys, so concurrent
+// calls do not deadlock. Rows that were skipped, or inserted by another transaction since the snapshot, have no result; the
+// caller asks again.
 const acquire = `
 create or replace function ${acquireRoutine}(
   in_keys text[], in_fingerprints text[], in_states text[], in_owner text, in_lease int8, in_ttl int8, in_now int8)
-returns table (key_hash text, tag text, fence int4, payload text, left_ms float8) ${planned} as $routine$
+returns table (key_hash text, tag text, fence int4, payload text, left_ms float8) ${routineOptions} as $routine$
 #variable_conflict use_column
 begin
   perform from unnest(in_keys) as i (k)
@@ -100,14 +100,14 @@ begin
 end
 $routine$`
 
-// What is another owner's is not even locked. A result makes a record anew that has vanished or expired. There is no
-// answer for what a rival has changed since the snapshot, or where one came first: the caller asks again. A row's place
-// tells its versions apart, so what was seen of it still holds when it is changed.
+// Records of other owners are not locked. A result recreates a record that was removed or has expired. Rows that another
+// transaction has changed or inserted since the snapshot have no result; the caller asks again. The physical place of a row
+// (ctid) identifies its version, so the state that was read is still current when the row is changed.
 const settle = `
 create or replace function ${settleRoutine}(
   in_keys text[], in_fingerprints text[], in_actions text[], in_payloads text[], in_before int4[], in_after int4[],
   in_owner text, in_lease int8, in_ttl int8, in_result_ttl int8, in_now int8)
-returns table (key_hash text, tag text) ${planned} as $routine$
+returns table (key_hash text, tag text) ${routineOptions} as $routine$
 #variable_conflict use_column
 begin
   return query with ${postgresClock("in_now")}, seen as materialized (
@@ -148,5 +148,5 @@ begin
 end
 $routine$`
 
-/** The statements that create them; each can be run again. @internal */
+/** The statements that create the routines. Each can be run again. @internal */
 export const postgresIdempotencyRoutines: ReadonlyArray<string> = [acquire, settle]

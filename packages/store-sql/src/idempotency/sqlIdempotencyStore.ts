@@ -1,5 +1,5 @@
 /**
- * Claims and results in an SQL database, through Kysely; results commit with what they are the results of.
+ * Stores idempotency claims and results in an SQL database, through Kysely.
  */
 import type { Acquired, IdempotencyStore, IdempotencyTimes, Settled } from "@multistatus/core/store"
 import type { Kysely } from "kysely"
@@ -10,75 +10,79 @@ import { mysqlIdempotency } from "./mysql.ts"
 import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresIdempotency, postgresIdempotencyTexts } from "./postgres.ts"
 import { openSession, type Session } from "../database/Session.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
 import { sqliteIdempotency } from "./sqlite.ts"
 
-/** How claims are kept. */
+/** Options of `sqlIdempotencyStore`. */
 export interface SqlIdempotencyOptions<DB> {
   /**
-   * The handle that claims are made and extended on, apart from transactions. Default: the database itself. On PostgreSQL
-   * and MySQL a pool of its own, of two connections, keeps transactions that hold every connection of the other pool from
-   * starving heartbeats, and so from losing their claims.
+   * The database handle for claims and their heartbeats, which run outside of transactions. Default: the store's database.
+   * On PostgreSQL and MySQL use a separate pool of two connections. Otherwise transactions can occupy all connections,
+   * heartbeats wait, and claims expire.
    */
   readonly claims?: Kysely<DB> | undefined
 }
 
-/** What a database can do for claims. */
+/** Properties of a database that matter to claims. */
 export interface SqlIdempotencyCapabilities {
   /**
-   * Whether claims can be made and extended while a transaction is open. Where there is one connection they cannot: a
-   * heartbeat would wait for the transaction to end, so none need be sent, and a lease must outlast a transaction. Rivals
-   * in the same process wait for it as well; those of other processes are kept out by `settleIn`, which is refused when
-   * the claim was lost.
+   * Whether claims can be made and extended while a transaction is open. With a single connection they cannot: a heartbeat
+   * would wait for the end of the transaction, so a lease must be longer than a transaction. Other batches of the process
+   * wait, too. A claim that another process takes over in the meantime is safe, because `settleIn` is then refused.
    */
   readonly claimsInTransactions: boolean
   /**
-   * Statements, each a round trip, that calls take whatever the number of keys: where no rival is in the way, and at most.
-   * MySQL, which unlike MariaDB does not answer with the rows it writes, acquires in one transaction, with five for one.
+   * Number of statements, and so of round trips, of a call with any number of keys: `alone` without concurrent claims of
+   * the same keys, `most` as the maximum. MySQL, which has no RETURNING, acquires with five statements instead of one.
    */
   readonly statements: { readonly [Call in "acquire" | "settle"]: { readonly alone: number; readonly most: number } }
 }
 
-/** A store of claims and results that settles inside transactions. */
+/** An idempotency store that can settle claims inside transactions. */
 export interface SqlIdempotencyStore extends IdempotencyStore {
+  /** Settles claims in a transaction of the batch, so results commit together with the changes of their operations. */
   readonly settleIn: NonNullable<IdempotencyStore["settleIn"]>
+  /** Properties of the database that matter to claims. */
   readonly capabilities: SqlIdempotencyCapabilities
 }
 
 /**
- * Makes the idempotency store of a database. `migrate` has to have been run on it.
+ * Makes an idempotency store in a database. Run `migrate` on the database first.
  *
- * **Details** Time is the database's. Nobody waits for a key that another transaction is settling: it is `in-progress`
- * (MariaDB waits for a second at most, MySQL as long as `innodb_lock_wait_timeout` says). Statements that rivals make fail
- * are sent again, except in `settleIn`, where the transaction has failed with them. With an isolation level above `read
- * committed`, a heartbeat that comes between the beginning of a transaction and `settleIn` makes it fail with an error that
- * `isTransient` knows.
+ * **Details** The store uses the clock of the database. A key that another transaction is settling is `in-progress`, and the
+ * call does not wait for it (MariaDB waits up to two seconds, MySQL up to `innodb_lock_wait_timeout`). Transient errors, such
+ * as deadlocks, are retried, except in `settleIn`, where they have ended the transaction. With an isolation level above
+ * `read committed`, a heartbeat between the start of a transaction and `settleIn` causes a transient error.
  *
- * **Gotchas** Settle in a transaction once, as the last thing: until it ends, the keys are locked. On MySQL and MariaDB a
- * call for more than `max_allowed_packet` fails; results and chunks are sent in portions, so this concerns single ones.
+ * **Gotchas** Call `settleIn` once, at the end of a transaction, because it locks the keys until the transaction ends. On
+ * MySQL and MariaDB a single result or chunk must be smaller than `max_allowed_packet`.
  */
 export const sqlIdempotencyStore = <DB>(
   db: Kysely<DB>,
   { claims = db }: SqlIdempotencyOptions<DB> = {},
 ): SqlIdempotencyStore => {
+  checkKysely(db, "The first argument of sqlIdempotencyStore")
+  if (claims !== db) checkKysely(claims, 'The option "claims" of sqlIdempotencyStore')
   const session = openSession(claims.withoutPlugins())
   return idempotencyStoreOn(session, dialects[session.dialect])
 }
 
-/** The store on statements of one's own, for tests of them. @internal */
+/** Makes the store with other statements, for tests. @internal */
 export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect): SqlIdempotencyStore => ({
   capabilities: capabilities[session.dialect],
   acquire: (items, times) => {
-    const whole = inWholeMs(times)
-    return retryTransient(() => asked(items, (some) => dialect.acquire(session, some, whole), busy))
+    const rounded = roundTimes(times)
+    return retryTransient(() => askTwice(items, (subset) => dialect.acquire(session, subset, rounded), busy))
   },
   settle: (items, times) => {
-    const whole = inWholeMs(times)
-    return retryTransient(() => asked(items, (some) => dialect.settle(session, some, whole), refused))
+    const rounded = roundTimes(times)
+    return retryTransient(() => askTwice(items, (subset) => dialect.settle(session, subset, rounded), refused))
   },
   settleIn: async (transaction, items, times) => {
     const inside = openSession((transaction as Kysely<unknown>).withoutPlugins())
-    if (!inside.inTransaction) throw new TypeError("Results are settled in a transaction of Kysely's")
-    return asked(items, (some) => dialect.settle(inside, some, inWholeMs(times)), refused)
+    if (!inside.inTransaction)
+      throw new TypeError("Results must be settled in a transaction: pass a Kysely transaction to settleIn")
+    return askTwice(items, (subset) => dialect.settle(inside, subset, roundTimes(times)), refused)
   },
   peek: (key, now) => dialect.peek(session, key, now),
   resolve: (key, decision, now) => {
@@ -91,9 +95,9 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
   purge: async (limit, now) => {
     for (let removed = 0; ;) {
       const step = Math.min(limit - removed, purgeStep)
-      const gone = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
-      removed += gone
-      if (gone < purgeStep) return removed
+      const purged = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
+      removed += purged
+      if (purged < purgeStep) return removed
     }
   },
 })
@@ -107,40 +111,40 @@ const dialects: Readonly<Record<DatabaseDialect, IdempotencyDialect>> = {
   sqlite: sqliteIdempotency,
 }
 
-const once = { alone: 1, most: 2 }
+const oneCall = { alone: 1, most: 2 }
 const stepwise = { acquire: { alone: 1, most: 4 }, settle: { alone: 1, most: 10 } }
 
 const capabilities: Readonly<Record<DatabaseDialect, SqlIdempotencyCapabilities>> = {
-  postgres: { claimsInTransactions: true, statements: { acquire: once, settle: once } },
-  pglite: { claimsInTransactions: false, statements: { acquire: once, settle: once } },
+  postgres: { claimsInTransactions: true, statements: { acquire: oneCall, settle: oneCall } },
+  pglite: { claimsInTransactions: false, statements: { acquire: oneCall, settle: oneCall } },
   mysql: { claimsInTransactions: true, statements: stepwise },
   sqlite: { claimsInTransactions: false, statements: stepwise },
 }
 
-/** Rows that are removed, and so locked, at once. */
+/** Number of rows that one statement removes and so locks. */
 const purgeStep = 1000
 
-// Somebody is claiming the key at this moment, or has claimed it and is settling.
+// Another call is claiming or settling the key at this moment.
 const busy: Acquired = { _tag: "in-progress", retryAfterMs: 50 }
 
-// Somebody has claimed a key anew that this owner had lost.
+// Another owner has taken over the key.
 const refused: Settled = "refused"
 
-// What a rival has committed meanwhile is seen by the second look.
-const asked = async <Item, Answer>(
+// The second attempt sees the changes that concurrent transactions have committed since the first.
+const askTwice = async <Item, Answer>(
   items: ReadonlyArray<Item>,
   ask: (items: ReadonlyArray<Item>) => Promise<ReadonlyArray<Answer | undefined>>,
-  otherwise: Answer,
+  defaultAnswer: Answer,
 ): Promise<ReadonlyArray<Answer>> => {
   if (items.length === 0) return []
   const first = await ask(items)
   if (!first.includes(undefined)) return first as ReadonlyArray<Answer>
-  const left = items.filter((_, index) => first[index] === undefined)
-  const second = (await ask(left)).values()
-  return first.map((answer) => answer ?? second.next().value ?? otherwise)
+  const unanswered = items.filter((_, index) => first[index] === undefined)
+  const second = (await ask(unanswered)).values()
+  return first.map((answer) => answer ?? second.next().value ?? defaultAnswer)
 }
 
-const inWholeMs = (times: IdempotencyTimes): IdempotencyTimes => ({
+const roundTimes = (times: IdempotencyTimes): IdempotencyTimes => ({
   owner: times.owner,
   leaseMs: Math.round(times.leaseMs),
   pendingTtlMs: Math.round(times.pendingTtlMs),

@@ -1,9 +1,9 @@
 /**
- * The idempotency store on SQLite.
+ * The statements of the idempotency store on SQLite.
  */
 import { stepwiseIdempotency, type StepwiseTexts } from "./stepwise.ts"
 
-/** @internal */
+/** The current time in milliseconds, or the parameter `now`. @internal */
 export const sqliteNow = "coalesce(:now, cast(round(unixepoch('now', 'subsec') * 1000) as integer))"
 
 const keys = "(select json_extract(value, '$[0]') as k from json_each(:items)) as i"
@@ -18,8 +18,8 @@ const takeable = `(r.expires_at <= ${sqliteNow} or r.state = 'released' or (r.fi
 
 const isNew = `(r.expires_at <= ${sqliteNow} or r.state = 'released')`
 
-// A journal is of interest to those alone who have just claimed it.
-const known = `key_hash, fingerprint, owner, state, fence, lease_until - ${sqliteNow} as left_ms, expires_at <= ${sqliteNow} as expired,
+// The journal is returned only to the claim that has just acquired it.
+const recordColumns = `key_hash, fingerprint, owner, state, fence, lease_until - ${sqliteNow} as left_ms, expires_at <= ${sqliteNow} as expired,
   claim, case when state = 'done' or substr(claim, 1, 16) = :mark then payload end as payload`
 
 const claim = `insert into multistatus_idempotency as r (${columns})
@@ -35,9 +35,9 @@ on conflict (key_hash) do update set
   claim = case when r.expires_at <= ${sqliteNow} then :absent when r.state = 'released' then :released
     when r.owner = :owner then :mine else :taken end
 where ${takeable}
-returning ${known}`
+returning ${recordColumns}`
 
-const look = `select ${known} from ${keys} cross join multistatus_idempotency on key_hash = i.k`
+const look = `select ${recordColumns} from ${keys} cross join multistatus_idempotency on key_hash = i.k`
 
 const again = "i.a = 'append' and r.size = i.z and substr(r.payload, length(r.payload) - length(i.p) + 1) = i.p"
 
@@ -62,12 +62,12 @@ on conflict (key_hash) do update set fingerprint = excluded.fingerprint, owner =
   payload = excluded.payload, claim = excluded.claim
 where r.expires_at <= ${sqliteNow}`
 
-// It becomes nobody's: the owner that was given up on must neither come back with a result nor take this one for its own.
+// The record loses its owner: the previous owner must not settle it later or mistake this result for its own.
 const resolve = `update multistatus_idempotency
 set expires_at = coalesce(${sqliteNow} + :ttl, expires_at), owner = '', size = 0, payload = :payload, state = :state
 where key_hash = :key and state = 'held' and lease_until <= ${sqliteNow} and expires_at > ${sqliteNow}`
 
-/** @internal */
+/** The statements for SQLite. @internal */
 export const sqliteIdempotencyTexts: StepwiseTexts = {
   claim,
   look,

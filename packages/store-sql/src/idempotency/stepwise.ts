@@ -1,9 +1,9 @@
 /**
- * The idempotency store in small steps, for databases whose statements cannot both change rows and say what they were:
- * MySQL, MariaDB and SQLite.
+ * The idempotency store in several statements, for databases whose statements cannot change rows and return their previous
+ * state: MySQL, MariaDB and SQLite.
  *
- * Every statement marks the rows it changes with a random `claim`, so that the next one, or the statement itself where it
- * answers with rows, tells which they are. Every step is atomic by itself and can be repeated.
+ * Every statement writes a random mark to the column `claim` of the rows that it changes. The mark identifies these rows in
+ * the result of the statement or in the next statement. Every statement is atomic and can be repeated.
  */
 import { randomBytes } from "node:crypto"
 
@@ -14,69 +14,71 @@ import { escapePayload, unescapePayload } from "./IdempotencyPayload.ts"
 import type { Reply, Row, Session } from "../database/Session.ts"
 
 /**
- * The statements of a database. What follows a colon is given by name; `items` is a JSON array of arrays.
+ * The statements of a database. Names after a colon are parameters; `:items` is a JSON array of arrays.
  *
  * @internal
  */
 export interface StepwiseTexts {
-  /** Claims what is free, with the marks `fresh`, `absent`, `released`, `mine` and `taken`. */
+  /** Claims free keys and marks them with `fresh`, `absent`, `released`, `mine` or `taken`. */
   readonly claim: string
-  /** What is known of keys. */
+  /** Reads the records of keys. */
   readonly look: string
-  /** Applies what may be applied, with the mark `claim`. */
+  /** Applies the allowed actions and marks the rows with `claim`. */
   readonly change: string
-  /** What is known of keys that were to be changed; `again` where a chunk was appended before. */
+  /** Reads the records of keys that `change` did not change. `again` tells that a chunk was appended before. */
   readonly explain: string
-  /** Stores results whose records have vanished, with the mark `claim`. */
+  /** Stores results whose records were removed or have expired, and marks the rows with `claim`. */
   readonly recreate: string
   readonly peek: string
   readonly resolve: string
+  /** Reads the keys of expired records. */
   readonly expired: string
+  /** Removes the expired records among keys. */
   readonly purge: string
 }
 
-/** @internal */
+/** The properties of a database. @internal */
 export interface StepwiseOptions {
   readonly texts: (session: Session) => StepwiseTexts | Promise<StepwiseTexts>
-  /** Whether `claim` answers with rows. Where it does not, keys are looked at first: nobody waits for a lock in vain. */
+  /** Whether `claim` returns rows. If not, the records are read first, to avoid waiting for locks of taken keys. */
   readonly returning: (session: Session) => boolean | Promise<boolean>
-  /** Whether an error says that somebody held a key for too long. */
+  /** Returns whether an error is a lock timeout. */
   readonly isLocked: (error: unknown) => boolean
 }
 
-/** @internal */
+/** Makes the dialect of the given statements. @internal */
 export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOptions): IdempotencyDialect => {
   const acquire = async (session: Session, items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes) => {
     const text = await texts(session)
     const mark = newMark()
-    const seen = new Map<unknown, Row>()
-    const look = async (on: Session, some: ReadonlyArray<AcquireItem>) => {
-      if (some.length === 0) return
-      const values = { items: JSON.stringify(some.map(({ key }) => [key])), now: times.now, mark }
-      for (const row of (await send(on, text.look, values)).rows) seen.set(row["key_hash"], row)
+    const records = new Map<unknown, Row>()
+    const look = async (on: Session, subset: ReadonlyArray<AcquireItem>) => {
+      if (subset.length === 0) return
+      const values = { items: JSON.stringify(subset.map(({ key }) => [key])), now: times.now, mark }
+      for (const row of (await send(on, text.look, values)).rows) records.set(row["key_hash"], row)
     }
-    const judge = (item: AcquireItem) => toAcquired(seen.get(item.key), item, times.owner, mark)
+    const resultOf = (item: AcquireItem) => toAcquired(records.get(item.key), item, times.owner, mark)
     const claim = async (on: Session, free: ReadonlyArray<AcquireItem>) => {
       try {
         for (const row of (await send(on, text.claim, claimValues(free, times, mark))).rows)
-          seen.set(row["key_hash"], row)
+          records.set(row["key_hash"], row)
       } catch (error) {
         if (!isLocked(error)) throw error
       }
       await look(
         on,
-        free.filter((item) => judge(item) === undefined),
+        free.filter((item) => resultOf(item) === undefined),
       )
     }
 
     if (await returning(session)) await claim(session, items)
     else {
       await look(session, items)
-      const free = items.filter((item) => judge(item) === undefined)
-      // Together, so that the same call sent twice does not overwrite the mark in between.
+      const free = items.filter((item) => resultOf(item) === undefined)
+      // One transaction, so that a repeated call cannot overwrite the mark before it is read.
       if (free.length > 0) await session.atomically((inside) => claim(inside, free))
     }
-    return items.map(judge)
+    return items.map(resultOf)
   }
 
   const settle = async (session: Session, items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => {
@@ -92,18 +94,18 @@ export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOpti
     if ((await change(items, claim)) === items.length) return items.map((): Settled => "applied")
     const rows = await explain(items, claim)
     const settled = new Map(items.map((item) => [item, toSettled(rows.get(item.key), item, times.owner, claim)]))
-    const resent = items.filter((item) => item.action._tag === "append" && settled.get(item) === "already")
-    const vanished = items.filter(
-      (item) => item.action._tag === "complete" && settled.get(item) === "refused" && isGone(rows.get(item.key)),
+    const repeated = items.filter((item) => item.action._tag === "append" && settled.get(item) === "already")
+    const removed = items.filter(
+      (item) => item.action._tag === "complete" && settled.get(item) === "refused" && isAbsent(rows.get(item.key)),
     )
-    if (resent.length > 0) await change(resent.map(asExtension), newMark())
-    if (vanished.length > 0) {
-      const another = newMark()
-      await send(session, text.recreate, settleValues(vanished, times, another))
-      const after = await explain(vanished, another)
-      for (const item of vanished) {
+    if (repeated.length > 0) await change(repeated.map(asExtension), newMark())
+    if (removed.length > 0) {
+      const secondClaim = newMark()
+      await send(session, text.recreate, settleValues(removed, times, secondClaim))
+      const after = await explain(removed, secondClaim)
+      for (const item of removed) {
         const row = after.get(item.key)
-        settled.set(item, row?.["claim"] === another ? "recreated" : toSettled(row, item, times.owner, another))
+        settled.set(item, row?.["claim"] === secondClaim ? "recreated" : toSettled(row, item, times.owner, secondClaim))
       }
     }
     return items.map((item) => settled.get(item))
@@ -112,12 +114,12 @@ export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOpti
   return {
     acquire,
     settle: async (session, items, times) => {
-      const answers = new Map<SettleItem, Settled | undefined>()
-      for (const portion of portionsOf(inOrder(items))) {
+      const results = new Map<SettleItem, Settled | undefined>()
+      for (const portion of portionsOf(sortByKey(items))) {
         const settled = await settle(session, portion, times)
-        portion.forEach((item, index) => answers.set(item, settled[index]))
+        portion.forEach((item, index) => results.set(item, settled[index]))
       }
-      return items.map((item) => answers.get(item))
+      return items.map((item) => results.get(item))
     },
     peek: async (session, key, now) =>
       toRecord((await send(session, (await texts(session)).peek, { key, now })).rows[0]),
@@ -129,7 +131,7 @@ export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOpti
       const { expired, purge } = await texts(session)
       const { rows } = await send(session, expired, { limit, now })
       if (rows.length === 0) return 0
-      // By their keys: a deletion that looks for old rows locks those that it passes by.
+      // Rows are deleted by key. A deletion by time would lock all rows that it scans.
       const items = JSON.stringify(rows.map((row) => [row["key_hash"]]))
       return (await send(session, purge, { items, now })).affected
     },
@@ -138,7 +140,7 @@ export const stepwiseIdempotency = ({ texts, returning, isLocked }: StepwiseOpti
 
 type Values = Readonly<Record<string, string | number | undefined>>
 
-/** Sends a text whose values stand in it by name. */
+/** Runs a statement with named parameters. */
 const send = (session: Session, text: string, values: Values): Promise<Reply> => {
   const parameters: Array<unknown> = []
   const positional = text.replace(/:([a-z]+)\b/g, (_, name: string) => {
@@ -148,27 +150,27 @@ const send = (session: Session, text: string, values: Values): Promise<Reply> =>
   return session.run(positional, parameters)
 }
 
-/** 16 characters. */
+/** Returns a random mark of 16 characters. */
 const newMark = (): string => randomBytes(12).toString("base64url")
 
-// Those who lock keys in one order do not wait for each other in a circle.
-const inOrder = <Item extends { readonly key: string }>(items: ReadonlyArray<Item>): ReadonlyArray<Item> =>
+// All calls lock keys in the same order, so they do not deadlock.
+const sortByKey = <Item extends { readonly key: string }>(items: ReadonlyArray<Item>): ReadonlyArray<Item> =>
   items.toSorted((left, right) => (left.key < right.key ? -1 : 1))
 
-/** UTF-16 code units of payload in one statement; servers refuse packets that are too large. */
-const portionSize = 2 ** 20
+/** Maximum length of the payloads of one statement, in UTF-16 code units. Servers limit the size of a packet. */
+const maximumPortionLength = 2 ** 20
 
 const portionsOf = (items: ReadonlyArray<SettleItem>): ReadonlyArray<ReadonlyArray<SettleItem>> => {
   const portions: Array<Array<SettleItem>> = []
-  let room = 0
+  let remaining = 0
   for (const item of items) {
-    const size = payloadOf(item).length
-    if (portions.length === 0 || size > room) {
+    const { length } = payloadOf(item)
+    if (portions.length === 0 || length > remaining) {
       portions.push([])
-      room = portionSize
+      remaining = maximumPortionLength
     }
     portions.at(-1)!.push(item)
-    room -= size
+    remaining -= length
   }
   return portions
 }
@@ -183,7 +185,7 @@ const valuesOf = ({ owner, leaseMs, pendingTtlMs, resultTtlMs, now }: Idempotenc
 
 const claimValues = (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes, mark: string): Values => ({
   ...valuesOf(times),
-  items: JSON.stringify(inOrder(items).map((item) => [item.key, item.fingerprint, stateOf(item)])),
+  items: JSON.stringify(sortByKey(items).map((item) => [item.key, item.fingerprint, stateOf(item)])),
   mark,
   fresh: `${mark}f`,
   absent: `${mark}a`,
@@ -208,7 +210,7 @@ const settleValues = (items: ReadonlyArray<SettleItem>, times: IdempotencyTimes,
 
 const asExtension = ({ key, fingerprint }: SettleItem): SettleItem => ({ key, fingerprint, action: { _tag: "extend" } })
 
-const isGone = (row: Row | undefined): boolean => row === undefined || Number(row["expired"]) === 1
+const isAbsent = (row: Row | undefined): boolean => row === undefined || Number(row["expired"]) === 1
 
 const toAcquired = (row: Row | undefined, item: AcquireItem, owner: string, mark: string): Acquired | undefined => {
   if (row === undefined) return undefined
@@ -220,7 +222,7 @@ const toAcquired = (row: Row | undefined, item: AcquireItem, owner: string, mark
     return claim.endsWith("t") ? { _tag: "taken-over", fence, journal: payload() } : { _tag: "fresh", fence }
   }
   const state = row["state"]
-  if (isGone(row) || state === "released") return undefined
+  if (isAbsent(row) || state === "released") return undefined
   if (row["fingerprint"] !== item.fingerprint) return { _tag: "mismatch" }
   if (state === "done") return { _tag: "replay", result: payload() }
   const left = Number(row["left_ms"])
@@ -230,7 +232,7 @@ const toAcquired = (row: Row | undefined, item: AcquireItem, owner: string, mark
 
 const toSettled = (row: Row | undefined, { action }: SettleItem, owner: string, claim: string): Settled | undefined => {
   if (row?.["claim"] === claim) return "applied"
-  if (row === undefined || isGone(row)) return action._tag === "release" ? "already" : "refused"
+  if (row === undefined || isAbsent(row)) return action._tag === "release" ? "already" : "refused"
   if (row["owner"] !== owner) return "refused"
   const state = row["state"]
   if (state === "done") return action._tag === "complete" ? "already" : "refused"

@@ -2,9 +2,8 @@ import { type ChunkQueue, inProcessQueue, type JobStore } from "@multistatus/cor
 import type { Kysely } from "kysely"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
-import { emitWarning } from "../database/emitWarning.ts"
 import type { OpenedDatabase } from "../database/openDatabase.ts"
-import { type PgBossOptions, pgBossQueue } from "./pgboss/pgBossQueue.ts"
+import { emitWarning, type PgBossOptions, pgBossQueue } from "./pgboss/pgBossQueue.ts"
 import { soleRunner } from "./soleRunner.ts"
 import { sqlJobStore } from "./sqlJobStore.ts"
 

@@ -7,6 +7,7 @@ import { type Kysely, sql } from "kysely"
 import { type Migration, Migrator } from "kysely/migration"
 
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
 import { storeMigrations } from "./migrations.ts"
 
 const attempts = 5
@@ -19,6 +20,13 @@ const attempts = 5
  * functions or procedures in the current schema for it, afterwards only that to execute them.
  */
 export const migrate = async <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Promise<void> => {
+  checkKysely(db, "The first argument of migrate")
+  if (!Object.hasOwn(storeMigrations, dialect)) {
+    const dialects = Object.keys(storeMigrations).join(", ")
+    throw new TypeError(
+      `The second argument of migrate must be the dialect (${dialects}), but is ${String(dialect)}: pass "dialect" of openDatabase(url)`,
+    )
+  }
   for (let attempt = 1; ; attempt++) {
     const { error } = await migratorOf(db, dialect).migrateToLatest()
     if (error === undefined) return

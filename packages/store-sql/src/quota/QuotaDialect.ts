@@ -1,31 +1,31 @@
 /**
- * What a quota store needs of a database.
+ * The interface of the quota store to a database.
  */
 import type { QuotaCharge, QuotaDecision, QuotaRefund } from "@multistatus/core/store"
 
 import type { Session } from "../database/Session.ts"
 
-/** What is known of a subject. @internal */
+/** The state of a subject. @internal */
 export interface QuotaState {
-  /** The arrivals of policies. */
+  /** The theoretical arrival time of each policy (see `Gcra`). */
   readonly a: Readonly<Record<string, number>>
-  /** Charges that were refunded, and until when that is remembered. */
+  /** The ids of refunded charges, with the time until which each is stored. */
   readonly r: Readonly<Record<string, number>>
 }
 
-/** @internal */
+/** The state of a subject without charges. @internal */
 export const noState: QuotaState = { a: {}, r: {} }
 
-/** @internal */
+/** The operations of the quota store on one kind of database. @internal */
 export interface QuotaDialect {
   readonly charge: (session: Session, charge: QuotaCharge) => Promise<QuotaDecision>
   readonly refund: (session: Session, refund: QuotaRefund) => Promise<void>
-  /** What is known of a subject, and the time. */
+  /** Reads the state of a subject and the current time. */
   readonly look: (
     session: Session,
     subject: string,
     now: number | undefined,
   ) => Promise<{ readonly state: QuotaState; readonly now: number }>
-  /** Removes some of what is over, in one small step; how many rows. */
+  /** Removes at most `limit` rows of subjects that have their whole quota again. Returns their number. */
   readonly purge: (session: Session, limit: number, now: number | undefined) => Promise<number>
 }

@@ -1,6 +1,6 @@
 /**
- * The quota store on databases whose statements cannot decide by themselves: the state of a subject is read, the decision
- * is made here, and the state is written if it is still the one that was read. No lock is held between the two.
+ * The quota store with optimistic locking, for databases without a routine: the state of a subject is read, the decision is
+ * made in the process, and the new state is written only if the row still has the state that was read.
  */
 import { setTimeout as delay } from "node:timers/promises"
 
@@ -9,30 +9,30 @@ import { Gcra } from "@multistatus/core/store"
 import { noState, type QuotaDialect, type QuotaState } from "./QuotaDialect.ts"
 import type { Session } from "../database/Session.ts"
 
-/** The statements of a database; a question mark for each parameter. @internal */
+/** The statements of a database. Each comment lists the parameters. @internal */
 export interface OptimisticQuotaTexts {
-  /** The state of a subject, and the time in milliseconds since 1970: now, subject. */
+  /** Reads the current time in milliseconds and the state of a subject: now, subject. */
   readonly look: string
-  /** Makes the row of a subject where there is none: subject, state, the end of its time. */
+  /** Inserts the row of a subject if it has none: subject, state, time of expiry. */
   readonly insert: string
-  /** Subjects whose time is over: now, limit. */
+  /** Reads expired subjects: now, limit. */
   readonly expired: string
 }
 
-/** Milliseconds for which a state is read again that rivals have changed meanwhile. */
-const patienceMs = 5000
+/** Milliseconds after which a charge gives up because of concurrent changes. */
+const retryMs = 5000
 
-/** @internal */
+/** Makes the dialect of the given statements. @internal */
 export const optimisticQuota = ({ look, insert, expired }: OptimisticQuotaTexts): QuotaDialect => {
-  const turns = new Map<string, Promise<unknown>>()
+  const queues = new Map<string, Promise<unknown>>()
 
-  const looked = async (session: Session, subject: string, now: number | undefined) => {
+  const readState = async (session: Session, subject: string, now: number | undefined) => {
     const row = (await session.run(look, [now ?? null, subject])).rows[0]!
     const text = row["state"] as string | null
     return { text, state: text === null ? noState : (JSON.parse(text) as QuotaState), now: Number(row["now"]) }
   }
 
-  const swap = async (session: Session, subject: string, before: string | null, { a, r }: QuotaState) => {
+  const compareAndSwap = async (session: Session, subject: string, before: string | null, { a, r }: QuotaState) => {
     const after = JSON.stringify({ a, r })
     const expiresAt = Math.ceil(Math.max(0, ...Object.values(a), ...Object.values(r)))
     const { affected } =
@@ -50,25 +50,27 @@ export const optimisticQuota = ({ look, insert, expired }: OptimisticQuotaTexts)
   const change = async <A>(
     session: Session,
     subject: string,
-    given: number | undefined,
+    fixedNow: number | undefined,
     decide: (state: QuotaState, now: number) => { readonly answer: A; readonly state: QuotaState | undefined },
   ): Promise<A> => {
-    const endsAt = performance.now() + patienceMs
+    const endsAt = performance.now() + retryMs
     while (true) {
-      const { text, state, now } = await looked(session, subject, given)
+      const { text, state, now } = await readState(session, subject, fixedNow)
       const decided = decide(state, now)
-      if (decided.state === undefined || (await swap(session, subject, text, decided.state))) return decided.answer
-      if (performance.now() > endsAt) throw new Error("Others changed the quota of this caller all the time")
+      if (decided.state === undefined || (await compareAndSwap(session, subject, text, decided.state)))
+        return decided.answer
+      if (performance.now() > endsAt)
+        throw new Error("The quota of a caller could not be charged within 5 seconds because of concurrent charges")
       await delay(Math.random() * 5)
     }
   }
 
-  // Those of this process take turns, so that they need not read again because of each other.
-  const inTurn = <A>(subject: string, work: () => Promise<A>): Promise<A> => {
-    const turn = (turns.get(subject) ?? Promise.resolve()).then(work, work)
-    turns.set(subject, turn)
+  // Charges of a subject in this process run one after another, so they do not conflict with each other.
+  const enqueue = <A>(subject: string, work: () => Promise<A>): Promise<A> => {
+    const turn = (queues.get(subject) ?? Promise.resolve()).then(work, work)
+    queues.set(subject, turn)
     const leave = () => {
-      if (turns.get(subject) === turn) turns.delete(subject)
+      if (queues.get(subject) === turn) queues.delete(subject)
     }
     turn.then(leave, leave)
     return turn
@@ -76,7 +78,7 @@ export const optimisticQuota = ({ look, insert, expired }: OptimisticQuotaTexts)
 
   return {
     charge: (session, charge) =>
-      inTurn(charge.subject, () =>
+      enqueue(charge.subject, () =>
         change(session, charge.subject, charge.now, (state, now) => {
           const before = charge.demands.map(({ policy }) => arrivalOf(state, policy))
           const { decision, arrivals } = Gcra.decide(charge, before, now)
@@ -85,33 +87,33 @@ export const optimisticQuota = ({ look, insert, expired }: OptimisticQuotaTexts)
           return { answer: decision, state: { ...state, a: { ...state.a, ...fromEntries(after) } } }
         }),
       ),
-    refund: (session, { subject, id, amounts, now: given }) =>
-      inTurn(subject, () =>
-        change(session, subject, given, (state, now) => {
+    refund: (session, { subject, id, amounts, now: fixedNow }) =>
+      enqueue(subject, () =>
+        change(session, subject, fixedNow, (state, now) => {
           if ((state.r[id] ?? 0) > now) return { answer: undefined, state: undefined }
-          const known = amounts.filter(({ policy }) => arrivalOf(state, policy) !== undefined)
-          const after = known.map((amount) => [
+          const chargedAmounts = amounts.filter(({ policy }) => arrivalOf(state, policy) !== undefined)
+          const after = chargedAmounts.map((amount) => [
             amount.policy,
             Gcra.refund(amount, arrivalOf(state, amount.policy), now),
           ])
           const until = now + Math.max(1, ...amounts.map(({ windowMs }) => windowMs))
-          const remembered = Object.entries(state.r).filter(([, end]) => end > now)
+          const otherRefunds = Object.entries(state.r).filter(([, end]) => end > now)
           return {
             answer: undefined,
-            state: { a: { ...state.a, ...fromEntries(after) }, r: { ...fromEntries(remembered), [id]: until } },
+            state: { a: { ...state.a, ...fromEntries(after) }, r: { ...fromEntries(otherRefunds), [id]: until } },
           }
         }),
       ),
-    look: looked,
+    look: readState,
     purge: async (session, limit, now) => {
       const { rows } = await session.run(expired, [now ?? null, limit])
       if (rows.length === 0) return 0
-      // By their names: a deletion that looks for old rows locks those that it passes by.
-      const names = rows.map((row) => row["subject"])
-      const places = names.map(() => "?").join(", ")
+      // Rows are deleted by subject. A deletion by time would lock all rows that it scans.
+      const subjects = rows.map((row) => row["subject"])
+      const placeholders = subjects.map(() => "?").join(", ")
       const end = Math.max(...rows.map((row) => Number(row["expires_at"])))
-      const text = `delete from multistatus_quota where subject in (${places}) and expires_at <= ?`
-      return (await session.run(text, [...names, end])).affected
+      const text = `delete from multistatus_quota where subject in (${placeholders}) and expires_at <= ?`
+      return (await session.run(text, [...subjects, end])).affected
     },
   }
 }

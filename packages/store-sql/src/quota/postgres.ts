@@ -1,5 +1,5 @@
 /**
- * The quota store on PostgreSQL and PGlite: one call of a routine for each purpose.
+ * The quota store on PostgreSQL and PGlite. A charge or a refund is one call of a routine.
  */
 import type { QuotaDecision } from "@multistatus/core/store"
 

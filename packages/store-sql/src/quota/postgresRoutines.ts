@@ -1,15 +1,15 @@
 /**
- * The routines of the quota store in PostgreSQL: the arithmetic of `Gcra`, step by step the same, in one call for a
- * charge. The row of the subject is locked first, so that its time does not run backwards.
+ * The routines of the quota store in PostgreSQL. They follow the arithmetic of `Gcra` step by step. They lock the row of the
+ * subject before they read the clock, so the time of a subject never runs backwards.
  */
 
-/** @internal */
+/** The name of the routine that charges. @internal */
 export const chargeRoutine = "multistatus_charge"
 
-/** @internal */
+/** The name of the routine that refunds. @internal */
 export const refundRoutine = "multistatus_refund"
 
-const planned = "language plpgsql volatile security invoker"
+const routineOptions = "language plpgsql volatile security invoker"
 
 const clock = "coalesce(in_now, extract(epoch from clock_timestamp())::float8 * 1000)"
 
@@ -24,7 +24,7 @@ const lock = `
 
 const charge = `
 create or replace function ${chargeRoutine}(in_subject text, in_minimum int8, in_demands jsonb, in_now float8)
-returns jsonb ${planned} as $routine$
+returns jsonb ${routineOptions} as $routine$
 declare
   epsilon constant float8 := 1e-6;
   held jsonb; at_ms float8; d jsonb; run jsonb;
@@ -113,7 +113,7 @@ end $routine$`
 
 const refund = `
 create or replace function ${refundRoutine}(in_subject text, in_id text, in_amounts jsonb, in_now float8)
-returns void ${planned} as $routine$
+returns void ${routineOptions} as $routine$
 declare held jsonb; at_ms float8; d jsonb; win float8; arrival float8; longest float8 := 1;
 begin${lock}
   if (held->'r'->>in_id)::float8 > at_ms then return; end if;
@@ -131,5 +131,5 @@ begin${lock}
   update multistatus_quota set state = held, expires_at = greatest(expires_at, ceil(at_ms + longest)::int8) where subject = in_subject;
 end $routine$`
 
-/** The statements that create them. @internal */
+/** The statements that create the routines. @internal */
 export const postgresQuotaRoutines: ReadonlyArray<string> = [charge, refund]

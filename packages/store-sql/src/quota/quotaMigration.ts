@@ -1,8 +1,8 @@
 /**
- * The table of the quota store, one row a subject, and in PostgreSQL the routines that charge.
+ * The table of the quota store, with one row per subject, and the routines on PostgreSQL.
  *
- * `state` is JSON: under `a` the arrival of each policy, under `r` the charges that were refunded, and until when that is
- * remembered. Times are milliseconds since 1970.
+ * `state` is JSON. `a` has the arrival time of each policy, `r` has the ids of refunded charges and the time until which each
+ * is stored. Times are milliseconds since 1970.
  */
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { postgresQuotaRoutines } from "./postgresRoutines.ts"
@@ -13,13 +13,13 @@ const postgres = [
     state jsonb not null,
     expires_at int8 not null
   ) with (fillfactor = 50)`,
-  // Not on the state, so that changing it alone needs no new entry; and it changes rarely by much.
+  // The index does not cover the state, so a change of the state alone adds no index entry.
   `create index if not exists multistatus_quota_expires_at on multistatus_quota (expires_at)`,
   ...postgresQuotaRoutines,
 ]
 
 /**
- * The statements that create them, by dialect; each can be run again.
+ * The statements that create the table and the routines, by dialect. Each can be run again.
  *
  * @internal
  */

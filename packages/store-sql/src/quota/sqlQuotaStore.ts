@@ -1,5 +1,5 @@
 /**
- * Quotas in an SQL database, through Kysely, for any number of processes.
+ * Stores quotas in an SQL database, through Kysely.
  */
 import { Gcra, type QuotaStore } from "@multistatus/core/store"
 import type { Kysely } from "kysely"
@@ -10,27 +10,29 @@ import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresQuota } from "./postgres.ts"
 import type { QuotaDialect } from "./QuotaDialect.ts"
 import { openSession, type Session } from "../database/Session.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
 
-/** A store of quotas in a database. */
+/** A quota store in an SQL database. */
 export interface SqlQuotaStore extends QuotaStore {
-  /** Removes at most `limit` rows of subjects that have their whole quota again; how many it removed. */
+  /** Removes at most `limit` rows of subjects that have their whole quota again. Returns the number of removed rows. */
   readonly purge: (limit: number, now?: number) => Promise<number>
 }
 
 /**
- * Makes the quota store of a database. `migrate` has to have been run on it.
+ * Makes a quota store in a database. Run `migrate` on the database first.
  *
- * **Details** A subject is one row, and a charge one atomic step: one call of a routine on PostgreSQL and PGlite; on
- * MySQL, MariaDB and SQLite the row is read, and written if it is still what was read, or read again. Time is the database's. Charges of one subject wait for each
- * other: about a thousand a second go through one row, many more through many. Give it a handle whose connections are not
- * all held by transactions of batches, as `claims` of the idempotency store is.
+ * **Details** Each subject has one row. A charge is atomic: on PostgreSQL and PGlite it is one call of a routine; on MySQL,
+ * MariaDB and SQLite the row is read and then written if it has not changed, or else read again. The store uses the clock of
+ * the database. Charges of one subject wait for each other: one row takes about a thousand charges a second. Use a handle
+ * with connections that transactions of batches cannot occupy, such as that of `claims` of the idempotency store.
  */
 export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
+  checkKysely(db, "The first argument of sqlQuotaStore")
   const session = openSession(db.withoutPlugins())
   return quotaStoreOn(session, dialects[session.dialect])
 }
 
-/** The store on statements of one's own, for tests of them. @internal */
+/** Makes the store with another dialect, for tests. @internal */
 export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaStore => ({
   charge: async (charge) => {
     Gcra.checkCharge(charge)
@@ -40,10 +42,10 @@ export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaS
     Gcra.checkRefund(refund)
     await retryTransient(() => dialect.refund(session, refund))
   },
-  peek: async (subject, rules, given) => {
+  peek: async (subject, rules, fixedNow) => {
     Gcra.checkName(subject, 43)
     Gcra.checkRules(rules)
-    const { state, now } = await dialect.look(session, subject, given)
+    const { state, now } = await dialect.look(session, subject, fixedNow)
     return rules.map((rule) =>
       Gcra.standing(rule, Object.hasOwn(state.a, rule.policy) ? state.a[rule.policy] : undefined, now),
     )
@@ -51,17 +53,17 @@ export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaS
   purge: async (limit, now) => {
     for (let removed = 0; ;) {
       const step = Math.min(limit - removed, purgeStep)
-      const gone = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
-      removed += gone
-      if (gone < purgeStep) return removed
+      const purged = step > 0 ? await retryTransient(() => dialect.purge(session, step, now)) : 0
+      removed += purged
+      if (purged < purgeStep) return removed
     }
   },
 })
 
-/** Rows that are removed, and so locked, at once. */
+/** Number of rows that one statement removes and so locks. */
 const purgeStep = 1000
 
-// `utc_timestamp` knows no time zone, and so no hour that comes twice.
+// `utc_timestamp` is not affected by daylight saving time.
 const mysqlNow = "coalesce(?, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1000)"
 const sqliteNow = "coalesce(?, unixepoch('now', 'subsec') * 1000.0)"
 

@@ -3,15 +3,14 @@ import type { ControlledTransaction, Kysely, Selectable, Transaction } from "kys
 
 import type { Violation } from "./Violation.ts"
 
-/**
- * A database or a transaction of Kysely's: each class by its name, or `DB` would not be inferred from those that extend it.
- */
+// TypeScript infers `DB` only from the named classes, not from those that extend them.
+/** A Kysely database or transaction. */
 export type DatabaseHandle<DB> = Kysely<DB> | Transaction<DB> | ControlledTransaction<DB>
 
-/** Which columns to answer with. */
+/** The columns to return: `"all"` or their names. */
 export type Returning<DB, Table extends keyof DB> = "all" | ReadonlyArray<keyof Selectable<DB[Table]> & string>
 
-/** What is answered for a row: the columns asked for, or the row as it was given. */
+/** The result for a row: the returned columns, or without `returning` the row as given. */
 export type Returned<DB, Table extends keyof DB, R, Given> = R extends "all"
   ? Selectable<DB[Table]>
   : R extends ReadonlyArray<infer Column extends keyof Selectable<DB[Table]>>
@@ -20,11 +19,11 @@ export type Returned<DB, Table extends keyof DB, R, Given> = R extends "all"
 
 /** Options of `insertMany`, `updateMany` and `deleteMany`. */
 export interface ManyOptions<DB, Table extends keyof DB, R> {
-  /** The column that tells rows apart: the primary key, or a unique one. Default `"id"`. */
+  /** The column that identifies rows: the primary key or a unique column. Default `"id"`. */
   readonly key?: (keyof Selectable<DB[Table]> & string) | undefined
-  /** Columns to answer with. Default: rows are answered as they were given, and nothing is read back. */
+  /** The columns to return. Default: nothing is read, and results are the rows as given. */
   readonly returning?: R
-  /** The failure that stands for a violation; `undefined` leaves it to `toFailure`. */
+  /** Returns the failure for a violation. `undefined` selects the failure of `toFailure`. */
   readonly describe?: ((violation: Violation) => Failure | undefined) | undefined
 }
 

@@ -1,42 +1,48 @@
 /**
- * What the three statements on many rows have in common, whatever the database.
+ * The interface that `insertMany`, `updateMany` and `deleteMany` have to a database, and helpers for its implementations.
  */
 import type { Row, Session } from "../database/Session.ts"
 import { tableSchemaOf } from "./tableSchemaOf.ts"
 import type { TableSchema } from "./TableSchema.ts"
 import type { Violation } from "./Violation.ts"
 
-/** A column that rows give: as the caller names it, and as the database does. @internal */
+/** A column that at least one row sets. @internal */
 export interface GivenColumn {
+  /** The name in the caller's rows. */
   readonly given: string
+  /** The name in the database. */
   readonly name: string
 }
 
-/** @internal */
+/** One call of `insertMany`, `updateMany` or `deleteMany`, or a part of it. @internal */
 export interface RowTask {
   readonly session: Session
   readonly table: TableSchema
-  /** The key column's name in the database. */
+  /** Name of the key column in the database. */
   readonly key: string
   readonly columns: ReadonlyArray<GivenColumn>
   /** Inserts: the new rows. Updates: the new values. Deletes: empty. */
   readonly rows: ReadonlyArray<Row>
-  /** Updates and deletes: the keys, no two alike. */
+  /** Updates and deletes: the keys, all distinct. Inserts: empty. */
   readonly keys: ReadonlyArray<unknown>
-  /** Names in the database of the columns to answer with. */
+  /** Names in the database of the columns to return. */
   readonly returning: ReadonlyArray<string> | undefined
 }
 
-/** A violation as the database tells it: names are the database's. @internal */
-export type Refusal = Pick<Violation, "kind" | "constraint" | "columns" | "message">
+/** The error of a database for one row. Names are those in the database. @internal */
+export type RowError = Pick<Violation, "kind" | "constraint" | "columns" | "message">
 
-/** What became of one row; `undefined`: there was none with its key. @internal */
-export type RowOutcome = { readonly row: Row | undefined } | { readonly refusal: Refusal } | undefined
+/**
+ * The outcome of one row: its returned columns, the database's error, or `undefined` if no row has its key.
+ *
+ * @internal
+ */
+export type RowOutcome = { readonly row: Row | undefined } | { readonly error: RowError } | undefined
 
-/** Done, and nothing was asked for. @internal */
-export const done: RowOutcome = { row: undefined }
+/** The outcome of a row that succeeded and returns no columns. @internal */
+export const succeeded: RowOutcome = { row: undefined }
 
-/** @internal */
+/** Runs tasks on one kind of database. Outcomes are in the order of the task's rows or keys. @internal */
 export interface RowDialect {
   readonly insert: (task: RowTask) => Promise<ReadonlyArray<RowOutcome>>
   readonly update: (task: RowTask) => Promise<ReadonlyArray<RowOutcome>>
@@ -44,47 +50,50 @@ export interface RowDialect {
 }
 
 /**
- * The columns that rows give, and the facts of their table.
+ * Loads the schema of a table and maps the columns that rows set to names in the database.
  *
  * @internal
  */
-export const survey = async (
+export const resolveTable = async (
   session: Session,
-  table: string,
+  tableName: string,
   rows: ReadonlyArray<Row>,
-): Promise<{ readonly facts: TableSchema; readonly columns: ReadonlyArray<GivenColumn> }> => {
+): Promise<{ readonly table: TableSchema; readonly columns: ReadonlyArray<GivenColumn> }> => {
   const names = new Set<string>()
   for (const row of rows) {
     for (const name of Object.keys(row)) {
       const value = row[name]
       if (value === undefined) continue
       if (typeof value === "object" && value !== null && "toOperationNode" in value) {
-        throw new TypeError(`The column "${name}" has an SQL expression; statements on many rows take plain values`)
+        throw new TypeError(
+          `The column "${name}" has an SQL expression: insertMany and updateMany take only plain values`,
+        )
       }
       names.add(name)
     }
   }
   const columns = [...names].map((given) => ({ given, name: session.columnName(given) }))
-  const text = session.tableText(table)
-  const facts = await tableSchemaOf(session, text)
-  // A column that is not known yet may have been added since the table was looked up.
-  const stale = columns.some(({ name }) => !facts.columns.has(name))
-  return { facts: stale ? await tableSchemaOf(session, text, true) : facts, columns }
+  const quotedName = session.tableText(tableName)
+  const table = await tableSchemaOf(session, quotedName)
+  // An unknown column may have been added after the schema was cached.
+  const isOutdated = columns.some(({ name }) => !table.columns.has(name))
+  return { table: isOutdated ? await tableSchemaOf(session, quotedName, { refresh: true }) : table, columns }
 }
 
-/** Whether every row gives the column. @internal */
-export const givenByAll = (rows: ReadonlyArray<Row>, column: GivenColumn | undefined): boolean =>
+/** Returns whether every row sets the column. @internal */
+export const isInEveryRow = (rows: ReadonlyArray<Row>, column: GivenColumn | undefined): boolean =>
   column !== undefined && rows.every((row) => row[column.given] !== undefined)
 
-/** Whether rows of one call could depend on each other through the table's references to itself. @internal */
-export const dependOnEachOther = ({ table, rows, columns }: RowTask): boolean =>
-  table.selfReferences.length > 0 &&
+/** Returns whether rows of a task may refer to each other through a foreign key to their own table. @internal */
+export const mayDependOnEachOther = ({ table, rows, columns }: RowTask): boolean =>
+  table.selfReferencingColumns.length > 0 &&
   (columns.length === 0 ||
     columns.some(
       ({ given, name }) =>
-        table.selfReferences.includes(name) && rows.some((row) => row[given] !== undefined && row[given] !== null),
+        table.selfReferencingColumns.includes(name) &&
+        rows.some((row) => row[given] !== undefined && row[given] !== null),
     ))
 
-/** The database's quotation of a name. @internal */
+/** Quotes a name for SQL. @internal */
 export const quoteName = (session: Session, name: string): string =>
   session.dialect === "mysql" ? `\`${name.replaceAll("`", "``")}\`` : `"${name.replaceAll('"', '""')}"`

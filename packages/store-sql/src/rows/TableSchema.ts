@@ -1,69 +1,69 @@
 /**
- * What the catalog says of a table, looked up once for each pool.
+ * The schema of a table, as read from the database's catalog.
  */
 import type { Violation } from "./Violation.ts"
 
-/** @internal */
+/** A column of a table. @internal */
 export interface ColumnSchema {
   readonly name: string
-  /** The type that values are read as, without length: `character varying`. */
+  /** The type without its length, such as `character varying`. PostgreSQL casts values to it. */
   readonly type: string
-  /** The type as it was declared: `character varying(20)`. */
-  readonly declared: string
-  /** The SQL of the default, where a statement may use it. */
-  readonly initial: string | undefined
-  /** Whether the column is left to the table unless a row gives it. */
-  readonly generated: boolean
-  /** MySQL and SQLite: whether the database numbers new rows with it, each higher than the one before. */
-  readonly counter: boolean
-  /** PostgreSQL: how values are sent. */
-  readonly form: "plain" | "json" | "array" | "json-array" | "text"
-  /** MySQL: the collation of the column. */
-  readonly collation?: string | undefined
+  /** The type as declared, such as `character varying(20)`. */
+  readonly declaredType: string
+  /** The SQL expression of the default, if statements may evaluate it. */
+  readonly defaultSql: string | undefined
+  /** Whether the database fills the column unless a row sets it. */
+  readonly isGenerated: boolean
+  /** MySQL and SQLite: whether the database assigns ascending numbers to new rows. */
+  readonly isAutoIncrement: boolean
+  /** PostgreSQL: the text form in which values are sent. */
+  readonly encoding: "plain" | "json" | "array" | "json-array" | "text"
+  /** MySQL: an expression that gives the value `?` the column's collation. */
+  readonly collatedSql?: string | undefined
 }
 
-/** @internal */
+/** A constraint or unique index of a table. @internal */
 export interface ConstraintSchema {
   readonly kind: Violation["kind"]
   readonly columns: ReadonlyArray<string>
 }
 
-/** @internal */
+/** A unique index of a table. @internal */
 export interface UniqueSchema {
   readonly columns: ReadonlyArray<string>
   readonly primary: boolean
-  /** Whether it is over expressions or some of the rows: what it compares is then not what the columns hold. */
+  /** Whether the index is on expressions or only on some rows, so that column values do not decide uniqueness. */
   readonly computed: boolean
 }
 
-/** @internal */
+/** A table. @internal */
 export interface TableSchema {
   /** The quoted name, for statements. */
-  readonly text: string
+  readonly quotedName: string
   readonly columns: ReadonlyMap<string, ColumnSchema>
   readonly constraints: ReadonlyMap<string, ConstraintSchema>
   readonly uniques: ReadonlyArray<UniqueSchema>
-  /** Columns that refer to the table itself: statements on many rows would judge such rows together. */
-  readonly selfReferences: ReadonlyArray<string>
-  /** Whether a trigger may drop or change rows before they are stored. */
-  readonly interferes: boolean
-  /** PostgreSQL and MySQL: the routine that isolates rows, if it was installed. */
+  /** Columns of foreign keys to the table itself. One statement would check such rows together, not one after another. */
+  readonly selfReferencingColumns: ReadonlyArray<string>
+  /** Whether a trigger or rule may drop or change rows before they are stored. */
+  readonly mayAlterRows: boolean
+  /** PostgreSQL and MySQL: the name of the installed routine that isolates failing rows. */
   readonly routine: string | undefined
-  /** Whether inserts and deletes can answer with rows: MySQL lacks it. */
-  readonly returning: boolean
-  /** MySQL: how far apart the numbers are that the database gives. */
-  readonly numberStep?: number
-  /** Statements made for this table already. */
-  readonly texts: Map<string, unknown>
+  /** Whether inserts and deletes support RETURNING. MySQL does not. */
+  readonly supportsReturning: boolean
+  /** MySQL: the difference between two consecutive AUTO_INCREMENT values. */
+  readonly autoIncrementStep?: number
+  /** Statements that were generated for this table. */
+  readonly statementCache: Map<string, unknown>
 }
 
 /**
- * The names among `columns` that an SQL expression mentions, in the table's order.
+ * Returns the names among `columns` that an SQL expression mentions, in the order of `columns`.
  *
  * @internal
  */
-export const mentioned = (expression: string, columns: Iterable<string>): ReadonlyArray<string> => {
+export const columnsMentionedIn = (expression: string, columns: Iterable<string>): ReadonlyArray<string> => {
   const words = new Set(expression.replaceAll(/'(?:[^']|'')*'/g, "''").match(/[\p{L}\p{N}_$]+/gu))
-  const lower = new Set([...words].map((word) => word.toLowerCase()))
-  return [...columns].filter((name) => lower.has(name.toLowerCase()))
+  const lowerCaseWords = new Set([...words].map((word) => word.toLowerCase()))
+  return [...columns].filter((name) => lowerCaseWords.has(name.toLowerCase()))
 }

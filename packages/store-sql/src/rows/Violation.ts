@@ -1,42 +1,43 @@
 /**
- * Why a database refused one row, and what a client is told of it.
+ * A row that the database rejected, and the failure that a client receives for it.
  */
 import { failure, type Failure } from "@multistatus/core"
 
-/** A row that the database refused. */
+/** A row that the database rejected. */
 export interface Violation {
   /**
-   * - `unique`: unique and exclusion constraints;
-   * - `check`: CHECK constraints, and whatever a trigger raises;
-   * - `not-null`: a value is missing;
-   * - `foreign-key`: refers to a row that is not there, or is still referred to;
-   * - `type`: of the wrong type, too long or out of range.
+   * - `unique`: a unique or exclusion constraint;
+   * - `check`: a CHECK constraint, or an error that a trigger raised;
+   * - `not-null`: a missing value;
+   * - `foreign-key`: a reference to a missing row, or a deleted row that others refer to;
+   * - `type`: a value that has the wrong type, is too long or is out of range.
    */
   readonly kind: "unique" | "check" | "not-null" | "foreign-key" | "type"
-  /** What was asked of the row. */
+  /** The action on the row. */
   readonly action: "insert" | "update" | "delete"
-  /** The table as the caller named it. */
+  /** The table as the caller names it. */
   readonly table: string
-  /** The constraint or unique index, where the database names it. */
+  /** The constraint or unique index, if the database names it. */
   readonly constraint?: string | undefined
-  /** The column at fault, or the first of several; absent where the database does not tell. */
+  /** The column at fault, or the first of several. Absent if the database does not report one. */
   readonly column?: string | undefined
   /** All columns of the constraint. */
   readonly columns: ReadonlyArray<string>
   /** Position of the row in the call, from 0. */
   readonly index: number
-  /** The database's own words: for logs, not for clients. */
+  /** The database's error message. It is for logs, not for clients. */
   readonly message: string
 }
 
 /**
- * The failure that stands for a violation unless `describe` gives another.
+ * Returns the default failure for a violation.
  *
- * **Details** `unique` is `DUPLICATE`, `foreign-key` is `CONFLICT`, everything else `VALIDATION_ERROR`. `field` is the
- * column; a constraint over several columns lists all of them in `errors`. Nothing of the database's own words is in it.
+ * **Details** `unique` becomes `DUPLICATE`, `foreign-key` becomes `CONFLICT`, all others become `VALIDATION_ERROR`. `field`
+ * is the column. For a constraint on several columns, `errors` has an entry for each. The failure contains no text of the
+ * database.
  */
 export const toFailure = (violation: Violation): Failure => {
-  const message = sentence(violation)
+  const message = messageOf(violation)
   return failure(codes[violation.kind], message, {
     ...(violation.column !== undefined && { field: violation.column }),
     ...(violation.columns.length > 1 && { errors: violation.columns.map((field) => ({ field, message })) }),
@@ -51,7 +52,7 @@ const codes = {
   type: "VALIDATION_ERROR",
 } as const
 
-const sentence = ({ kind, action, table, column, columns }: Violation): string => {
+const messageOf = ({ kind, action, table, column, columns }: Violation): string => {
   const subject = column ?? `The row of ${table}`
   switch (kind) {
     case "unique":

@@ -1,19 +1,20 @@
 import type { Failure } from "@multistatus/core"
 import type { Selectable } from "kysely"
 
-import { rowDialectOf } from "./rowDialects.ts"
-import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
-import { survey } from "./RowDialect.ts"
-import { answer, answeredColumns, noKey } from "./outcomes.ts"
 import { openSession } from "../database/Session.ts"
-import { inWaves } from "./waves.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
+import { resolveTable } from "./RowDialect.ts"
+import { rowDialectOf } from "./rowDialects.ts"
+import { runInRounds } from "./runInRounds.ts"
+import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
 
 /**
- * Deletes many rows by their keys, and answers for each key: the row or why it was refused, in the order given.
+ * Deletes many rows by their keys and returns a result for each: the row or a failure, in the order given.
  *
- * **Details** `NOT_FOUND` where no row has the key, the second time that a key is named included; `CONFLICT` where
- * another row still refers to it. Otherwise as with `insertMany`, statements included. Without `returning` a row is
- * answered as its key alone. MySQL, which cannot return rows, locks and reads them first, in the same transaction.
+ * **Details** A key without a row, or one that the call repeats, is `NOT_FOUND`. A row that other rows still refer to is
+ * `CONFLICT`. The number of statements is that of `insertMany`. Without `returning` the result of a row is an object with
+ * its key. MySQL cannot return deleted rows, so they are locked and read first, in the same transaction.
  */
 export const deleteMany = async <
   DB,
@@ -25,32 +26,35 @@ export const deleteMany = async <
   keys: ReadonlyArray<RowKey>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Partial<Selectable<DB[Table]>>> | Failure>> => {
+  checkKysely(db, "The first argument of deleteMany")
+  if (!Array.isArray(keys)) throw new TypeError("The keys of deleteMany must be an array, such as [1, 2, 3]")
   if (keys.length === 0) return []
   const session = openSession(db)
-  const { facts, columns } = await survey(session, table, [])
-  const key = session.columnName(options.key ?? "id")
-  if (!facts.columns.has(key)) throw noKey(facts, key)
-  const returning = answeredColumns({ session, facts, key, returning: options.returning })
-  const engine = rowDialectOf(session)
-  const outcomes = await inWaves(keys, (indexes) =>
-    engine.remove({
+  const { table: schema, columns } = await resolveTable(session, table, [])
+  const { key = "id" } = options
+  const keyName = session.columnName(key)
+  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
+  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
+  const rowDialect = rowDialectOf(session)
+  const outcomes = await runInRounds(keys, (indexes) =>
+    rowDialect.remove({
       session,
-      table: facts,
-      key,
+      table: schema,
+      key: keyName,
       columns,
       rows: [],
       keys: indexes.map((index) => keys[index]),
       returning,
     }),
   )
-  return answer({
+  return toResults({
     action: "delete",
     table,
     outcomes,
-    given: (index) => ({ [options.key ?? "id"]: keys[index] }),
+    defaultResult: (index) => ({ [key]: keys[index] }),
     columns,
-    key: options.key ?? "id",
+    key,
     describe: options.describe,
-    missing: (index) => keys[index],
+    keyOf: (index) => keys[index],
   }) as ReadonlyArray<Returned<DB, Table, R, Partial<Selectable<DB[Table]>>> | Failure>
 }

@@ -1,26 +1,27 @@
 import type { Failure } from "@multistatus/core"
 import type { Insertable } from "kysely"
 
-import { rowDialectOf } from "./rowDialects.ts"
-import { survey } from "./RowDialect.ts"
-import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
 import { openSession } from "../database/Session.ts"
-import { answer, answeredColumns } from "./outcomes.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
+import { resolveTable } from "./RowDialect.ts"
+import { rowDialectOf } from "./rowDialects.ts"
+import { returnedColumns, toResults } from "./toResults.ts"
 
 /**
- * Inserts many rows, and answers for each of them: the row or why it was refused, in the order given.
+ * Inserts many rows and returns a result for each: the row or a failure, in the order given.
  *
- * **Details** Rows that fail do not keep the others from being inserted, just as if they came one by one; of rows that
- * are alike, the first is inserted and the others are `DUPLICATE`. Without a failing row it is one statement; with any
- * number of them, one more call of a routine that `migrate` installs (PostgreSQL, PGlite, MySQL, MariaDB). Inside a transaction
- * of PostgreSQL or PGlite it is a single call in either case, and the transaction stays usable.
+ * **Details** A row that fails does not prevent the others from being inserted, as if they were inserted one by one. Of
+ * equal rows the first is inserted and the others are `DUPLICATE`. If no row fails, the call is one statement. Failing
+ * rows add one call of a routine that `migrate` installs (PostgreSQL, PGlite, MySQL, MariaDB), whatever their number.
+ * Inside a transaction of PostgreSQL or PGlite there is always a single call, and the transaction stays usable.
  *
- * Rows may give unlike columns: what a row lacks, or has as `undefined`, takes the column's default. `returning` names
- * the columns to answer with, `"all"` all of them; without it the rows are answered as given. Errors that concern no row,
- * such as deadlocks, lost connections and missing tables, reject, and nothing was inserted.
+ * Rows may set different columns. A column that a row lacks, or that is `undefined`, gets its default. `returning` selects
+ * the columns to return, `"all"` returns all of them; without it the results are the rows as given. Errors that are not
+ * about a row, such as deadlocks, lost connections and missing tables, reject the call, and nothing is inserted.
  *
- * **Gotchas** Values are plain, not SQL expressions. A string for a JSON column is JSON text already; arrays and objects
- * are encoded. Deferred constraints of PostgreSQL are checked at once, except inside the caller's transaction.
+ * **Gotchas** Values are plain values, not SQL expressions. A string for a JSON column must be JSON text; arrays and
+ * objects are encoded. Deferred constraints of PostgreSQL are checked immediately, except inside the caller's transaction.
  */
 export const insertMany = async <
   DB,
@@ -32,29 +33,32 @@ export const insertMany = async <
   rows: ReadonlyArray<NoInfer<Insertable<DB[Table]>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Insertable<DB[Table]>> | Failure>> => {
+  checkKysely(db, "The first argument of insertMany")
+  if (!Array.isArray(rows)) throw new TypeError('The rows of insertMany must be an array, such as [{ name: "Ada" }]')
   if (rows.length === 0) return []
   const session = openSession(db)
-  const given = rows as ReadonlyArray<Readonly<Record<string, unknown>>>
-  const { facts, columns } = await survey(session, table, given)
-  const key = session.columnName(options.key ?? "id")
-  const returning = answeredColumns({ session, facts, key, returning: options.returning })
+  const givenRows = rows as ReadonlyArray<Readonly<Record<string, unknown>>>
+  const { table: schema, columns } = await resolveTable(session, table, givenRows)
+  const { key = "id" } = options
+  const keyName = session.columnName(key)
+  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
   const outcomes = await rowDialectOf(session).insert({
     session,
-    table: facts,
-    key,
+    table: schema,
+    key: keyName,
     columns,
-    rows: given,
+    rows: givenRows,
     keys: [],
     returning,
   })
-  return answer({
+  return toResults({
     action: "insert",
     table,
     outcomes,
-    given: (index) => rows[index],
+    defaultResult: (index) => givenRows[index],
     columns,
-    key: options.key ?? "id",
+    key,
     describe: options.describe,
-    missing: undefined,
+    keyOf: undefined,
   }) as ReadonlyArray<Returned<DB, Table, R, Insertable<DB[Table]>> | Failure>
 }

@@ -4,34 +4,39 @@ import { mysqlInsert } from "./mysql/insertRows.ts"
 import { mysqlUpdate } from "./mysql/updateRows.ts"
 import { postgresDelete, postgresUpdate } from "./postgres/changeRows.ts"
 import { postgresInsert } from "./postgres/insertRows.ts"
+import { rejectNulRows } from "./postgres/rejectNulRows.ts"
 import type { Session } from "../database/Session.ts"
 import { sqliteRowDialect } from "./sqlite/changeRows.ts"
-import { forgetTable } from "./tableSchemaOf.ts"
-import { withoutZeros } from "./postgres/withoutZeros.ts"
+import { forgetTableSchema } from "./tableSchemaOf.ts"
 
-// What is known of a table may have been the reason of an error: the next call looks it up again.
-const forgetful =
-  (run: RowDialect["insert"]): RowDialect["insert"] =>
+type RunTask = RowDialect["insert"]
+
+// An outdated schema may have caused an error, so the next call reads it again.
+const forgettingSchema =
+  (run: RunTask): RunTask =>
   async (task: RowTask) => {
     try {
       return await run(task)
     } catch (error) {
-      forgetTable(task.session, task.table.text)
+      forgetTableSchema(task.session, task.table.quotedName)
       throw error
     }
   }
 
-const engine = ({ insert, update, remove }: RowDialect, first = (run: RowDialect["insert"]) => run): RowDialect => ({
-  insert: forgetful(first(insert)),
-  update: forgetful(first(update)),
-  remove: forgetful(first(remove)),
+const makeRowDialect = ({ insert, update, remove }: RowDialect, wrap = (run: RunTask) => run): RowDialect => ({
+  insert: forgettingSchema(wrap(insert)),
+  update: forgettingSchema(wrap(update)),
+  remove: forgettingSchema(wrap(remove)),
 })
 
-const postgres = engine({ insert: postgresInsert, update: postgresUpdate, remove: postgresDelete }, withoutZeros)
+const postgres = makeRowDialect(
+  { insert: postgresInsert, update: postgresUpdate, remove: postgresDelete },
+  rejectNulRows,
+)
 
-const mysql = engine({ insert: mysqlInsert, update: mysqlUpdate, remove: mysqlDelete })
+const mysql = makeRowDialect({ insert: mysqlInsert, update: mysqlUpdate, remove: mysqlDelete })
 
-const engines = { postgres, pglite: postgres, mysql, sqlite: engine(sqliteRowDialect) }
+const rowDialects = { postgres, pglite: postgres, mysql, sqlite: makeRowDialect(sqliteRowDialect) }
 
-/** The statements of a session's database. @internal */
-export const rowDialectOf = ({ dialect }: Session): RowDialect => engines[dialect]
+/** Returns the row dialect of a session's database. @internal */
+export const rowDialectOf = ({ dialect }: Session): RowDialect => rowDialects[dialect]

@@ -4,38 +4,43 @@ import type { Session } from "../database/Session.ts"
 import { sqliteTableSchema } from "./sqlite/tableSchema.ts"
 import type { TableSchema } from "./TableSchema.ts"
 
-/** What is known of the tables of each pool, by their quoted names. */
-const known = new WeakMap<object, Map<string, TableSchema>>()
+/** The cached schemas of each pool, by the quoted name of the table. */
+const caches = new WeakMap<object, Map<string, TableSchema>>()
 
-const knownOf = ({ pool }: Session): Map<string, TableSchema> => {
-  const facts = known.get(pool) ?? new Map<string, TableSchema>()
-  known.set(pool, facts)
-  return facts
+const cacheOf = ({ pool }: Session): Map<string, TableSchema> => {
+  const cache = caches.get(pool) ?? new Map<string, TableSchema>()
+  caches.set(pool, cache)
+  return cache
 }
 
-/** Makes the next call look the table up again. @internal */
-export const forgetTable = (session: Session, text: string): void => void knownOf(session).delete(text)
+/** Removes a table from the cache, so that the next call reads its schema again. @internal */
+export const forgetTableSchema = (session: Session, quotedName: string): void =>
+  void cacheOf(session).delete(quotedName)
 
 /**
- * What is known of a table; `fresh` asks the database again.
+ * Returns the schema of a table, from the cache or, with `refresh`, from the database.
  *
  * @internal
  */
-export const tableSchemaOf = async (session: Session, text: string, fresh = false): Promise<TableSchema> => {
-  const facts = knownOf(session)
-  const earlier = facts.get(text)
-  if (earlier !== undefined && !fresh) return earlier
-  const found = await look[session.dialect](session, text)
-  if (found === undefined) {
-    // The database's own error says best that a table is missing.
-    await session.look(`select 1 from ${text} where 1 = 0`, [])
-    throw new Error(`The table ${text} cannot be looked up`)
+export const tableSchemaOf = async (
+  session: Session,
+  quotedName: string,
+  { refresh = false }: { readonly refresh?: boolean } = {},
+): Promise<TableSchema> => {
+  const cache = cacheOf(session)
+  const cached = cache.get(quotedName)
+  if (cached !== undefined && !refresh) return cached
+  const table = await readSchema[session.dialect](session, quotedName)
+  if (table === undefined) {
+    // This query fails with the database's own error for a missing table.
+    await session.query(`select 1 from ${quotedName} where 1 = 0`, [])
+    throw new Error(`The catalog does not list the table ${quotedName}: check its name and the privileges of the user`)
   }
-  facts.set(text, found)
-  return found
+  cache.set(quotedName, table)
+  return table
 }
 
-const look = {
+const readSchema = {
   postgres: postgresTableSchema,
   pglite: postgresTableSchema,
   mysql: mysqlTableSchema,

@@ -1,33 +1,36 @@
 import type { Failure } from "@multistatus/core"
 import type { Updateable } from "kysely"
 
-import { rowDialectOf } from "./rowDialects.ts"
-import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
-import { survey } from "./RowDialect.ts"
-import { answer, answeredColumns, noKey } from "./outcomes.ts"
 import { openSession } from "../database/Session.ts"
-import { inWaves } from "./waves.ts"
+import { checkKysely } from "../transactions/checkKysely.ts"
+import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
+import { resolveTable } from "./RowDialect.ts"
+import { rowDialectOf } from "./rowDialects.ts"
+import { runInRounds } from "./runInRounds.ts"
+import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
 
 /** New values for the row with a key. */
 export interface RowChange<DB, Table extends keyof DB> {
   readonly key: RowKey
-  /** Columns that are `undefined` stay as they are. */
+  /** The new values. Columns that are `undefined` keep their value. */
   readonly set: Updateable<DB[Table]>
 }
 
 /**
- * Updates many rows by their keys, and answers for each change: the row or why it was refused, in the order given.
+ * Updates many rows by their keys and returns a result for each change: the row or a failure, in the order given.
  *
- * **Details** `NOT_FOUND` where no row has the key; otherwise as with `insertMany`, statements included. Changes may set
- * unlike columns: on PostgreSQL, PGlite and SQLite they are one statement all the same, on MySQL and MariaDB one for each
- * set of columns. Changes of the same key are applied in their order, one statement for the first of each key,
- * one for the second, and so on. A unique value passes from one row to another only if it is free when its change comes.
+ * **Details** A key without a row is `NOT_FOUND`. Changes may set different columns: PostgreSQL, PGlite and SQLite still
+ * use one statement, MySQL and MariaDB use one for each set of columns. Otherwise the number of statements is that of
+ * `insertMany`. Changes with the same key are applied in order: one statement for the first change of every key, one for
+ * the second, and so on. A change that sets a unique value which another row has fails, unless an earlier change has
+ * freed the value.
  *
- * Without `returning` a change is answered as the key with the values set.
+ * Without `returning` the result of a change is an object with the key and the values set.
  *
- * **Gotchas** Where PostgreSQL runs unlike changes together, a trigger `update of` a column sees every row of the call
- * updated if any of them sets the column; the values of the others are as they were. MySQL and MariaDB tell missing rows
- * by a look afterwards: inside a transaction it is exact, outside a rival may have deleted or inserted the row meanwhile.
+ * **Gotchas** When PostgreSQL updates rows with different columns in one statement, a trigger `update of` a column fires
+ * for every row if any row sets that column; rows that do not set it keep its value. MySQL and MariaDB find missing rows
+ * with a query afterwards. It is exact inside a transaction; outside, another client may have deleted or inserted a row
+ * in between.
  */
 export const updateMany = async <
   DB,
@@ -39,39 +42,51 @@ export const updateMany = async <
   changes: ReadonlyArray<NoInfer<RowChange<DB, Table>>>,
   options: ManyOptions<DB, Table, R> = {},
 ): Promise<ReadonlyArray<Returned<DB, Table, R, Updateable<DB[Table]>> | Failure>> => {
+  checkKysely(db, "The first argument of updateMany")
+  checkChanges(changes)
   if (changes.length === 0) return []
   const session = openSession(db)
   const sets = changes.map(({ set }) => set as Readonly<Record<string, unknown>>)
-  const { facts, columns } = await survey(session, table, sets)
-  const key = session.columnName(options.key ?? "id")
-  if (!facts.columns.has(key)) throw noKey(facts, key)
-  const returning = answeredColumns({ session, facts, key, returning: options.returning })
-  const engine = rowDialectOf(session)
+  const { table: schema, columns } = await resolveTable(session, table, sets)
+  const { key = "id" } = options
+  const keyName = session.columnName(key)
+  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
+  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
+  const rowDialect = rowDialectOf(session)
   const keys = changes.map((change) => change.key)
-  const outcomes = await inWaves(keys, (indexes) => {
+  const outcomes = await runInRounds(keys, (indexes) => {
     const rows = indexes.map((index) => sets[index] ?? {})
-    const used =
+    const setColumns =
       indexes.length === changes.length
         ? columns
         : columns.filter(({ given }) => rows.some((row) => row[given] !== undefined))
-    return engine.update({
+    return rowDialect.update({
       session,
-      table: facts,
-      key,
-      columns: used,
+      table: schema,
+      key: keyName,
+      columns: setColumns,
       rows,
       keys: indexes.map((index) => keys[index]),
       returning,
     })
   })
-  return answer({
+  return toResults({
     action: "update",
     table,
     outcomes,
-    given: (index) => ({ [options.key ?? "id"]: keys[index], ...sets[index] }),
+    defaultResult: (index) => ({ [key]: keys[index], ...sets[index] }),
     columns,
-    key: options.key ?? "id",
+    key,
     describe: options.describe,
-    missing: (index) => keys[index],
+    keyOf: (index) => keys[index],
   }) as ReadonlyArray<Returned<DB, Table, R, Updateable<DB[Table]>> | Failure>
+}
+
+const checkChanges = (changes: unknown): void => {
+  const example = 'such as [{ key: 1, set: { name: "Ada" } }]'
+  if (!Array.isArray(changes)) throw new TypeError(`The changes of updateMany must be an array, ${example}`)
+  for (const [index, change] of (changes as ReadonlyArray<Partial<RowChange<object, never>> | undefined>).entries()) {
+    if (typeof change?.set === "object" && change.set !== null) continue
+    throw new TypeError(`The change at position ${index} of updateMany has no "set": changes are an array, ${example}`)
+  }
 }

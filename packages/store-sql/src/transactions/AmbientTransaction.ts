@@ -1,47 +1,48 @@
 /**
- * The transaction that code runs in without being handed it, so that existing repositories join without a parameter.
+ * The transaction of the current asynchronous context. Existing code can join it without a parameter.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 
 import type { ControlledTransaction, Transaction } from "kysely"
 
-/** A transaction of a unit of work, as the code below it sees it. */
+/** The state of a transaction that a unit of work runs. */
 export interface AmbientTransaction {
-  /** `undone`: rolled back, or nobody knows. */
-  state: "starting" | "open" | "ending" | "committed" | "undone"
+  /** `rolled-back` also stands for an unknown outcome. */
+  state: "starting" | "open" | "committing" | "committed" | "rolled-back"
   transaction: ControlledTransaction<never> | undefined
-  /** What gave the transaction its connection; undefined where the dialect is not guarded. */
+  /** The driver that provided the connection. `undefined` if the dialect is not guarded. */
   driver: object | undefined
-  /** The last error of a statement that says the transaction may succeed when it is tried again. */
+  /** The last transient error of a statement, after which the transaction must be retried. */
   transientError: unknown
-  /** Why a savepoint could not be undone: the transaction holds what it must not. */
-  broken: unknown
+  /** The error of a failed rollback to a savepoint, after which the transaction must not be committed. */
+  savepointError: unknown
 }
 
-/** @internal */
+/** Creates the state of a transaction that starts. @internal */
 export const newAmbientTransaction = (): AmbientTransaction => ({
   state: "starting",
   transaction: undefined,
   driver: undefined,
   transientError: undefined,
-  broken: undefined,
+  savepointError: undefined,
 })
 
-/** @internal */
+/** Holds the transaction of the current asynchronous context. @internal */
 export const ambientTransaction = new AsyncLocalStorage<AmbientTransaction>()
 
 /**
- * Whether code runs in a transaction, or runs on after its transaction was undone.
+ * Returns whether code runs in a transaction, or still runs after its transaction was rolled back.
  *
  * @internal
  */
 export const isInside = ({ state }: AmbientTransaction): boolean => state !== "starting" && state !== "committed"
 
 /**
- * The transaction that this code runs in; undefined outside of one.
+ * Returns the transaction that the calling code runs in, or `undefined` outside of a transaction.
  *
- * **Details** `DB` is taken on trust: it is the database that the unit of work was made with. Code that runs on after
- * its transaction was undone still finds it, and is refused: what it did outside would stay. After a commit there is none.
+ * **Details** `DB` is the schema type of the database of the unit of work; it is not checked. Code that still runs after
+ * its transaction was rolled back gets that transaction, and its statements fail: outside of the transaction they would
+ * not be rolled back. After a commit the result is `undefined`.
  */
 export const currentTransaction = <DB>(): Transaction<DB> | undefined => {
   const ambient = ambientTransaction.getStore()

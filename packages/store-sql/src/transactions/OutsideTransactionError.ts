@@ -1,26 +1,26 @@
 /**
- * What code is told that asks the database itself while it runs in a transaction.
+ * The error for a statement that code inside a transaction sends outside of it.
  */
 import { failure } from "@multistatus/core"
 
 const inside =
-  "A statement was sent to the database itself from within a transaction, where it would wait for its own transaction or escape it: use ctx.tx, currentTransaction(), or a database made with joinTransactions()"
+  "Code inside a transaction sent a statement to the database outside of it, where the statement would not be rolled back or would wait forever: use ctx.tx, currentTransaction() or a database made with joinTransactions()"
 
 const after =
-  "A statement was sent by code that runs on after its transaction was undone, where it would stay: listen to ctx.signal"
+  "Code sent a statement after its transaction was rolled back, and the statement would not be rolled back: stop when ctx.signal is aborted"
 
 /**
- * A statement that would have left the transaction it was called in. Its operation fails with the code
- * `OUTSIDE_TRANSACTION`, at once, with nothing sent.
+ * The error of a statement that would run outside of the transaction of its code. The statement is not sent, and the
+ * operation fails with the code `OUTSIDE_TRANSACTION`.
  */
 export class OutsideTransactionError extends Error {
   override readonly name = "OutsideTransactionError"
 
-  /** `inside` by default; `after` tells of code that outlived its transaction. */
+  /** `after` means that the code still ran after its transaction was rolled back. Default `inside`. */
   constructor(when: "inside" | "after" = "inside") {
     const message = when === "inside" ? inside : after
     super(message)
-    // It is a mistake of the application's that its answer should show, so it counts as a failure, not as a defect.
+    // The client sees this failure. A defect would be reported as an internal error without details.
     Object.assign(this, failure("OUTSIDE_TRANSACTION", message, { status: 500, retryable: false }))
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A dialect that knows of transactions: statements that would escape one fail at once.
+ * A Kysely dialect that rejects statements outside of the current transaction.
  */
 import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely"
 
@@ -8,38 +8,41 @@ import { OutsideTransactionError } from "./OutsideTransactionError.ts"
 import { isTransient } from "./transientErrors.ts"
 
 /**
- * Wraps a dialect of Kysely's, so that a statement to the database itself from within a transaction of a unit of work
+ * Wraps a Kysely dialect. A statement that code inside a transaction of a unit of work sends to the database itself then
  * fails with an `OutsideTransactionError`.
  *
- * **Details** Unguarded, such a statement hangs for ever on a database with one connection, and elsewhere takes a second
- * connection and is not rolled back. After a deadlock nothing more is sent in its transaction, whatever the code that ran
- * into it goes on to do: MySQL has undone the transaction by then, and would keep each further statement by itself.
- * Databases that `openDatabase` opened are guarded.
+ * **Details** Without the guard such a statement waits forever on a database with one connection. On other databases it uses
+ * a second connection and is not rolled back. After a transient error, such as a deadlock, no further statement is sent in
+ * the transaction: MySQL has already rolled it back and would commit each further statement on its own. Databases of
+ * `openDatabase` are guarded.
  */
 export const guardDialect = (dialect: Dialect): Dialect => {
+  if (typeof dialect?.createAdapter !== "function") {
+    throw new TypeError("guardDialect needs a Kysely dialect, such as guardDialect(new PostgresDialect({ pool }))")
+  }
   const adapter = dialect.createAdapter()
-  const single = adapter.supportsMultipleConnections === false
+  const isSingle = adapter.supportsMultipleConnections === false
   return {
-    createAdapter: () => (single ? new Proxy(adapter, manyConnections) : adapter),
-    createDriver: () => new GuardedDriver(dialect.createDriver(), single),
+    createAdapter: () => (isSingle ? new Proxy(adapter, withConnectionSupport) : adapter),
+    createDriver: () => new GuardedDriver(dialect.createDriver(), isSingle),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
   }
 }
 
-// Kysely would wait for the one connection before the driver is asked for it: the wait has to come after the check.
-const manyConnections: ProxyHandler<DialectAdapter> = {
+// Kysely itself would wait for the single connection before it calls the driver. The wait must come after the guard's check.
+const withConnectionSupport: ProxyHandler<DialectAdapter> = {
   get: (adapter, name) => (name === "supportsMultipleConnections" ? true : Reflect.get(adapter, name, adapter)),
 }
 
 class GuardedDriver implements Driver {
   readonly #driver: Driver
-  readonly #single: boolean
+  readonly #isSingle: boolean
   readonly #watched = new WeakSet<DatabaseConnection>()
-  /** Which transaction of a unit of work a connection was taken for. */
+  /** The transaction that uses a connection. */
   readonly #owners = new WeakMap<DatabaseConnection, AmbientTransaction>()
-  readonly #waiting: Array<() => void> = []
-  #taken = false
+  readonly #waiters: Array<() => void> = []
+  #isInUse = false
   readonly beginTransaction: Driver["beginTransaction"]
   readonly commitTransaction: Driver["commitTransaction"]
   readonly rollbackTransaction: Driver["rollbackTransaction"]
@@ -47,9 +50,9 @@ class GuardedDriver implements Driver {
   readonly rollbackToSavepoint: NonNullable<Driver["rollbackToSavepoint"]>
   readonly releaseSavepoint: NonNullable<Driver["releaseSavepoint"]>
 
-  constructor(driver: Driver, single: boolean) {
+  constructor(driver: Driver, isSingle: boolean) {
     this.#driver = driver
-    this.#single = single
+    this.#isSingle = isSingle
     this.beginTransaction = driver.beginTransaction.bind(driver)
     this.commitTransaction = driver.commitTransaction.bind(driver)
     this.rollbackTransaction = driver.rollbackTransaction.bind(driver)
@@ -73,14 +76,14 @@ class GuardedDriver implements Driver {
     }
     const owner = ambient?.state === "starting" && ambient.driver === undefined ? ambient : undefined
     if (owner !== undefined) owner.driver = this
-    if (this.#single) await this.#take()
+    if (this.#isSingle) await this.#waitForConnection()
     try {
       const connection = await this.#driver.acquireConnection(...options)
       this.#watch(connection)
       if (owner !== undefined) this.#owners.set(connection, owner)
       return connection
     } catch (error) {
-      if (this.#single) this.#giveBack()
+      if (this.#isSingle) this.#handOn()
       throw error
     }
   }
@@ -90,22 +93,22 @@ class GuardedDriver implements Driver {
     try {
       await this.#driver.releaseConnection(...parameters)
     } finally {
-      if (this.#single) this.#giveBack()
+      if (this.#isSingle) this.#handOn()
     }
   }
 
-  async #take(): Promise<void> {
-    if (!this.#taken) this.#taken = true
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  async #waitForConnection(): Promise<void> {
+    if (!this.#isInUse) this.#isInUse = true
+    else await new Promise<void>((resolve) => this.#waiters.push(resolve))
   }
 
-  #giveBack(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#taken = false
+  #handOn(): void {
+    const next = this.#waiters.shift()
+    if (next === undefined) this.#isInUse = false
     else next()
   }
 
-  // A route that answers 500 because of a deadlock says nothing of it, so its transaction has to notice.
+  // A route may turn a deadlock into a 500 response. The transaction must still notice it, so that it is retried.
   #watch(connection: DatabaseConnection): void {
     if (this.#watched.has(connection)) return
     this.#watched.add(connection)

@@ -1,38 +1,39 @@
 /**
- * Work inside a transaction that is kept or undone apart from the rest of it.
+ * Runs a part of a transaction that can be rolled back on its own.
  */
 import type { AmbientTransaction } from "./AmbientTransaction.ts"
 
-let opened = 0
+let savepointCount = 0
 
 /**
- * Runs work in a savepoint of an open transaction. It is undone if `isKept` says so of its answer, or if it rejects; a
- * rejection is passed on.
+ * Runs `work` in a savepoint of an open transaction. It is rolled back if `work` rejects or `isKept` returns false for its
+ * result. A rejection is passed on.
  *
- * **Details** A savepoint that cannot be undone leaves the transaction `broken`: it must not be committed.
+ * **Details** If the rollback fails, `savepointError` of the transaction is set, and it must not be committed.
  *
  * @internal
  */
 export const inSavepoint = async <A>(
   ambient: AmbientTransaction,
   work: () => PromiseLike<A>,
-  isKept: (answer: A) => boolean = () => true,
+  isKept: (result: A) => boolean = () => true,
 ): Promise<A> => {
   const { transaction } = ambient
-  if (transaction === undefined) throw new TypeError("The transaction has not begun")
-  const name = `multistatus_${++opened}`
-  const named = await transaction.savepoint(name).execute()
+  if (transaction === undefined)
+    throw new TypeError("A savepoint needs an open transaction, but the transaction has not begun")
+  const name = `multistatus_${++savepointCount}`
+  const savepoint = await transaction.savepoint(name).execute()
   try {
-    const answer = await work()
-    if (isKept(answer)) await named.releaseSavepoint(name).execute()
-    else await named.rollbackToSavepoint(name).execute()
-    return answer
+    const result = await work()
+    if (isKept(result)) await savepoint.releaseSavepoint(name).execute()
+    else await savepoint.rollbackToSavepoint(name).execute()
+    return result
   } catch (error) {
     if (transaction.isRolledBack) throw error
     try {
-      await named.rollbackToSavepoint(name).execute()
-    } catch (failed) {
-      ambient.broken ??= failed
+      await savepoint.rollbackToSavepoint(name).execute()
+    } catch (rollbackError) {
+      ambient.savepointError ??= rollbackError
     }
     throw error
   }

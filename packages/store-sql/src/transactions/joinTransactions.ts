@@ -1,32 +1,34 @@
 /**
- * A database that existing code can go on using inside transactions.
+ * A database handle for existing code whose statements join the current transaction.
  */
 import type { Kysely, Transaction } from "kysely"
 
 import { ambientTransaction, currentTransaction } from "./AmbientTransaction.ts"
+import { checkKysely } from "./checkKysely.ts"
 import { inSavepoint } from "./inSavepoint.ts"
 
 /**
- * A database whose statements join the transaction they are called in, and go to the database itself outside of one.
+ * Returns a handle whose statements run in the current transaction, or directly in the database outside of a transaction.
  *
- * **Details** A transaction that the code begins by itself (`db.transaction().execute(…)`) becomes a savepoint inside the
- * ambient one; its isolation level and access mode are then those of the ambient one. Transactions begun with
- * `startTransaction` cannot join, and fail.
+ * **Details** Inside a transaction, `db.transaction().execute(…)` opens a savepoint; the isolation level and the access mode
+ * are those of the current transaction. `startTransaction` is not supported there and throws.
  *
- * **Gotchas** `DB` must be the database that the unit of work was made with.
+ * **Gotchas** `db` must be the database of the unit of work.
  */
-export const joinTransactions = <DB>(db: Kysely<DB>): Kysely<DB> =>
-  new Proxy(db, {
+export const joinTransactions = <DB>(db: Kysely<DB>): Kysely<DB> => {
+  checkKysely(db, "The first argument of joinTransactions")
+  return new Proxy(db, {
     get: (database, name) => {
-      const ambient = currentTransaction<DB>()
-      if (ambient !== undefined && name === "transaction") return () => nested(ambient)
-      const host: object = ambient ?? database
-      const value: unknown = Reflect.get(host, name, host)
-      return typeof value === "function" ? value.bind(host) : value
+      const transaction = currentTransaction<DB>()
+      if (transaction !== undefined && name === "transaction") return () => savepointBuilder(transaction)
+      const handle: object = transaction ?? database
+      const value: unknown = Reflect.get(handle, name, handle)
+      return typeof value === "function" ? value.bind(handle) : value
     },
   })
+}
 
-const nested = <DB>(transaction: Transaction<DB>) => {
+const savepointBuilder = <DB>(transaction: Transaction<DB>) => {
   const builder = {
     setAccessMode: () => builder,
     setIsolationLevel: () => builder,

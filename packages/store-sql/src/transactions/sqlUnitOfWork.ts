@@ -1,5 +1,5 @@
 /**
- * Transactions of an SQL database, through Kysely: atomic batches, groups, and operations that are undone alone.
+ * Runs batches, groups and operations in transactions of an SQL database, through Kysely.
  */
 import { setTimeout as delay } from "node:timers/promises"
 
@@ -18,20 +18,20 @@ import {
 import type { ControlledTransaction, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } from "./AmbientTransaction.ts"
-import { commitOracle, type CommitOracle } from "./CommitOracle.ts"
+import { checkKysely } from "./checkKysely.ts"
+import { commitOracle, type CommitOracle, withTimeout } from "./CommitOracle.ts"
 import { inSavepoint } from "./inSavepoint.ts"
 import { isTransient } from "./transientErrors.ts"
-import { withTimeout } from "./withTimeout.ts"
 
-/** How transactions are run. */
+/** Options of `sqlUnitOfWork`. */
 export interface SqlUnitOfWorkOptions {
-  /** Default: the database's own. */
+  /** Isolation level of transactions. Default: that of the database. */
   readonly isolationLevel?: "read committed" | "repeatable read" | "serializable" | undefined
-  /** How often a transaction is tried that rivals make fail, within the deadline of its batch. Default 10. */
+  /** Maximum number of attempts for a transaction that fails with a transient error, within the batch's deadline. Default 10. */
   readonly attempts?: number | undefined
-  /** How long a commit may take before its outcome is looked up. Default `"5 seconds"`. */
+  /** Time after which the outcome of a commit without a reply is looked up. Default `"5 seconds"`. */
   readonly commitTimeout?: DurationInput | undefined
-  /** How long the outcome of a commit is looked for before it counts as unknown. Default `"5 seconds"`. */
+  /** Time after which this lookup gives up and the outcome is unknown. Default `"5 seconds"`. */
   readonly outcomeTimeout?: DurationInput | undefined
 }
 
@@ -45,14 +45,15 @@ const sqlUnitOfWorkOptions = {
 } satisfies OptionGroup<SqlUnitOfWorkOptions>
 
 /**
- * Makes the unit of work of a database.
+ * Makes the unit of work of a database, for the option `unitOfWork`.
  *
- * **Details** Actions get the Kysely transaction as `tx`; code below them finds it with `currentTransaction()`, or through
- * a database made with `joinTransactions`. On PostgreSQL statements and idle time are limited to what is left of
- * the batch's deadline. When the reply to a commit is lost, the outcome is read from the database by a new connection;
- * only where that cannot be done either is it `unknown`. MySQL and MariaDB need the store's tables for that: see `migrate`.
+ * **Details** Actions get the Kysely transaction as `tx`. Other code gets it with `currentTransaction()` or through a
+ * database made with `joinTransactions`. On PostgreSQL, statements and idle time are limited to the time that remains
+ * until the batch's deadline. If the reply to a commit is lost, another connection reads the outcome from the database; if
+ * that fails, the outcome is `unknown`. MySQL and MariaDB need a table for this, which `migrate` creates.
  */
 export const sqlUnitOfWork = <DB>(db: Kysely<DB>, options: SqlUnitOfWorkOptions = {}): UnitOfWork => {
+  checkKysely(db, "The first argument of sqlUnitOfWork")
   checkOptions(sqlUnitOfWorkOptions, options)
   const { isolationLevel, attempts, commitTimeoutMs, outcomeTimeoutMs } = settingsOf(sqlUnitOfWorkOptions, options)
   const begin = (): Promise<ControlledTransaction<DB>> => {
@@ -65,47 +66,47 @@ export const sqlUnitOfWork = <DB>(db: Kysely<DB>, options: SqlUnitOfWorkOptions 
     run: async (work, { remainingMs }) => {
       const endsAt = performance.now() + remainingMs
       for (let attempt = 1; ; attempt++) {
-        const left = Math.max(1, Math.ceil(endsAt - performance.now()))
-        const outcome = await tryOnce({
+        const attemptMs = Math.max(1, Math.ceil(endsAt - performance.now()))
+        const outcome = await runAttempt({
           begin,
-          left,
+          beginTimeoutMs: attemptMs,
           work,
-          oracle: commitOracle(db, { leftMs: left, patienceMs: outcomeTimeoutMs }),
+          oracle: commitOracle(db, { remainingMs: attemptMs, timeoutMs: outcomeTimeoutMs }),
           commitTimeoutMs,
         })
         if (outcome !== "transient") return outcome
         if (attempt >= attempts || performance.now() >= endsAt) return "conflict"
-        // Rivals that fail together must not come back together.
-        await delay(Math.random() * Math.min(longestPauseMs, 10 * 2 ** attempt))
+        // The random delay keeps transactions that failed together from colliding again.
+        await delay(Math.random() * Math.min(maximumDelayMs, 10 * 2 ** attempt))
       }
     },
   }
 }
 
-const longestPauseMs = 200
+const maximumDelayMs = 200
 
 interface Attempt<DB> {
   readonly begin: () => Promise<ControlledTransaction<DB>>
-  /** Milliseconds in which there has to be a connection. */
-  readonly left: number
+  /** Milliseconds after which the wait for a connection times out. */
+  readonly beginTimeoutMs: number
   readonly work: Parameters<UnitOfWork["run"]>[0]
   readonly oracle: CommitOracle
   readonly commitTimeoutMs: number
 }
 
-const tryOnce = async <DB>({
+const runAttempt = async <DB>({
   begin,
-  left,
+  beginTimeoutMs,
   work,
   oracle,
   commitTimeoutMs,
 }: Attempt<DB>): Promise<TransactionOutcome | "transient"> => {
   const ambient = newAmbientTransaction()
   const beginning = ambientTransaction.run(ambient, begin)
-  const begun = await withTimeout(left, beginning).catch(asTransient)
+  const begun = await withTimeout(beginTimeoutMs, beginning).catch(toTransient)
   if (begun === "late" || begun === "transient") {
-    // It may yet begin, for nobody.
-    beginning.then((transaction) => undo(transaction, ambient)).catch(() => undefined)
+    // The transaction may still begin later. It is then rolled back.
+    beginning.then((transaction) => rollBack(transaction, ambient)).catch(() => undefined)
     return "transient"
   }
   ambient.transaction = begun as never
@@ -113,42 +114,42 @@ const tryOnce = async <DB>({
   try {
     await oracle.prepare(begun)
     const ending = await work(toTransaction(begun, ambient))
-    if (ambient.broken !== undefined) throw ambient.broken
+    if (ambient.savepointError !== undefined) throw ambient.savepointError
     if (ending === "rollback" || ambient.transientError !== undefined) {
-      await undo(begun, ambient)
+      await rollBack(begun, ambient)
       return ambient.transientError === undefined ? "rolled-back" : "transient"
     }
   } catch (error) {
-    await undo(begun, ambient)
+    await rollBack(begun, ambient)
     if (ambient.transientError !== undefined || isTransient(error)) return "transient"
     throw error
   }
-  ambient.state = "ending"
+  ambient.state = "committing"
   try {
     const committed = await withTimeout(commitTimeoutMs, begun.commit().execute())
-    if (committed === "late") throw new Error("The commit was not answered in time")
+    if (committed === "late") throw new Error(`The database did not reply to the commit within ${commitTimeoutMs} ms`)
     ambient.state = "committed"
     return "committed"
   } catch (error) {
-    const aborted = begun.isRolledBack
-    // Gives the connection back; what it was the connection of is over either way.
-    void undo(begun, ambient)
+    const isRolledBack = begun.isRolledBack
+    // This releases the connection. The transaction has ended in any case.
+    void rollBack(begun, ambient)
     if (isTransient(error)) return "transient"
-    if (aborted || oracle.isRefusal(error)) throw error
+    if (isRolledBack || oracle.isRollback(error)) throw error
     return oracle.read()
   }
 }
 
-const undo = async <DB>(transaction: ControlledTransaction<DB>, ambient: AmbientTransaction): Promise<void> => {
-  ambient.state = "undone"
-  // A connection that cannot roll back any more is dropped, and the database rolls back by itself.
+const rollBack = async <DB>(transaction: ControlledTransaction<DB>, ambient: AmbientTransaction): Promise<void> => {
+  ambient.state = "rolled-back"
+  // If the rollback fails, the connection is dropped and the database rolls back by itself.
   await transaction
     .rollback()
     .execute()
     .catch(() => undefined)
 }
 
-const asTransient = (error: unknown): "transient" => {
+const toTransient = (error: unknown): "transient" => {
   if (isTransient(error)) return "transient"
   throw error
 }

@@ -1,5 +1,5 @@
 /**
- * Which errors of databases say that a transaction may succeed when it is tried again.
+ * Recognises database errors after which a transaction can be retried.
  */
 
 // SQLSTATE (PostgreSQL, PGlite): serialization failure, deadlock, lock not available.
@@ -8,12 +8,11 @@ const sqlStates = new Set<unknown>(["40001", "40P01", "55P03"])
 // MySQL and MariaDB: lock wait timeout, deadlock, record changed since it was read.
 const mysqlNumbers = new Set<unknown>([1205, 1213, 1020])
 
-// SQLite: busy and locked; the higher bytes say more closely why.
+// SQLite: busy and locked. The higher bytes of the code hold details.
 const sqliteCodes = new Set<unknown>([5, 6])
 
 /**
- * Whether an error is a deadlock, a serialization failure, or a lock that was waited for too long; the error itself or
- * any that caused it.
+ * Returns whether an error, or one of its causes, is a deadlock, a serialization failure or a lock timeout.
  */
 export const isTransient = (error: unknown): boolean => {
   for (let current = error, depth = 0; current instanceof Error && depth < 8; current = current.cause, depth++) {

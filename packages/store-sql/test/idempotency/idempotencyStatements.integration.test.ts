@@ -128,7 +128,7 @@ describe("statements on PostgreSQL", () => {
   it("are two at most where rivals are in the way", async () => {
     let sent = 0
     const session = openSession(claims.db)
-    const counting: Session = { ...session, look: async (...given) => (sent++, session.look(...given)) }
+    const counting: Session = { ...session, query: async (...given) => (sent++, session.query(...given)) }
     const store = idempotencyStoreOn(counting, postgresIdempotency(postgresIdempotencyTexts))
     const [items, times] = [newItems(3), newTimes()]
     await store.acquire(items, { ...times, now: 0 })

@@ -16,7 +16,6 @@ import type * as Boss from "pg-boss"
 import type { PgBoss } from "pg-boss"
 
 import * as ChunkJob from "./ChunkJob.ts"
-import { emitWarning } from "../../database/emitWarning.ts"
 import { loadDriver } from "../../database/loadDriver.ts"
 import { pgBossConsumer } from "./pgBossConsumer.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
@@ -37,6 +36,10 @@ export interface PgBossOptions {
   /** Told of broken connections and the like. Default: a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
+
+/** Reports an error as a process warning. @internal */
+export const emitWarning = (error: unknown): void =>
+  process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning")
 
 const page = "jobs.md"
 

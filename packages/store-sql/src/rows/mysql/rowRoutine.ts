@@ -1,8 +1,9 @@
-import { rowRoutine } from "../rowRoutine.ts"
+/** The name of the routine that isolates failing rows. @internal */
+export const rowRoutine = "multistatus_rows"
 
-// Some errors come as warnings (an unknown value of an enumeration), and warnings that are none as well; the count of rows,
-// which is -1 after an error, tells them apart. An error may stand behind what led to it, and before an unknown one.
-/** Creates the routine of MySQL and MariaDB that isolates rows. @internal */
+// Some errors are raised as warnings, such as an unknown value of an ENUM. After an error the row count is -1; after a plain
+// warning it is not. The diagnostics list several conditions, of which any may be the row error.
+/** Statements that create the routine of MySQL and MariaDB. @internal */
 export const mysqlRowRoutine = [
   `drop procedure if exists ${rowRoutine}`,
   `create procedure ${rowRoutine}(in statements longtext, in refusals text, in alone boolean)

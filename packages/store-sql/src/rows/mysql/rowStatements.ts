@@ -1,22 +1,24 @@
 /**
- * Statements on single rows of MySQL and MariaDB.
+ * Statements on single rows of MySQL and MariaDB, for the routine.
  */
 import { quoteName, type RowTask } from "../RowDialect.ts"
-import { selected } from "./readRows.ts"
+import { selectList } from "./readRows.ts"
 import type { Row } from "../../database/Session.ts"
 
-/** A statement in pieces: SQL as it is, and values between it. @internal */
-export type Pieces = ReadonlyArray<string | { readonly value: unknown }>
+/** A statement as parts: SQL texts and values. @internal */
+export type StatementParts = ReadonlyArray<string | { readonly value: unknown }>
 
-/** What is run for one row: the statement, and one that answers with the row, before or after it. @internal */
+/** The statements for one row. @internal */
 export interface RowStatements {
-  readonly statement: Pieces
-  readonly answer: Pieces | undefined
-  readonly answerFirst?: boolean
+  readonly statement: StatementParts
+  /** Reads the columns to return. */
+  readonly select: StatementParts | undefined
+  /** Whether `select` runs before `statement`. Default false. */
+  readonly selectsFirst?: boolean
 }
 
-/** @internal */
-export const insertOne =
+/** Returns the statements that insert a row of a task. @internal */
+export const insertRow =
   (task: RowTask) =>
   (index: number): RowStatements => {
     const { session, table, key } = task
@@ -26,16 +28,20 @@ export const insertOne =
     const values = given.flatMap((column, position) => [position === 0 ? "" : ", ", { value: row[column.given] }])
     return {
       statement: [
-        `insert into ${table.text} (${given.map(({ name }) => quoteName(session, name)).join(", ")}) values (`,
+        `insert into ${table.quotedName} (${given.map(({ name }) => quoteName(session, name)).join(", ")}) values (`,
         ...values,
         ")",
       ],
-      answer: answerOf(task, index, keyColumn === undefined ? ["last_insert_id()"] : [{ value: row[keyColumn.given] }]),
+      select: selectRow(
+        task,
+        index,
+        keyColumn === undefined ? ["last_insert_id()"] : [{ value: row[keyColumn.given] }],
+      ),
     }
   }
 
-/** @internal */
-export const updateOne =
+/** Returns the statements that update a row of a task. @internal */
+export const updateRow =
   (task: RowTask) =>
   (index: number): RowStatements => {
     const { session, table, key } = task
@@ -45,33 +51,37 @@ export const updateOne =
       `${position === 0 ? "" : ", "}${quoteName(session, column.name)} = `,
       { value: row[column.given] },
     ])
-    const nothing = `${quoteName(session, key)} = ${quoteName(session, key)}`
-    const target = [{ value: task.keys[index] }]
+    const noChange = `${quoteName(session, key)} = ${quoteName(session, key)}`
+    const oldKey = [{ value: task.keys[index] }]
     const newKey = given.find(({ name }) => name === key)
     return {
-      statement: [`update ${table.text} set `, ...(set.length === 0 ? [nothing] : set), ...whereKey(task, target)],
-      answer: answerOf(task, index, newKey === undefined ? target : [{ value: row[newKey.given] }]),
+      statement: [
+        `update ${table.quotedName} set `,
+        ...(set.length === 0 ? [noChange] : set),
+        ...whereKey(task, oldKey),
+      ],
+      select: selectRow(task, index, newKey === undefined ? oldKey : [{ value: row[newKey.given] }]),
     }
   }
 
-/** @internal */
-export const removeOne =
+/** Returns the statements that delete a row of a task. @internal */
+export const deleteRow =
   (task: RowTask) =>
   (index: number): RowStatements => {
-    const target = [{ value: task.keys[index] }]
+    const oldKey = [{ value: task.keys[index] }]
     return {
-      statement: [`delete from ${task.table.text}`, ...whereKey(task, target)],
-      answer: answerOf(task, index, target),
-      answerFirst: true,
+      statement: [`delete from ${task.table.quotedName}`, ...whereKey(task, oldKey)],
+      select: selectRow(task, index, oldKey),
+      selectsFirst: true,
     }
   }
 
-const whereKey = ({ session, key }: RowTask, value: Pieces): Pieces => [
+const whereKey = ({ session, key }: RowTask, value: StatementParts): StatementParts => [
   ` where ${quoteName(session, key)} = `,
   ...value,
 ]
 
-const answerOf = (task: RowTask, index: number, key: Pieces): Pieces | undefined =>
+const selectRow = (task: RowTask, index: number, key: StatementParts): StatementParts | undefined =>
   task.returning === undefined
     ? undefined
-    : [`select ${index} as \`~row\`, ${selected(task)} from ${task.table.text}`, ...whereKey(task, key)]
+    : [`select ${index} as \`~row\`, ${selectList(task)} from ${task.table.quotedName}`, ...whereKey(task, key)]

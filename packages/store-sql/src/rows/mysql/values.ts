@@ -1,28 +1,28 @@
 /**
- * Values for MySQL and MariaDB.
+ * Converts values for MySQL and MariaDB, and joins them as a table of JSON.
  */
 import type { ColumnSchema } from "../TableSchema.ts"
 
-/** A placeholder for a value of a VALUES list; DEFAULT for what a row does not give. @internal */
-export const place = (values: Array<unknown>, value: unknown): string => {
+/** Adds a value of a VALUES list to `values` and returns its placeholder, or DEFAULT for `undefined`. @internal */
+export const placeholder = (values: Array<unknown>, value: unknown): string => {
   if (value === undefined) return "default"
-  values.push(plain(value))
+  values.push(toMysqlValue(value))
   return "?"
 }
 
-/** A placeholder for a value of a JSON array. @internal */
-export const jsonPlace = (values: Array<unknown>, value: unknown): string => {
-  const sent = plain(value)
-  values.push(ArrayBuffer.isView(sent) ? hex(sent) : sent)
+/** Adds a value of a JSON array to `values` and returns its placeholder. Bytes are sent as hexadecimal text. @internal */
+export const jsonPlaceholder = (values: Array<unknown>, value: unknown): string => {
+  const converted = toMysqlValue(value)
+  values.push(ArrayBuffer.isView(converted) ? toHex(converted) : converted)
   return "?"
 }
 
 /**
- * A value as the driver is given it, which would spread objects and arrays into lists of columns and of values.
+ * Converts a value for the driver. Objects and arrays become JSON, because the driver would expand them into lists.
  *
  * @internal
  */
-export const plain = (value: unknown): unknown => {
+export const toMysqlValue = (value: unknown): unknown => {
   switch (typeof value) {
     case "boolean":
       return value ? 1 : 0
@@ -39,34 +39,34 @@ export const plain = (value: unknown): unknown => {
       if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       return JSON.stringify(value)
     default:
-      throw new TypeError(`MySQL cannot store a ${typeof value}`)
+      throw new TypeError(`MySQL cannot store a ${typeof value}: pass text, a number, a date, bytes or a JSON value`)
   }
 }
 
-/** @internal */
-export const hex = (bytes: ArrayBufferView): string =>
+/** Converts bytes to hexadecimal text. @internal */
+export const toHex = (bytes: ArrayBufferView): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")
 
 const wholeNumbers = new Set(["tinyint", "smallint", "mediumint", "int", "bigint"])
 
-/** @internal */
-export const isBytes = (column: ColumnSchema | undefined): boolean => /^(var)?binary$|blob$/.test(column?.type ?? "")
+/** Returns whether a column stores bytes. @internal */
+export const isBinary = (column: ColumnSchema | undefined): boolean => /^(var)?binary$|blob$/.test(column?.type ?? "")
 
 /**
- * The type in which a table of JSON has a column: keys need one that their index can be searched with, other values
- * become what the assignment makes of text.
+ * Returns the type of a column in JSON_TABLE. A key needs a type that the index can be searched with. Other values are
+ * text, which the assignment converts.
  *
  * @internal
  */
-export const jsonType = (column: ColumnSchema | undefined, key: boolean): string => {
+export const jsonTableType = (column: ColumnSchema | undefined, isKey: boolean): string => {
   if (column?.type === "bit") return "bigint unsigned"
-  if (!key || column === undefined || isBytes(column)) return "longtext"
-  if (wholeNumbers.has(column.type)) return column.declared.includes("unsigned") ? "bigint unsigned" : "bigint"
+  if (!isKey || column === undefined || isBinary(column)) return "longtext"
+  if (wholeNumbers.has(column.type)) return column.declaredType.includes("unsigned") ? "bigint unsigned" : "bigint"
   return column.type.endsWith("char") ? "varchar(768)" : "longtext"
 }
 
-/** A value of such a table as it is compared with the column. @internal */
-export const joinable = (column: ColumnSchema | undefined, name: string): string => {
-  if (isBytes(column)) return `unhex(${name})`
-  return column?.collation?.replace("?", name) ?? name
+/** Returns an expression that compares a column of JSON_TABLE with a column of the table. @internal */
+export const toComparable = (column: ColumnSchema | undefined, name: string): string => {
+  if (isBinary(column)) return `unhex(${name})`
+  return column?.collatedSql?.replace("?", name) ?? name
 }

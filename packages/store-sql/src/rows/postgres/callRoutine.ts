@@ -1,95 +1,95 @@
 /**
- * Calls the database's routine that stores rows one by one where a statement on all of them fails.
+ * Calls the routine in PostgreSQL that runs a statement for each row if the statement on all rows fails.
  */
-import { done, type RowOutcome, type Refusal, type RowTask } from "../RowDialect.ts"
+import { succeeded, type RowOutcome, type RowError, type RowTask } from "../RowDialect.ts"
 import { type Cell, toArrayLiteral, toLiteral } from "./postgresText.ts"
 import type { Row } from "../../database/Session.ts"
-import { toPostgresRefusal } from "./refusal.ts"
+import { toPostgresRowError } from "./rowError.ts"
 
-/** @internal */
+/** The statements and values of one call of the routine. @internal */
 export interface RoutineCall {
-  /** The statement on all rows; `$1` is an array of the columns' array literals. `undefined`: it failed already. */
-  readonly whole: string | undefined
+  /** The statement on all rows. `$1` is an array of array literals, one per column. `undefined` if it has failed before. */
+  readonly allRowsStatement: string | undefined
   readonly parameters: ReadonlyArray<Cell>
-  /** How many rows `whole` must answer with; anything else is a failure. */
-  readonly expected: number | undefined
-  /** The statement on one row: a parameter for each cell, then the row's position from 1. */
-  readonly single: string
+  /** The number of rows that `allRowsStatement` must return. Another number counts as a failure. */
+  readonly expectedRows: number | undefined
+  /** The statement on one row. Its parameters are the cells of the row and then its position, from 1. */
+  readonly oneRowStatement: string
   readonly cellsOf: (index: number) => ReadonlyArray<Cell>
-  /** Columns of the last of the cells, to tell which of them is at fault. */
-  readonly names: ReadonlyArray<string>
-  /** Positions in the order of trying. */
+  /** The names of the columns of the last cells, to find the column at fault. */
+  readonly columnNames: ReadonlyArray<string>
+  /** The order in which single rows are run, as positions. */
   readonly sequence: ReadonlyArray<number> | undefined
-  /** Whether `single` answers nothing, because every row that is not refused is done. */
-  readonly quiet: boolean
+  /** Whether `oneRowStatement` returns no rows. Every row without an error has then succeeded. */
+  readonly returnsNothing: boolean
 }
 
 /**
- * The columns in front of what is returned: outcome of the row at position `~n`, null for those that were stored.
+ * Returns the leading columns of a result: the position of the row as `~n`, and null for each column of the error report.
  *
  * @internal
  */
-export const reportOf = (position: string): string =>
+export const reportColumns = (position: string): string =>
   `${position}::int4, null::text, null::text, null::text, null::text, null::text, null::text`
 
-/** @internal */
+/** Calls the routine and returns the outcomes of the rows. @internal */
 export const callRoutine = async (task: RowTask, call: RoutineCall): Promise<ReadonlyArray<RowOutcome>> => {
   const { session, table, returning = [] } = task
   const size = Math.max(task.rows.length, task.keys.length)
   if (table.routine === undefined) {
     throw new Error(
-      `The database lacks the routine that isolates rows: run \`migrate(db, "${session.dialect}")\` first`,
+      `The database has no routine that isolates failing rows: run \`migrate(db, "${session.dialect}")\` first`,
     )
   }
-  const types = returning.map((name) => table.columns.get(name)?.declared ?? "text")
-  const refused = `select u.*${types.map((type) => `, null::${type}`).join("")}
+  const types = returning.map((name) => table.columns.get(name)?.declaredType ?? "text")
+  const errorsStatement = `select u.*${types.map((type) => `, null::${type}`).join("")}
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) as u`
-  const shape = returning.map((name, index) => `, ${quote(name)} ${types[index]}`).join("")
+  const resultColumns = returning.map((name, index) => `, ${quote(name)} ${types[index]}`).join("")
   const cells = Array.from({ length: size }, (_, index) => `${call.cellsOf(index).map(toLiteral).join(",")},`)
   const sequence = call.sequence === undefined ? null : toArrayLiteral(call.sequence.map((index) => String(index + 1)))
   const { rows } = await session.run(
     `/* multistatus */ select * from ${table.routine}($1::text, ($2::text)::text[], $3::int4, $4::text,
       ($5::text)::text[], ($6::text)::int4[], $7::boolean, $8::text, $9::boolean) as o("~n" int4, "~state" text,
-      "~constraint" text, "~column" text, "~type" text, "~detail" text, "~message" text${shape})`,
+      "~constraint" text, "~column" text, "~type" text, "~detail" text, "~message" text${resultColumns})`,
     [
-      call.whole ?? null,
-      call.whole === undefined ? null : toArrayLiteral(call.parameters),
-      call.expected ?? null,
-      call.single,
+      call.allRowsStatement ?? null,
+      call.allRowsStatement === undefined ? null : toArrayLiteral(call.parameters),
+      call.expectedRows ?? null,
+      call.oneRowStatement,
       toArrayLiteral(cells),
       sequence,
-      call.quiet,
-      refused,
+      call.returnsNothing,
+      errorsStatement,
       !session.inTransaction,
     ],
   )
-  return collect(task, call, size, rows)
+  return toOutcomes(task, call, size, rows)
 }
 
-const collect = (
+const toOutcomes = (
   task: RowTask,
-  { whole, quiet, names, cellsOf }: RoutineCall,
+  { allRowsStatement, returnsNothing, columnNames, cellsOf }: RoutineCall,
   size: number,
   rows: ReadonlyArray<Row>,
 ): ReadonlyArray<RowOutcome> => {
-  // Nothing is said of rows that are done if nothing was asked for.
-  const silent = quiet ? done : undefined
+  // If the statement on one row returns nothing, rows that succeed are missing from the result.
+  const outcomeIfMissing = returnsNothing ? succeeded : undefined
   let outcomes = Array.from<RowOutcome>({ length: size }).fill(
-    whole !== undefined && task.keys.length === 0 ? done : silent,
+    allRowsStatement !== undefined && task.keys.length === 0 ? succeeded : outcomeIfMissing,
   )
-  const refusals = new Map<number, Refusal>()
-  for (const told of rows) {
-    const { "~n": position, ...report } = told
+  const errors = new Map<number, RowError>()
+  for (const { "~n": position, ...report } of rows) {
     const index = Number(position) - 1
-    // Position 0: the statement on all rows failed, and what it had answered until then is void. Below: no row's.
-    if (index === -1) outcomes = Array.from<RowOutcome>({ length: size }).fill(silent)
+    // Position 0 means that the statement on all rows failed, so its rows before this one are void. Position -1 is no row.
+    if (index === -1) outcomes = Array.from<RowOutcome>({ length: size }).fill(outcomeIfMissing)
     else if (index < 0) continue
-    else if (told["~state"] !== null) {
+    else if (report["~state"] !== null) {
       const cells = cellsOf(index)
-      refusals.set(index, toPostgresRefusal(task.table, report, names, cells.slice(cells.length - names.length)))
-    } else outcomes[index] = task.returning === undefined ? done : { row: withoutReport(report) }
+      const columnCells = cells.slice(cells.length - columnNames.length)
+      errors.set(index, toPostgresRowError(task.table, report, columnNames, columnCells))
+    } else outcomes[index] = task.returning === undefined ? succeeded : { row: withoutReport(report) }
   }
-  for (const [index, refusal] of refusals) outcomes[index] = { refusal }
+  for (const [index, error] of errors) outcomes[index] = { error }
   return outcomes
 }
 
@@ -103,5 +103,5 @@ const withoutReport = ({
   ...row
 }: Row): Row => row
 
-/** @internal */
+/** Quotes a name. @internal */
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`

@@ -1,33 +1,33 @@
 /**
- * Values in PostgreSQL's text form, and many of them in one array literal.
+ * Converts values to PostgreSQL's text format, and many values to one array literal.
  *
- * Arrays are sent as text that the statement casts, so that every driver sends the same and no driver has to know the
- * type. Values become what the drivers themselves make of them.
+ * Arrays are sent as text that the statement casts, so all drivers send the same and need not know the type. Values have
+ * the same text as with the drivers' own conversion.
  */
 import type { ColumnSchema } from "../TableSchema.ts"
 
-/** A value as it is sent. @internal */
+/** A value in text format. @internal */
 export type Cell = string | null
 
 /**
- * The text of a value for a column. `utc`: how a `Date` is written that the column stores without its zone; `pg` writes
- * local time, PGlite UTC.
+ * Converts a value of a column to text. With `writesUtc` a `Date` is written in UTC, as PGlite does, else in local time, as
+ * `pg` does. It matters for columns without a time zone.
  *
  * @internal
  */
-export const toCell = (value: unknown, column: ColumnSchema | undefined, utc: boolean): Cell => {
+export const toCell = (value: unknown, column: ColumnSchema | undefined, writesUtc: boolean): Cell => {
   if (value === null || value === undefined) return null
-  switch (column?.form) {
+  switch (column?.encoding) {
     case "json":
       return typeof value === "string" ? value : JSON.stringify(value)
     case "array":
     case "json-array":
-      if (Array.isArray(value)) return nestedArray(value, column.form === "json-array", utc)
+      if (Array.isArray(value)) return nestedArray(value, column.encoding === "json-array", writesUtc)
   }
-  return scalar(value, utc)
+  return scalar(value, writesUtc)
 }
 
-const scalar = (value: unknown, utc: boolean): string => {
+const scalar = (value: unknown, writesUtc: boolean): string => {
   switch (typeof value) {
     case "string":
       return value
@@ -38,37 +38,39 @@ const scalar = (value: unknown, utc: boolean): string => {
     case "object":
       break
     default:
-      throw new TypeError(`PostgreSQL cannot store a ${typeof value}`)
+      throw new TypeError(
+        `PostgreSQL cannot store a ${typeof value}: pass text, a number, a date, bytes or a JSON value`,
+      )
   }
-  if (value instanceof Date) return utc ? value.toISOString() : localTime(value)
+  if (value instanceof Date) return writesUtc ? value.toISOString() : localTime(value)
   if (ArrayBuffer.isView(value)) {
     return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`
   }
   if (value !== null && "toPostgres" in value && typeof value.toPostgres === "function") {
-    return String(value.toPostgres((inner: unknown) => scalar(inner, utc)))
+    return String(value.toPostgres((inner: unknown) => scalar(inner, writesUtc)))
   }
   return JSON.stringify(value)
 }
 
-const nestedArray = (values: ReadonlyArray<unknown>, json: boolean, utc: boolean): string =>
+const nestedArray = (values: ReadonlyArray<unknown>, json: boolean, writesUtc: boolean): string =>
   `{${values
     .map((value) => {
       if (value === null || value === undefined) return "NULL"
       if (json) return quoted(typeof value === "string" ? value : JSON.stringify(value))
-      return Array.isArray(value) ? nestedArray(value, json, utc) : quoted(scalar(value, utc))
+      return Array.isArray(value) ? nestedArray(value, json, writesUtc) : quoted(scalar(value, writesUtc))
     })
     .join(",")}}`
 
-/** A text has a character with code zero, which PostgreSQL cannot even be sent. @internal */
-export class ZeroCharacter extends Error {
+/** The error for a text with a NUL character, which cannot be sent to PostgreSQL. @internal */
+export class NulCharacterError extends Error {
   constructor() {
-    super("A text has a character with code zero, which PostgreSQL cannot store")
+    super("PostgreSQL cannot store a text with a NUL character (U+0000): remove it from the text")
   }
 }
 
 /**
- * An array literal of cells, for `text[]` or an array of any type whose elements are separated by commas. Throws a
- * `ZeroCharacter`.
+ * Converts cells to an array literal, for `text[]` or any array type whose delimiter is a comma. Throws a
+ * `NulCharacterError`.
  *
  * @internal
  */
@@ -79,7 +81,7 @@ export const toArrayLiteral = (cells: ReadonlyArray<Cell>): string => {
     if (index > 0) literal += ","
     literal += cell === null ? "NULL" : quoted(cell)
   }
-  if (literal.includes("\0")) throw new ZeroCharacter()
+  if (literal.includes("\0")) throw new NulCharacterError()
   return `${literal}}`
 }
 
@@ -88,7 +90,7 @@ const special = /["\\]/
 const quoted = (text: string): string => `"${special.test(text) ? text.replaceAll(/["\\]/g, "\\$&") : text}"`
 
 /**
- * A cell as an SQL literal, whatever `standard_conforming_strings` says.
+ * Converts a cell to an SQL literal that is valid for every setting of `standard_conforming_strings`.
  *
  * @internal
  */

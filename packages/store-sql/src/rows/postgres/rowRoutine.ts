@@ -1,9 +1,10 @@
-import { rowRoutine } from "../rowRoutine.ts"
+/** The name of the routine that isolates failing rows. @internal */
+export const rowRoutine = "multistatus_rows"
 
-// The statement on all rows runs in a block of its own, so that a failure undoes it alone. Then the rows come one by
-// one, each in its own block, through a statement prepared once: parsing and planning it for each row would take most of
-// the time. The routine runs with its caller's rights and search path, so that statements mean what they mean outside.
-/** Creates PostgreSQL's routine that isolates rows. @internal */
+// The statement on all rows runs in its own block, so a failure rolls back only this block. Then the statement on one row runs
+// for each row, in a block of its own. It is prepared once, because parsing and planning it for each row would take most of
+// the time. The routine runs with the rights and the search path of its caller, so statements have the same meaning.
+/** The statement that creates the routine of PostgreSQL. @internal */
 export const postgresRowRoutine = `
 create or replace function ${rowRoutine}(
   whole text, columns text[], expected int4, single text, arguments text[], sequence int4[], quiet boolean,

@@ -1,21 +1,21 @@
 import type { Session } from "../../database/Session.ts"
 import type { ColumnSchema, ConstraintSchema, TableSchema, UniqueSchema } from "../TableSchema.ts"
-import { rowRoutine } from "../rowRoutine.ts"
+import { rowRoutine } from "./rowRoutine.ts"
 
 /**
- * Looks a table up in the catalog of PostgreSQL.
+ * Reads the schema of a table from the catalog of PostgreSQL. Returns `undefined` if there is no such table.
  *
  * @internal
  */
-export const postgresTableSchema = async (session: Session, text: string): Promise<TableSchema | undefined> => {
-  const [found] = await session.look(query, [text, rowRoutine])
+export const postgresTableSchema = async (session: Session, quotedName: string): Promise<TableSchema | undefined> => {
+  const [found] = await session.query(query, [quotedName, rowRoutine])
   if (found === undefined || found["columns"] === null) return undefined
-  const { columns, constraints, uniques, interferes, routine } = found as unknown as Found
+  const { columns, constraints, uniques, mayAlterRows, routine } = found as unknown as CatalogRow
   return {
-    text,
-    columns: new Map(columns.map((column) => [column.name, { ...column, initial: column.initial ?? undefined }])),
+    quotedName,
+    columns: new Map(columns.map((column) => [column.name, { ...column, defaultSql: column.defaultSql ?? undefined }])),
     constraints: new Map([
-      // Of an index over expressions, the error's detail says more.
+      // For an index on expressions the detail of the error is more precise.
       ...uniques
         .filter(({ computed }) => !computed)
         .map(({ name, columns }): [string, ConstraintSchema] => [name, { kind: "unique", columns }]),
@@ -25,11 +25,11 @@ export const postgresTableSchema = async (session: Session, text: string): Promi
       ]),
     ]),
     uniques,
-    selfReferences: constraints.flatMap(({ self, columns }) => (self ? columns : [])),
-    interferes,
+    selfReferencingColumns: constraints.flatMap(({ self, columns }) => (self ? columns : [])),
+    mayAlterRows,
     routine: routine ?? undefined,
-    returning: true,
-    texts: new Map(),
+    supportsReturning: true,
+    statementCache: new Map(),
   }
 }
 
@@ -41,16 +41,17 @@ const kinds: Readonly<Record<string, ConstraintSchema["kind"]>> = {
   n: "not-null",
 }
 
-interface Found {
-  readonly columns: ReadonlyArray<Omit<ColumnSchema, "initial"> & { readonly initial: string | null }>
+interface CatalogRow {
+  readonly columns: ReadonlyArray<Omit<ColumnSchema, "defaultSql"> & { readonly defaultSql: string | null }>
   readonly constraints: ReadonlyArray<{ name: string; type: string; self: boolean; columns: ReadonlyArray<string> }>
   readonly uniques: ReadonlyArray<UniqueSchema & { readonly name: string }>
-  readonly interferes: boolean
+  readonly mayAlterRows: boolean
   readonly routine: string | null
 }
 
-// A column of a domain is read as the type under it and turned into the domain by the assignment: a cast would cut what
-// is too long. Arrays of composite types would be unnested into the columns of the type. `format_type(…, -1)` is the type without length; with null, `character` would mean one character.
+// Values of a domain are cast to its base type, and the assignment converts them to the domain: a cast to the domain would
+// truncate values that are too long. Arrays of composite types are sent as text, because `unnest` would expand them into the
+// columns of the type. `format_type(…, -1)` returns the type without length; with null, `character` would mean one character.
 const query = `
 with target as (select c.oid, c.relhasrules from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1::text)),
 columns as (
@@ -74,12 +75,12 @@ columns as (
   join pg_catalog.pg_type e on e.oid = b.base)
 select
   (select pg_catalog.json_agg(pg_catalog.json_build_object(
-    'name', attname, 'type', type, 'declared', pg_catalog.format_type(atttypid, atttypmod),
-    'generated', closed or sequence is not null and not pg_catalog.has_sequence_privilege(sequence, 'usage'),
-    'counter', false,
-    'initial', case when sequence is null then coalesce(given, typdefault)
+    'name', attname, 'type', type, 'declaredType', pg_catalog.format_type(atttypid, atttypmod),
+    'isGenerated', closed or sequence is not null and not pg_catalog.has_sequence_privilege(sequence, 'usage'),
+    'isAutoIncrement', false,
+    'defaultSql', case when sequence is null then coalesce(given, typdefault)
       else 'pg_catalog.nextval(' || pg_catalog.quote_literal(sequence) || '::pg_catalog.regclass)' end,
-    'form', case
+    'encoding', case
       when typcategory = 'A' and element in ('json', 'jsonb') then 'json-array'
       when typcategory = 'A' then 'array'
       when type in ('json', 'jsonb') then 'json'
@@ -104,7 +105,7 @@ select
     from pg_catalog.pg_index i join target on i.indrelid = target.oid
     join pg_catalog.pg_class r on r.oid = i.indexrelid where i.indisunique), '[]') as uniques,
   (select target.relhasrules or exists (select from pg_catalog.pg_trigger g where g.tgrelid = target.oid
-    and not g.tgisinternal and (g.tgtype & 64 <> 0 or g.tgtype & 7 = 7)) from target) as interferes,
+    and not g.tgisinternal and (g.tgtype & 64 <> 0 or g.tgtype & 7 = 7)) from target) as "mayAlterRows",
   (select pg_catalog.format('%I.%I', n.nspname, p.proname) from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.proname = $2::text
     order by pg_catalog.pg_function_is_visible(p.oid) desc, n.nspname limit 1) as routine`

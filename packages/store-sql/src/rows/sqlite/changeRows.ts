@@ -1,94 +1,95 @@
 /**
- * Statements on many rows for SQLite.
+ * Inserts, updates and deletes many rows of SQLite.
  *
- * Rows are a VALUES list of parameters, in parts where they exceed what one statement may have; for what a row does not
- * give, the default stands in the list. Where a statement fails, the rows come one by one in one transaction: inside the
- * process that costs no round trips, and a statement that fails leaves the transaction as it was before it.
+ * The rows are a VALUES list of parameters. A call is split if it has more parameters than one statement allows. For a column
+ * that a row does not set, the list has the column's default. If a statement fails, its rows run one by one in one
+ * transaction. SQLite runs inside the process, so this needs no round trips, and a failed statement does not affect the
+ * transaction.
  */
-import { byKey, byNumber } from "../answeredRows.ts"
+import { matchByKey, matchByNumber } from "../matchRows.ts"
 import {
-  dependOnEachOther,
-  done,
+  mayDependOnEachOther,
+  succeeded,
   type RowDialect,
-  givenByAll,
+  isInEveryRow,
   type RowOutcome,
   quoteName,
   type RowTask,
 } from "../RowDialect.ts"
 import type { Row } from "../../database/Session.ts"
-import { insertOne, oneByOne, plain, removeOne, selected, updateOne } from "./oneByOne.ts"
-import { isSqliteRowError } from "./refusal.ts"
+import { insertRow, runRowByRow, toSqliteValue, deleteRow, selectList, updateRow } from "./runRowByRow.ts"
+import { isSqliteRowError } from "./rowError.ts"
 
 const maximumParameters = 32_766
 
 const insert: RowDialect["insert"] = async (task) => {
   const { table, rows, columns, key, returning } = task
   const keyColumn = columns.find(({ name }) => name === key)
-  const numbered =
-    table.columns.get(key)?.counter === true &&
+  const isNumbered =
+    table.columns.get(key)?.isAutoIncrement === true &&
     rows.every((row) => keyColumn === undefined || row[keyColumn.given] === undefined)
-  const keyKnown = givenByAll(rows, keyColumn)
-  const named = columns.map(({ name }) => name)
+  const isKeyKnown = isInEveryRow(rows, keyColumn)
+  const names = columns.map(({ name }) => name)
   if (
-    named.length === 0 ||
-    table.interferes ||
-    dependOnEachOther(task) ||
-    (returning !== undefined && !keyKnown && !numbered)
+    names.length === 0 ||
+    table.mayAlterRows ||
+    mayDependOnEachOther(task) ||
+    (returning !== undefined && !isKeyKnown && !isNumbered)
   )
-    return oneByOne(task, insertOne)
-  return inParts(rows.length, columns.length, async (start, end) => {
+    return runRowByRow(task, insertRow)
+  return runInParts(rows.length, columns.length, async (start, end) => {
     const part = { ...task, rows: rows.slice(start, end) }
     try {
-      const found = await insertSome(part, named)
-      if (returning === undefined) return part.rows.map(() => done)
-      return numbered
-        ? byNumber(found)
-        : byKey(
+      const found = await insertPart(part, names)
+      if (returning === undefined) return part.rows.map(() => succeeded)
+      return isNumbered
+        ? matchByNumber(found)
+        : matchByKey(
             part.rows.map((row) => row[keyColumn?.given ?? ""]),
             found,
           )
     } catch (error) {
       if (!isSqliteRowError(error)) throw error
-      return oneByOne(part, insertOne)
+      return runRowByRow(part, insertRow)
     }
   })
 }
 
 const update: RowDialect["update"] = async (task) => {
   const { columns, keys, rows, key } = task
-  if (dependOnEachOther(task) || columns.length === 0 || columns.some(({ name }) => name === key))
-    return oneByOne(task, updateOne)
-  const flagged = columns.filter((column) => !givenByAll(rows, column))
-  return inParts(keys.length, columns.length + flagged.length + 1, async (start, end) => {
+  if (mayDependOnEachOther(task) || columns.length === 0 || columns.some(({ name }) => name === key))
+    return runRowByRow(task, updateRow)
+  const flagged = columns.filter((column) => !isInEveryRow(rows, column))
+  return runInParts(keys.length, columns.length + flagged.length + 1, async (start, end) => {
     const part = { ...task, rows: rows.slice(start, end), keys: keys.slice(start, end) }
     try {
-      const guard = handOver(part)
-      const found = await updateSome(part, flagged, guard)
-      // Nothing at all: none is there, or a row takes what another has.
-      if (found.length === 0 && guard !== undefined) return oneByOne(part, updateOne)
-      return byKey(part.keys, found, task.returning === undefined)
+      const guard = uniqueMoveGuard(part)
+      const found = await updatePart(part, flagged, guard)
+      // No row exists, or the guard found a unique value that moves from one row to another.
+      if (found.length === 0 && guard !== undefined) return runRowByRow(part, updateRow)
+      return matchByKey(part.keys, found, task.returning === undefined)
     } catch (error) {
       if (!isSqliteRowError(error)) throw error
-      return oneByOne(part, updateOne)
+      return runRowByRow(part, updateRow)
     }
   })
 }
 
 const remove: RowDialect["remove"] = async (task) => {
   const { session, table, keys, key, returning } = task
-  if (dependOnEachOther(task)) return oneByOne(task, removeOne)
-  return inParts(keys.length, 1, async (start, end) => {
+  if (mayDependOnEachOther(task)) return runRowByRow(task, deleteRow)
+  return runInParts(keys.length, 1, async (start, end) => {
     const part = { ...task, keys: keys.slice(start, end) }
     const list = part.keys.map(() => "?").join(", ")
     try {
       const { rows } = await session.run(
-        `/* multistatus */ delete from ${table.text} where ${quoteName(session, key)} in (${list}) returning ${selected(task)}`,
-        part.keys.map(plain),
+        `/* multistatus */ delete from ${table.quotedName} where ${quoteName(session, key)} in (${list}) returning ${selectList(task)}`,
+        part.keys.map(toSqliteValue),
       )
-      return byKey(part.keys, rows, returning === undefined)
+      return matchByKey(part.keys, rows, returning === undefined)
     } catch (error) {
       if (!isSqliteRowError(error)) throw error
-      return oneByOne(part, removeOne)
+      return runRowByRow(part, deleteRow)
     }
   })
 }
@@ -96,32 +97,32 @@ const remove: RowDialect["remove"] = async (task) => {
 /** @internal */
 export const sqliteRowDialect: RowDialect = { insert, update, remove }
 
-const insertSome = async (task: RowTask, named: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
+const insertPart = async (task: RowTask, columnNames: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
   const { session, table, rows, columns, returning } = task
   const values: Array<unknown> = []
-  const cells = named.map((name) => ({
+  const cells = columnNames.map((name) => ({
     given: columns.find((column) => column.name === name)?.given,
-    initial: initialOf(task, name),
+    defaultSql: defaultSqlOf(task, name),
   }))
   const tuples = rows.map((row) => {
-    const tuple = cells.map(({ given, initial }) => {
+    const tuple = cells.map(({ given, defaultSql }) => {
       const value = given === undefined ? undefined : row[given]
-      if (value === undefined) return initial
-      values.push(plain(value))
+      if (value === undefined) return defaultSql
+      values.push(toSqliteValue(value))
       return "?"
     })
     return `(${tuple.join(", ")})`
   })
-  const names = named.map((name) => quoteName(session, name)).join(", ")
-  const answer = returning === undefined ? "" : ` returning ${selected(task)}`
+  const names = columnNames.map((name) => quoteName(session, name)).join(", ")
+  const returningClause = returning === undefined ? "" : ` returning ${selectList(task)}`
   const reply = await session.run(
-    `/* multistatus */ insert into ${table.text} (${names}) values ${tuples.join(", ")}${answer}`,
+    `/* multistatus */ insert into ${table.quotedName} (${names}) values ${tuples.join(", ")}${returningClause}`,
     values,
   )
   return reply.rows
 }
 
-const updateSome = async (
+const updatePart = async (
   task: RowTask,
   flagged: RowTask["columns"],
   guard: string | undefined,
@@ -129,7 +130,7 @@ const updateSome = async (
   const { session, table, rows, columns, key, keys } = task
   const values: Array<unknown> = []
   const tuples = rows.map((row, index) => {
-    values.push(plain(keys[index]), ...columns.map(({ given }) => plain(row[given])))
+    values.push(toSqliteValue(keys[index]), ...columns.map(({ given }) => toSqliteValue(row[given])))
     values.push(...flagged.map(({ given }) => (row[given] === undefined ? 0 : 1)))
     return `(${Array.from({ length: 1 + columns.length + flagged.length })
       .fill("?")
@@ -143,40 +144,43 @@ const updateSome = async (
   })
   const reply = await session.run(
     `/* multistatus */ with r(${names.join(", ")}) as (values ${tuples.join(", ")})
-      update ${table.text} as t set ${set.join(", ")} from r where t.${quoteName(session, key)} = r.k${guard ?? ""}
-      returning ${selected(task)}`,
+      update ${table.quotedName} as t set ${set.join(", ")} from r where t.${quoteName(session, key)} = r.k${guard ?? ""}
+      returning ${selectList(task)}`,
     values,
   )
   return reply.rows
 }
 
-const inParts = async (
+/** Runs a call in parts that have at most the maximum number of parameters. `width` is the number per row. */
+const runInParts = async (
   size: number,
   width: number,
   run: (start: number, end: number) => Promise<ReadonlyArray<RowOutcome>>,
 ): Promise<ReadonlyArray<RowOutcome>> => {
-  const step = Math.floor(maximumParameters / Math.max(width, 1))
-  if (size <= step) return run(0, size)
+  const partSize = Math.floor(maximumParameters / Math.max(width, 1))
+  if (size <= partSize) return run(0, size)
   const outcomes: Array<RowOutcome> = []
-  for (let start = 0; start < size; start += step) outcomes.push(...(await run(start, Math.min(start + step, size))))
+  for (let start = 0; start < size; start += partSize)
+    outcomes.push(...(await run(start, Math.min(start + partSize, size))))
   return outcomes
 }
 
-const initialOf = ({ table }: RowTask, name: string): string => {
-  const initial = table.columns.get(name)?.initial
-  return initial === undefined ? "null" : `(${initial})`
+const defaultSqlOf = ({ table }: RowTask, name: string): string => {
+  const defaultSql = table.columns.get(name)?.defaultSql
+  return defaultSql === undefined ? "null" : `(${defaultSql})`
 }
 
-// As on PostgreSQL: where a row takes a unique value that another has, nothing is done, and the rows come one by one.
-const handOver = ({ session, table, columns, rows, key }: RowTask): string | undefined => {
+// A condition that is false if a row would take a unique value that another row of the call has. The statement then changes
+// nothing, and the rows are updated one by one, in order.
+const uniqueMoveGuard = ({ session, table, columns, rows, key }: RowTask): string | undefined => {
   if (rows.length < 2) return undefined
-  const places = new Map(columns.map(({ name }, index) => [name, index]))
-  const touched = table.uniques.filter((unique) => unique.columns.some((name) => places.has(name)))
-  if (touched.length === 0) return undefined
-  if (touched.some(({ computed }) => computed)) return " and false"
-  const taken = touched.map((unique) => {
-    const name = unique.columns.find((column) => places.has(column)) as string
-    return `b.c${places.get(name)} = o.${quoteName(session, name)}`
+  const positions = new Map(columns.map(({ name }, index) => [name, index]))
+  const changedUniques = table.uniques.filter((unique) => unique.columns.some((name) => positions.has(name)))
+  if (changedUniques.length === 0) return undefined
+  if (changedUniques.some(({ computed }) => computed)) return " and false"
+  const taken = changedUniques.map((unique) => {
+    const name = unique.columns.find((column) => positions.has(column)) as string
+    return `b.c${positions.get(name)} = o.${quoteName(session, name)}`
   })
-  return ` and not exists (select 1 from ${table.text} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
+  return ` and not exists (select 1 from ${table.quotedName} as o join r as a on o.${quoteName(session, key)} = a.k join r as b on b.k <> a.k and (${taken.join(" or ")}))`
 }

@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest"
 import { toArrayLiteral, toCell, toLiteral } from "../../../src/rows/postgres/postgresText.ts"
 import type { ColumnSchema } from "../../../src/rows/TableSchema.ts"
 
-const column = (form: ColumnSchema["form"]): ColumnSchema => ({
+const column = (encoding: ColumnSchema["encoding"]): ColumnSchema => ({
   name: "c",
   type: "text",
-  declared: "text",
-  initial: undefined,
-  generated: false,
-  counter: false,
-  form,
+  declaredType: "text",
+  defaultSql: undefined,
+  isGenerated: false,
+  isAutoIncrement: false,
+  encoding,
 })
 
 describe("toCell", () => {

@@ -1,37 +1,38 @@
 /**
- * One application, reached in two ways: over a keep-alive connection, and through an exchange.
+ * Serves one application over a keep-alive connection and through an exchange, to compare the two responses.
  *
- * What an exchange promises is that no application can tell the difference; this is how to hold it to that.
+ * An application must not notice whether a request arrives over a socket or through an exchange.
  */
 import { Agent, createServer, type IncomingMessage, request as openRequest, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Exchange } from "../Exchange.ts"
 import type { ExchangeRequest } from "../ExchangeRequest.ts"
 
-/** What a client received. */
-export interface Reception {
+/** A response as a client received it. */
+export interface ReceivedResponse {
   readonly status: number
   readonly statusMessage: string
   readonly headers: Readonly<Record<string, ReadonlyArray<string>>>
   readonly body: Buffer
 }
 
-/** A listening application and a request to it that waits for its answer, as the outer request of a batch does. */
-export interface Twin {
+/** A listening application, and a request to it that is still open, like the outer request of a batch. */
+export interface ComparisonServer {
   readonly port: number
+  /** The open request, for `dispatch`. */
   readonly outer: IncomingMessage
-  /** Sends a request over a kept-alive connection. Rejects when the connection breaks. */
-  readonly overSocket: (request: ExchangeRequest) => Promise<Reception>
-  /** Dispatches it through an exchange. Rejects with the failure when there is one. */
-  readonly throughExchange: (exchange: Exchange, request: ExchangeRequest) => Promise<Reception>
+  /** Sends a request over a keep-alive connection. Rejects if the connection breaks. */
+  readonly overSocket: (request: ExchangeRequest) => Promise<ReceivedResponse>
+  /** Dispatches a request through an exchange. Rejects with the `ExchangeFailure` if there is no reply. */
+  readonly throughExchange: (exchange: Exchange, request: ExchangeRequest) => Promise<ReceivedResponse>
   readonly close: () => Promise<void>
 }
 
 /** Serves an application on a free port of the loopback interface. */
-export const startTwin = async (handle: RequestListener): Promise<Twin> => {
-  const waiting = Promise.withResolvers<IncomingMessage>()
+export const startComparisonServer = async (handle: RequestListener): Promise<ComparisonServer> => {
+  const outer = Promise.withResolvers<IncomingMessage>()
   const server = createServer((request, response) => {
-    if (request.headers["x-outer"] === "wait") waiting.resolve(request)
+    if (request.headers["x-outer"] === "wait") outer.resolve(request)
     else handle(request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -42,9 +43,9 @@ export const startTwin = async (handle: RequestListener): Promise<Twin> => {
   first.end()
   return {
     port,
-    outer: await waiting.promise,
+    outer: await outer.promise,
     overSocket: (request) => overSocket(agent, port, request),
-    throughExchange: async (exchange, request) => throughExchange(exchange, await waiting.promise, request),
+    throughExchange: async (exchange, request) => throughExchange(exchange, await outer.promise, request),
     close: async () => {
       agent.destroy()
       first.destroy()
@@ -54,7 +55,7 @@ export const startTwin = async (handle: RequestListener): Promise<Twin> => {
   }
 }
 
-const overSocket = (agent: Agent, port: number, request: ExchangeRequest): Promise<Reception> =>
+const overSocket = (agent: Agent, port: number, request: ExchangeRequest): Promise<ReceivedResponse> =>
   new Promise((resolve, reject) => {
     const { method, url, headers } = request
     const body = typeof request.body === "function" ? request.body() : request.body
@@ -78,7 +79,11 @@ const overSocket = (agent: Agent, port: number, request: ExchangeRequest): Promi
     outgoing.end(body)
   })
 
-const throughExchange = (exchange: Exchange, outer: IncomingMessage, request: ExchangeRequest): Promise<Reception> =>
+const throughExchange = (
+  exchange: Exchange,
+  outer: IncomingMessage,
+  request: ExchangeRequest,
+): Promise<ReceivedResponse> =>
   new Promise((resolve, reject) => {
     exchange.dispatch(request, outer, (result) => {
       if (result._tag === "ExchangeFailure") {
@@ -92,26 +97,30 @@ const throughExchange = (exchange: Exchange, outer: IncomingMessage, request: Ex
     })
   })
 
-const ofTheConnection = ["date", "connection", "keep-alive", "transfer-encoding"]
+const connectionHeaders = ["date", "connection", "keep-alive", "transfer-encoding"]
 
 /**
- * What two receptions must have in common.
+ * Returns the part of a response that must equal that of the other one.
  *
  * **Details**
- * Left out are the headers of the connection, those named in `except`, and `content-length` where the other one has none
- * (a response without it is chunked on a socket). Bodies are compared as bytes.
+ * It leaves out the headers of the connection, the headers named in `except`, and `content-length` if `other` has none: on
+ * a socket a response without it is chunked. Bodies are compared as bytes.
  */
-export const comparable = (reception: Reception, other: Reception, except: ReadonlyArray<string> = []): object => {
-  const left = new Set([...ofTheConnection, ...except])
-  if (other.headers["content-length"] === undefined) left.add("content-length")
+export const comparablePart = (
+  response: ReceivedResponse,
+  other: ReceivedResponse,
+  except: ReadonlyArray<string> = [],
+): object => {
+  const ignored = new Set([...connectionHeaders, ...except])
+  if (other.headers["content-length"] === undefined) ignored.add("content-length")
   return {
-    status: reception.status,
-    statusMessage: reception.statusMessage,
+    status: response.status,
+    statusMessage: response.statusMessage,
     headers: Object.fromEntries(
-      Object.entries(reception.headers)
-        .filter(([name]) => !left.has(name))
+      Object.entries(response.headers)
+        .filter(([name]) => !ignored.has(name))
         .sort(([a], [b]) => (a < b ? -1 : 1)),
     ),
-    body: reception.body.toString("latin1"),
+    body: response.body.toString("latin1"),
   }
 }

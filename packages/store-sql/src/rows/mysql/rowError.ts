@@ -1,11 +1,11 @@
 /**
- * Which errors of MySQL and MariaDB concern a row, and what they say of it.
+ * Recognises errors of MySQL and MariaDB that are about one row, and reads their kind, constraint and columns.
  */
-import type { Refusal } from "../RowDialect.ts"
+import type { RowError } from "../RowDialect.ts"
 import type { TableSchema } from "../TableSchema.ts"
 
-/** Errors that concern a row although their SQLSTATE does not say so, and those of class 23. */
-const numbers: Readonly<Record<number, Refusal["kind"]>> = {
+/** Error numbers of row errors that their SQLSTATE does not identify, and those of class 23. */
+const kinds: Readonly<Record<number, RowError["kind"]>> = {
   1022: "unique",
   1062: "unique",
   1169: "unique",
@@ -34,15 +34,15 @@ const numbers: Readonly<Record<number, Refusal["kind"]>> = {
   3903: "type",
 }
 
-/** The numbers of errors that concern a row, for the routine. @internal */
-export const mysqlRowErrors = Object.keys(numbers).join(",")
+/** The error numbers of row errors, for the routine. @internal */
+export const mysqlRowErrorNumbers = Object.keys(kinds).join(",")
 
-/** @internal */
+/** Returns whether an error is about one row. @internal */
 export const isMysqlRowError = (error: unknown): error is MysqlError =>
   error instanceof Error &&
   "errno" in error &&
   typeof error.errno === "number" &&
-  (error.errno in numbers ||
+  (error.errno in kinds ||
     ("sqlState" in error && typeof error.sqlState === "string" && /^22...$|^45000$/.test(error.sqlState)))
 
 interface MysqlError extends Error {
@@ -51,30 +51,30 @@ interface MysqlError extends Error {
 }
 
 /**
- * What an error says of its row.
+ * Reads the kind, the constraint and the columns of a row error.
  *
- * **Details** Messages come in the server's language, but name constraints and columns between quotation marks; values may
- * stand before them, never after.
+ * **Details** Messages are in the server's language, but they quote the names of constraints and columns. Quoted values may
+ * stand before these names, never after them.
  *
  * @internal
  */
-export const toMysqlRefusal = (
-  facts: TableSchema,
+export const toMysqlRowError = (
+  table: TableSchema,
   { errno, state, message }: { readonly errno: number; readonly state: string; readonly message: string },
-): Refusal => {
-  const kind = numbers[errno] ?? (state.startsWith("22") ? "type" : "check")
+): RowError => {
+  const kind = kinds[errno] ?? (state.startsWith("22") ? "type" : "check")
   if (kind === "not-null" || kind === "type") {
-    const column = lastQuoted(message, facts.columns.keys())
+    const column = lastQuoted(message, table.columns.keys())
     return { kind, message, columns: column === undefined ? [] : [column] }
   }
-  const names = [...facts.constraints].flatMap(([name, constraint]) => (constraint.kind === kind ? [name] : []))
+  const names = [...table.constraints].flatMap(([name, constraint]) => (constraint.kind === kind ? [name] : []))
   const constraint = lastQuoted(message, names)
   if (constraint === undefined) return { kind, message, columns: [] }
-  const columns = facts.constraints.get(constraint)?.columns ?? []
-  return { kind: kind === "check" && isJsonCheck(facts, constraint) ? "type" : kind, message, constraint, columns }
+  const columns = table.constraints.get(constraint)?.columns ?? []
+  return { kind: kind === "check" && isJsonCheck(table, constraint) ? "type" : kind, message, constraint, columns }
 }
 
-// Names may come with that of their table: 'users.email', `users.age`.
+// Names may include the name of the table: 'users.email', `users.age`.
 const lastQuoted = (message: string, names: Iterable<string>): string | undefined => {
   let last: { readonly name: string; readonly end: number } | undefined
   for (const name of names) {
@@ -90,10 +90,12 @@ const lastQuoted = (message: string, names: Iterable<string>): string | undefine
   return last?.name
 }
 
-// MariaDB's JSON is text with a check that bears the column's name.
-const isJsonCheck = (facts: TableSchema, constraint: string | undefined): boolean => {
-  const column = constraint === undefined ? undefined : facts.columns.get(constraint)
+// In MariaDB a JSON column is a text column with a check constraint of the same name.
+const isJsonCheck = (table: TableSchema, constraint: string | undefined): boolean => {
+  const column = constraint === undefined ? undefined : table.columns.get(constraint)
   return (
-    column?.type === "longtext" && column.declared === "longtext" && column.collation?.endsWith("utf8mb4_bin") === true
+    column?.type === "longtext" &&
+    column.declaredType === "longtext" &&
+    column.collatedSql?.endsWith("utf8mb4_bin") === true
   )
 }
