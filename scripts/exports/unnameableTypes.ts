@@ -115,7 +115,8 @@ const referencesOf = (declaration: Statement): ReadonlyArray<Reference> => {
     TSClassImplements: ({ expression }) => add(expression, "type"),
     TSTypeQuery: ({ exprName }) => add(exprName, "value"),
     ClassDeclaration: ({ superClass }) => {
-      if (superClass !== null) add(superClass, "value")
+      // The compiler emits the base that a function makes as the constant `Failure_base`.
+      if (superClass !== null) add(superClass, pathOf(superClass)[0]?.endsWith("_base") ? "value" : "type")
     },
   })
   return references

@@ -32,8 +32,10 @@ describe("unnameableTypes", () => {
         export const make: (items: ReadonlyArray<Item>) => void;
         export class Store implements Contract { constructor(hidden: Hidden); }
         export interface Child extends Parent {}
+        class Ancestor {}
+        export class Descendant extends Ancestor {}
       `),
-    ).toEqual(["Contract by Store", "Hidden by Store", "Item by make", "Parent by Child"])
+    ).toEqual(["Ancestor by Descendant", "Contract by Store", "Hidden by Store", "Item by make", "Parent by Child"])
   })
 
   test("takes a type of a module for the type itself, which another entry point may export", () => {
