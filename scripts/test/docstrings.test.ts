@@ -48,7 +48,7 @@ describe("the check of docstrings", () => {
     expect(withoutSentence({ "index.ts": text })).toEqual(["C", "e", "f"])
   })
 
-  test("follows what is exported from other modules, by name, as a namespace and all of it", () => {
+  test("follows exports from other modules: by name, as a namespace, and all of them", () => {
     const one = `/** Whole. */\nexport const one = 1\nexport const two = 2\n`
     const local = `const three = 3\nexport { three as four }\n`
     const index = `
