@@ -1,5 +1,5 @@
 /**
- * Checks the packages as their users get them: builds, packs, inspects, installs and runs them outside of the workspace.
+ * Checks the packages as users get them: builds, packs and inspects them, and installs and runs them outside of the workspace.
  */
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -17,7 +17,7 @@ const check = async (scratch: string): Promise<ReadonlyArray<string>> => {
     .sort()
   const manifests = directories.map((directory) => readManifest(directory))
 
-  // From nothing, so that what was renamed or removed since the last build is not packed.
+  // A clean build, so that files which were renamed or removed since the last one are not packed.
   for (const directory of directories) rmSync(join(directory, "dist"), { recursive: true, force: true })
   await runOrThrow(join(root, "node_modules/.bin/tsc"), ["-b"], root)
 

@@ -1,22 +1,22 @@
 /**
- * Which folder may import which: the table that the linter's import rules are made from (`oxlint.config.ts`).
+ * The import rules of a package: a table that the linter's configuration is generated from (`oxlint.config.ts`).
  *
- * The folders of a package, its rooms, stand in order. A room may import from itself and from the rooms before it. Modules
- * directly under `src` are the package's entry points; they may import from every room but `testing`, and no room imports
- * them.
+ * The folders of a package, its rooms, are listed in order. A room may import from itself and from the rooms before it. Modules
+ * directly under `src` are the entry points of the package. They may import from every room but `testing`, and no room may
+ * import them.
  */
 export interface PackageRules {
   readonly rooms: ReadonlyArray<string>
-  /** What every module may import from outside of the package, as patterns of `.gitignore`. */
+  /** Imports from outside of the package that every module may have, as patterns of `.gitignore`. */
   readonly imports: ReadonlyArray<string>
-  /** What single rooms may import from outside of the package beside that. */
+  /** Further imports from outside of the package, by room. */
   readonly alsoImports?: Readonly<Record<string, ReadonlyArray<string>>>
-  /** Whether modules directly under `src` are the package itself, which its rooms may import. Default false. */
+  /** Whether rooms may import the modules directly under `src`. Default false. */
   readonly isFlat?: boolean
 }
 
 const node = ["node:*", "node:*/*"]
-/** Modules of Effect that are stable; those in lower case, such as `effect/http`, may still change. */
+/** The stable modules of Effect. Those in lower case, such as `effect/http`, may still change. */
 const effect = ["effect/[A-Z]*"]
 const anyEffect = ["effect/*", "effect/*/*"]
 const forAdapters = ["@multistatus/core", "@multistatus/core/adapter", "@multistatus/node-exchange"]
@@ -95,10 +95,10 @@ interface Pattern {
   readonly message: string
 }
 
-/** Folders below a room that have imports of their own: `formats/requests` is one level deep. */
+/** Levels of folders that the rules cover, the room included: `formats/requests` is on the second. */
 const deepest = 2
 
-/** The overrides of the linter that hold every package to the table. */
+/** The overrides of the linter that enforce the table. */
 export const importRules = (): ReadonlyArray<Override> =>
   Object.entries(packages).flatMap(([name, rules]) => {
     const { rooms, isFlat = false } = rules
@@ -124,7 +124,7 @@ export const importRules = (): ReadonlyArray<Override> =>
           const entries = isFlat ? [] : [`${up}*.ts`]
           const files = [`${src}/${room}/${"*/".repeat(depth)}*.ts`]
           return override(files, ["./**", ...own, ...others, ...flat, ...imports], message, [
-            // Patterns that leave the room again.
+            // Patterns that leave the room.
             ...(depth === 0 ? [] : [`${up}**`, ...others.map((other) => `!${other}`), ...flat.map((one) => `!${one}`)]),
             ...entries,
           ])

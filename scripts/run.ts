@@ -1,15 +1,16 @@
-/** Runs the programs that the scripts are made of. */
+/** Runs other programs. */
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 
-/** How a program ended, and all it printed. */
+/** The end of a program, and its output. */
 export interface Outcome {
   readonly succeeded: boolean
   readonly stdout: string
+  /** Standard output, then standard error. */
   readonly output: string
 }
 
-/** Runs a program to its end without standard input; a failing program is an outcome, not an exception. */
+/** Runs a program to its end, without standard input. A failing program is an outcome, not an exception. */
 export const run = async (program: string, args: ReadonlyArray<string>, cwd: string): Promise<Outcome> => {
   const running = promisify(execFile)(program, args, { cwd, maxBuffer: 64 * 1024 * 1024 })
   running.child.stdin?.end()
@@ -22,7 +23,7 @@ export const run = async (program: string, args: ReadonlyArray<string>, cwd: str
   }
 }
 
-/** Runs a program that must succeed and answers with what it printed. */
+/** Runs a program that must succeed, and returns its standard output. */
 export const runOrThrow = async (program: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const { output, stdout, succeeded } = await run(program, args, cwd)
   if (!succeeded) throw new Error(`${program} ${args.join(" ")} failed in ${cwd}\n${output}`)

@@ -1,20 +1,22 @@
-/** Cases that are measured in turns, so that whatever else the machine does weighs on all of them alike. */
+/** Benchmarks whose cases run in turns, so that other load on the machine affects all of them alike. */
 
+/** A named piece of work. */
 export interface Case {
   readonly name: string
   readonly run: () => Promise<unknown>
 }
 
+/** Options of `measure`. */
 export interface RoundsOptions {
-  /** How often every case is measured. Default 7. */
+  /** Measurements of each case. Default 7. */
   readonly rounds?: number
-  /** How often a case is run per measurement. Default 1. */
+  /** Runs of a case per measurement. Default 1. */
   readonly repeat?: number
-  /** Rounds before the first that counts, for the code to be compiled and caches to fill. Default 1. */
+  /** Rounds that are not measured, in which code is compiled and caches fill. Default 1. */
   readonly warmUp?: number
 }
 
-/** Milliseconds that each case took, in every round: `times[round][case]`. Rounds that warm up are left out. */
+/** Measures the cases; resolves with the milliseconds of each case in each round, as `times[round][case]`. */
 export const measure = async (
   cases: ReadonlyArray<Case>,
   { rounds = 7, repeat = 1, warmUp = 1 }: RoundsOptions = {},
@@ -32,11 +34,11 @@ export const measure = async (
   return times
 }
 
-/** The middle one of some numbers. */
+/** The median of numbers. */
 export const median = (numbers: ReadonlyArray<number>): number =>
   numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
 
-/** Prints each case's median, and its ratio to the case at `base`, taken inside each round. */
+/** Prints the median of each case, and the median of its ratio to the case `base` of the same round. */
 export const print = (
   title: string,
   cases: ReadonlyArray<Case>,

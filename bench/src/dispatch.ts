@@ -1,4 +1,4 @@
-/** A JSON batch of n sub-requests over HTTP, against n single requests and against a loop over `inject` by hand. */
+/** A JSON batch of n sub-requests over HTTP, next to n single requests and to a loop over `inject` by hand. */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 
@@ -72,10 +72,10 @@ for (const count of [10, 100, 1000]) {
   const cases: ReadonlyArray<Case> = [
     { name: "Fastify: one batch", run: () => post(fastifyClient, "/batch", body) },
     { name: "Fastify: one batch by hand, a loop over inject", run: () => post(fastifyClient, "/by-hand", body) },
-    { name: "Fastify: single requests, keep-alive, one after another", run: () => singles(fastifyClient, count) },
+    { name: "Fastify: single requests, keep-alive, sequential", run: () => singles(fastifyClient, count) },
     { name: "Express: one batch", run: () => post(expressClient, "/batch", body) },
     { name: "Express: one batch, bodies pre-parsed", run: () => post(expressClient, "/pre-parsed", body) },
-    { name: "Express: single requests, keep-alive, one after another", run: () => singles(expressClient, count) },
+    { name: "Express: single requests, keep-alive, sequential", run: () => singles(expressClient, count) },
   ]
   print(`${count} sub-requests`, cases, await measure(cases, { rounds: 9, repeat: Math.max(1, 300 / count) }))
 }

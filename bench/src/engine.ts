@@ -1,4 +1,4 @@
-/** What the engine adds to trivial handlers: against loops that one would write by hand. */
+/** The engine with trivial handlers, next to loops written by hand. */
 import { BatchEngine, BatchMetrics, Executor, Plan } from "@multistatus/core/effect"
 import { OperationResult, type Dispatcher, type Operation } from "@multistatus/core/format"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ const operations = (count: number): Array<Operation> =>
 
 const handler = async (operation: Operation) => operation.index
 
-/** The usual way: a timer, a race and an AbortController for each operation, ten at a time. */
+/** A usual loop: a timer, a race and an AbortController for each operation, ten operations at once. */
 const usualLoop = async (count: number): Promise<unknown> => {
   const all = operations(count)
   const results: Array<unknown> = []
@@ -54,7 +54,7 @@ const usualLoop = async (count: number): Promise<unknown> => {
   return results
 }
 
-/** A tuned loop: one timer for all, results as records, nothing per operation but its promise. */
+/** A tuned loop: one timer for all operations, and only a promise for each. */
 const tunedLoop = (count: number): Promise<unknown> =>
   new Promise((resolve) => {
     const all = operations(count)
@@ -90,7 +90,7 @@ const tunedLoop = (count: number): Promise<unknown> =>
     pull()
   })
 
-const ours = (run: Dispatcher<unknown>["run"]) => {
+const makeEngine = (run: Dispatcher<unknown>["run"]) => {
   const dispatcher: Dispatcher<unknown> = { coalesces: () => false, run }
   const options = {
     endpoint: "bench",
@@ -124,8 +124,8 @@ const ours = (run: Dispatcher<unknown>["run"]) => {
   return (count: number) => runtime.runPromise(execute(count))
 }
 
-const promises = ours((operation) => handler(operation).then((value) => OperationResult.success(value)))
-const effects = ours((operation) => Effect.sync(() => OperationResult.success(operation.index)))
+const promises = makeEngine((operation) => handler(operation).then((value) => OperationResult.success(value)))
+const effects = makeEngine((operation) => Effect.sync(() => OperationResult.success(operation.index)))
 
 for (const count of [10, 100, 1000, 10_000]) {
   const cases: ReadonlyArray<Case> = [

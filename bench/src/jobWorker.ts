@@ -1,11 +1,11 @@
-/** A process that runs jobs which do nothing, one chunk at a time, until it is told to stop. */
+/** A worker process that runs one chunk at a time, until SIGTERM. */
 import { once } from "node:events"
 
 import { runWorker } from "@multistatus/core"
 
-import { openEngine, type Place, things } from "./jobPlace.ts"
+import { type JobPlace, openEngine, things } from "./JobPlace.ts"
 
-const { engine, close } = await openEngine(JSON.parse(process.argv[2] ?? "") as Place)
+const { engine, close } = await openEngine(JSON.parse(process.argv[2] ?? "") as JobPlace)
 const worker = runWorker({ jobs: { engine, workers: 1 } }, (batch) => void batch.operations(things))
 console.log("working")
 await once(process, "SIGTERM")

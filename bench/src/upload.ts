@@ -1,7 +1,7 @@
 /**
- * What a million operations of NDJSON cost the server that takes them in and runs them: its memory, above what it has when
- * idle. It runs as `pnpm start` runs it, told to collect its garbage early: by default Node leaves it lying where there is
- * plenty of memory.
+ * Memory of the reference server while it accepts and runs a job of a million operations of NDJSON, above its memory when
+ * idle. It runs with the flags of `pnpm start`, which make Node collect garbage early; by default Node lets the heap grow while
+ * there is free memory.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -40,16 +40,16 @@ const start = async (databaseUrl: string) => {
 const residentOf = ({ pid }: ChildProcess): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024
 
-const watch = (child: ChildProcess) => {
-  let most = residentOf(child)
-  const timer = setInterval(() => (most = Math.max(most, residentOf(child))), 20)
+const watchPeak = (child: ChildProcess) => {
+  let peak = residentOf(child)
+  const timer = setInterval(() => (peak = Math.max(peak, residentOf(child))), 20)
   return () => {
     clearInterval(timer)
-    return most
+    return peak
   }
 }
 
-/** Operations on users that are not there, so that what is measured is the job and not the table. */
+/** Operations on users that do not exist, so that the job is measured and not the table. */
 const lines = function* () {
   for (let index = 0; index < total;) {
     let text = ""
@@ -74,26 +74,26 @@ const upload = async (origin: string): Promise<string> => {
 
 const run = async (name: string, databaseUrl: string): Promise<void> => {
   const { child, origin } = await start(databaseUrl)
-  // So that nothing that is loaded or made once is counted.
+  // A first request, so that code which is loaded once is not counted.
   await (await request(`${origin}/api/v1/users`)).body.dump()
   await delay(1000)
   const idle = residentOf(child)
-  const uploaded = watch(child)
+  const stopUpload = watchPeak(child)
   const startedAt = performance.now()
   const location = await upload(origin)
   const uploadSeconds = (performance.now() - startedAt) / 1000
-  const uploadPeak = uploaded()
-  const ran = watch(child)
+  const uploadPeak = stopUpload()
+  const stopRun = watchPeak(child)
   let status = ""
   while (!["succeeded", "partial", "failed"].includes(status)) {
     await delay(1000)
     status = ((await (await request(new URL(location, origin))).body.json()) as { status: string }).status
   }
   const seconds = (performance.now() - startedAt) / 1000
-  const mib = (most: number) => `${(most - idle).toFixed(0)} MiB`
+  const mib = (peak: number) => `${(peak - idle).toFixed(0)} MiB`
   console.log(`\n${total.toLocaleString("en")} operations, ${name}: idle at ${idle.toFixed(0)} MiB`)
-  console.log(`  uploaded in ${uploadSeconds.toFixed(0)} s, at most ${mib(uploadPeak)} above idle`)
-  console.log(`  ended after ${seconds.toFixed(0)} s, at most ${mib(ran())} above idle`)
+  console.log(`  uploaded in ${uploadSeconds.toFixed(0)} s, peak ${mib(uploadPeak)} above idle`)
+  console.log(`  completed after ${seconds.toFixed(0)} s, peak ${mib(stopRun())} above idle`)
   child.kill("SIGTERM")
   await once(child, "exit")
 }

@@ -1,18 +1,18 @@
-/** What a package exports, found by following its entry points, and what is wrong with the docstrings of it. */
+/** The exports of an entry point, found by following its imports, and their docstrings. */
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Declaration, parseSync, type Statement } from "oxc-parser"
 
-/** An export, and the comment right above its declaration. */
+/** An export, and the comment directly above its declaration. */
 export interface PublicExport {
-  /** As users reach it: `BatchEndpoint.make`. */
+  /** The name that users write, such as `BatchEndpoint.make`. */
   readonly name: string
   readonly file: string
   readonly line: number
   readonly comment: string | undefined
 }
 
-/** Every export of an entry point, those of its namespaces included; packages of others are not followed. */
+/** Every export of an entry point, including those of its namespaces. Other packages are not followed. */
 export const ofEntryPoint = (file: string): ReadonlyArray<PublicExport> => {
   const { body, declared } = read(file)
   return body.flatMap((statement): ReadonlyArray<PublicExport> => {
@@ -36,7 +36,7 @@ export const ofEntryPoint = (file: string): ReadonlyArray<PublicExport> => {
   })
 }
 
-/** Whether the docstring of an export holds a sentence. */
+/** Whether the docstring of an export has a sentence. */
 export const hasSentence = ({ comment }: PublicExport): boolean => {
   const text = (comment ?? "").replace(/^\s*\* ?/gm, "")
   const [sentence = ""] = text.split(/(?:^|\s)@\w/, 1)

@@ -1,13 +1,13 @@
-/** A project outside of the workspace that uses the packed packages as anybody would. */
+/** A project outside of the workspace that uses the packed packages as a user would. */
 import { copyFileSync, globSync, mkdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { run, runOrThrow } from "../run.ts"
 import * as Packed from "./Packed.ts"
 
 /**
- * Installs the tarballs and their peers from the registry in an empty project, with npm.
+ * Installs the tarballs and their peers from the registry into an empty project, with npm.
  *
- * **Details** The project also gets the type packages of the peers, so that smoke programs can be checked.
+ * The project also gets the type packages of the peers, so that the compiler can check the smoke programs.
  */
 export const install = async (
   packages: ReadonlyArray<Packed.Packed>,
@@ -30,7 +30,7 @@ export const install = async (
   await runOrThrow("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], directory)
 }
 
-/** Finds what goes wrong when every entry point is imported and every smoke program is type checked and run. */
+/** Imports every entry point, checks and runs every smoke program, and returns the failures. */
 export const findings = async (
   packages: ReadonlyArray<Packed.Packed>,
   root: string,

@@ -1,8 +1,8 @@
-/** A package as it would reach the registry: its tarball and what is in it. */
+/** A package as the registry would get it: its tarball and the files in it. */
 import { dirname, join } from "node:path"
 import { run, runOrThrow } from "../run.ts"
 
-/** The fields of a manifest that a package's users depend on. */
+/** The fields of a manifest that matter to users of the package. */
 export interface Manifest {
   readonly name: string
   readonly version: string
@@ -22,14 +22,14 @@ export interface Packed {
   readonly files: ReadonlySet<string>
 }
 
-/** Packs the package of a directory into a tarball in `destination`, and reads it. */
+/** Packs the package of a directory into a tarball in `destination`, and reads the tarball. */
 export const pack = async (directory: string, destination: string): Promise<Packed> => {
   const args = ["--yes", "pnpm@12", "pack", "--json", "--pack-destination", destination]
   const { filename } = JSON.parse(await runOrThrow("npx", args, directory))
   return read(join(destination, filename.slice(filename.lastIndexOf("/") + 1)))
 }
 
-/** Reads what is in a tarball. */
+/** Reads a tarball. */
 export const read = async (tarball: string): Promise<Packed> => {
   const directory = dirname(tarball)
   const listing = await runOrThrow("tar", ["-tzf", tarball], directory)
@@ -38,13 +38,13 @@ export const read = async (tarball: string): Promise<Packed> => {
   return { tarball, manifest, files }
 }
 
-/** Names the package's entry points as a user writes them. */
+/** The entry points of a package, as users import them. */
 export const entryPoints = ({ manifest }: Packed): ReadonlyArray<string> =>
   Object.keys(typeof manifest.exports === "object" ? manifest.exports : { ".": manifest.exports })
     .filter((path) => path !== "./package.json")
     .map((path) => manifest.name + path.slice(1))
 
-/** Finds what is wrong with the tarball itself: its manifest, its files, its types. */
+/** Checks the manifest, the files and the types in a tarball, and returns the faults. */
 export const findings = async (packed: Packed, root: string): Promise<ReadonlyArray<string>> => {
   const tools = await Promise.all(
     [
@@ -64,7 +64,7 @@ const rangeFindings = ({ manifest }: Packed): ReadonlyArray<string> =>
   [manifest.dependencies, manifest.peerDependencies, manifest.optionalDependencies]
     .flatMap((dependencies) => Object.entries(dependencies ?? {}))
     .filter(([, range]) => /^(workspace|link|file|catalog):/.test(range))
-    .map(([name, range]) => `depends on ${name} at ${range}, which no registry knows`)
+    .map(([name, range]) => `depends on ${name} at ${range}, which only the workspace resolves`)
 
 const exportFindings = ({ files, manifest }: Packed): ReadonlyArray<string> => {
   const { exports = {} } = manifest
@@ -72,8 +72,8 @@ const exportFindings = ({ files, manifest }: Packed): ReadonlyArray<string> => {
     .flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)))
     .flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)))
   return [
-    ...(targets.length === 0 ? ["exports nothing"] : []),
-    ...(manifest.type === "module" ? [] : ["is no ES module"]),
+    ...(targets.length === 0 ? ["has no exports"] : []),
+    ...(manifest.type === "module" ? [] : ["is not an ES module"]),
     ...targets.filter((target) => !files.has(target)).map((target) => `exports ${target}, which is not packed`),
     ...targets
       .filter((target) => target !== "./package.json" && !target.startsWith("./dist/"))
@@ -85,5 +85,5 @@ const fileFindings = ({ files }: Packed): ReadonlyArray<string> => [
   ...["./README.md", "./LICENSE"].filter((file) => !files.has(file)).map((file) => `lacks ${file}`),
   ...[...files]
     .filter((file) => /\.tsbuildinfo$|\.test\.|^\.\/(test|node_modules)\//.test(file))
-    .map((file) => `packs ${file}, which is of no use to anybody`),
+    .map((file) => `packs ${file}, which users do not need`),
 ]

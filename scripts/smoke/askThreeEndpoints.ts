@@ -1,5 +1,5 @@
 /**
- * What every framework's server is asked, over HTTP.
+ * Requests to a server with all three kinds of endpoint, the same for every framework.
  */
 import { deepStrictEqual } from "node:assert/strict"
 import { failure, resource } from "@multistatus/core"
@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 
 const NewNote = Schema.toStandardSchemaV1(Schema.Struct({ text: Schema.String }))
 
-/** A resource in memory. */
+/** Makes notes in memory, and their resource. */
 export const makeNotes = () => {
   const notes = new Map<string, { readonly id: string; readonly text: string }>()
   const add = (text: string) => {
@@ -30,7 +30,7 @@ export const makeNotes = () => {
   }
 }
 
-/** Sends a batch. */
+/** Sends a batch, and returns the response. */
 export const ask = async (url: string, body: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
   const response = await fetch(url, {
     method: "POST",
@@ -40,7 +40,7 @@ export const ask = async (url: string, body: unknown): Promise<{ readonly status
   return { status: response.status, body: await response.json() }
 }
 
-/** Asks a server on this port for `/notes/bulk-create`, `/notes/batch` and `/batch`, which goes to `GET /notes`. */
+/** Sends batches to `/notes/bulk-create`, `/notes/batch` and `/batch` of a server, and checks the responses. */
 export const askThreeEndpoints = async (port: number): Promise<void> => {
   const origin = `http://127.0.0.1:${port}`
   const first = { id: "1", text: "first" }

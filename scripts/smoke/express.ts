@@ -1,5 +1,5 @@
 /**
- * A server of Express, with all three kinds of endpoint.
+ * A server on Express with all three kinds of endpoint.
  */
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"

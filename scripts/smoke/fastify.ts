@@ -1,5 +1,5 @@
 /**
- * A server of Fastify, with all three kinds of endpoint.
+ * A server on Fastify with all three kinds of endpoint.
  */
 import type { AddressInfo } from "node:net"
 import { fastifyBatch } from "@multistatus/adapter-fastify"

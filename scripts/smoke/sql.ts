@@ -1,5 +1,5 @@
 /**
- * An atomic batch on Node's own SQLite: all of it, or nothing.
+ * An atomic batch on Node's SQLite: all of its operations are stored, or none.
  */
 import { deepStrictEqual } from "node:assert/strict"
 import { once } from "node:events"

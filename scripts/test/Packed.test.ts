@@ -28,7 +28,7 @@ const manifest = {
   exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" }, "./package.json": "./package.json" },
 }
 
-/** Packs the files as they are and answers with what is found wrong. */
+/** Packs the files unchanged, and returns the faults. */
 const findings = async (files: Readonly<Record<string, string>>, fields: object): Promise<string> => {
   for (const [path, text] of Object.entries({ ...files, "package.json": JSON.stringify(fields) })) {
     mkdirSync(dirname(join(directory, "package", path)), { recursive: true })
@@ -40,11 +40,11 @@ const findings = async (files: Readonly<Record<string, string>>, fields: object)
 }
 
 describe("Packed", () => {
-  test("finds nothing wrong with a package in order", async () => {
+  test("finds no fault in a valid package", async () => {
     expect(await findings(sound, manifest)).toBe("")
   })
 
-  test("finds a dependency that only the workspace knows", async () => {
+  test("finds a dependency that only the workspace resolves", async () => {
     const fields = { ...manifest, peerDependencies: { other: "workspace:^" } }
     expect(await findings(sound, fields)).toContain("sound: depends on other at workspace:^")
   })
@@ -59,7 +59,7 @@ describe("Packed", () => {
     expect(await findings(sound, fields)).toContain("exports ./dist/testing.js, which is not packed")
   })
 
-  test("finds a missing README and what should not have been packed", async () => {
+  test("finds a missing README, and files that users do not need", async () => {
     const { "README.md": _, ...files } = sound
     const found = await findings({ ...files, "dist/.tsbuildinfo": "{}", "test/index.test.js": "" }, manifest)
     expect(found).toContain("lacks ./README.md")
@@ -67,12 +67,12 @@ describe("Packed", () => {
     expect(found).toContain("packs ./test/index.test.js")
   })
 
-  test("finds types that do not belong to the code", async () => {
+  test("finds types that do not match the code", async () => {
     const found = await findings({ ...sound, "dist/index.d.ts": "import './gone.js'\nexport default 1\n" }, manifest)
     expect(found).toContain("attw: ")
   })
 
-  test("finds what publint objects to", async () => {
+  test("reports the findings of publint", async () => {
     const found = await findings({ ...sound, "dist/index.js": "module.exports = { answer: 42 }\n" }, manifest)
     expect(found).toContain("publint: ")
   })

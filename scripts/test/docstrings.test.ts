@@ -1,27 +1,17 @@
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join, relative } from "node:path"
+import { join, relative } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { entryPoints } from "../exports/EntryPoint.ts"
 import { hasSentence, ofEntryPoint, type PublicExport } from "../exports/PublicExport.ts"
 
 const root = join(import.meta.dirname, "../..")
 
-const entryPoints = globSync("packages/*/package.json", { cwd: root })
-  .sort()
-  .flatMap((manifest) => {
-    const { exports } = JSON.parse(readFileSync(join(root, manifest), "utf8")) as {
-      readonly exports: Readonly<Record<string, string>>
-    }
-    return Object.values(exports).flatMap((path) =>
-      path.endsWith(".ts") ? [relative(root, join(root, dirname(manifest), path))] : [],
-    )
-  })
-
 const placeOf = ({ file, line, name }: PublicExport): string => `${relative(root, file)}:${line} ${name}`
 
 describe("docstrings", () => {
-  test.each(entryPoints)("every export of %s has a docstring with a sentence", (entryPoint) => {
-    const exports = ofEntryPoint(join(root, entryPoint))
+  test.each(entryPoints())("every export of $name has a docstring with a sentence", ({ source }) => {
+    const exports = ofEntryPoint(source)
     expect(exports.length).toBeGreaterThan(0)
     expect([...new Set(exports.filter((one) => !hasSentence(one)).map(placeOf))]).toEqual([])
   })
@@ -58,7 +48,7 @@ describe("the check of docstrings", () => {
     expect(withoutSentence({ "index.ts": text })).toEqual(["C", "e", "f"])
   })
 
-  test("follows what is exported from other modules, by name, as a namespace and all of it", () => {
+  test("follows exports from other modules: by name, as a namespace, and all of them", () => {
     const one = `/** Whole. */\nexport const one = 1\nexport const two = 2\n`
     const local = `const three = 3\nexport { three as four }\n`
     const index = `

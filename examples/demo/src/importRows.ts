@@ -1,24 +1,24 @@
 /**
- * Sends rows to the bulk endpoint and keeps account of every one.
+ * Imports rows through the bulk endpoint, and accounts for every row.
  */
 import type { Row } from "./cities.ts"
 import type { Client, Reply } from "./Client.ts"
 import type { Refusal, Report } from "./Report.ts"
 
-/** How rows are imported. */
+/** Options of an import by batches. */
 export interface ImportOptions {
   /** Rows in one request. Default 500. */
   readonly batchSize?: number | undefined
-  /** Requests that are under way at once. Default 2. */
+  /** Requests in flight at once. Default 2. */
   readonly inFlight?: number | undefined
-  /** Called after each batch with the number of rows that have been answered. */
+  /** Called after each batch with the number of rows that the server has answered. */
   readonly onProgress?: ((answered: number) => void) | undefined
 }
 
 /**
  * Imports rows through `POST /api/v1/users/bulk-create`.
  *
- * **Details** Rejects when an answer is not one of the endpoint's two, or does not account for each row it was sent.
+ * Rejects if a response is neither 201 nor 207, or does not account for every row of its batch.
  */
 export const importRows = async (
   client: Client,
@@ -30,7 +30,7 @@ export const importRows = async (
   let sent = 0
   let created = 0
   const work = async () => {
-    // All workers take from one iterator, so that each batch is sent once.
+    // All workers share one iterator, so that each batch is sent once.
     for (const { first, users } of batches) {
       const outcome = readReply(await client.post("/api/v1/users/bulk-create", { users }), users.length)
       created += outcome.created
@@ -39,9 +39,9 @@ export const importRows = async (
       onProgress?.(sent)
     }
   }
-  const begun = performance.now()
+  const startedAt = performance.now()
   await Promise.all(Array.from({ length: inFlight }, work))
-  const seconds = (performance.now() - begun) / 1000
+  const seconds = (performance.now() - startedAt) / 1000
   return { sent, created, refusals: refusals.sort((a, b) => a.row - b.row), seconds }
 }
 
@@ -94,5 +94,5 @@ const readReply = ({ status, body }: Reply, length: number): Outcome => {
       : [{ index, code: error?.code ?? outcome, field: error?.field ?? "", message: error?.message ?? "" }],
   )
   if (status === 207 && succeeded === created && succeeded + refused.length === length) return { created, refused }
-  throw new Error(`A batch of ${length} rows was answered ${status} ${JSON.stringify(body).slice(0, 300)}`)
+  throw new Error(`The server answered a batch of ${length} rows with ${status} ${JSON.stringify(body).slice(0, 300)}`)
 }

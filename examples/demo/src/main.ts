@@ -1,7 +1,7 @@
 /**
- * Imports more than 100,000 places into the reference server and checks that what it reports is what is there.
+ * Imports 100,300 places into the reference server and checks its report against the database.
  *
- * With `--async` as one job, which is followed to its end; with `--async --kill` the server is killed on the way.
+ * `--async` imports them as one job. `--async --kill` also kills the server during the job and starts another one.
  */
 import { parseArgs } from "node:util"
 
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   args: process.argv.slice(2).filter((argument) => argument !== "--"),
   options: { async: { type: "boolean", default: false }, kill: { type: "boolean", default: false } },
 })
-if (values.kill && !values.async) throw new Error("--kill is for the demo with --async")
+if (values.kill && !values.async) throw new Error("--kill needs --async")
 
 const rows = 100_300
 const print = (line: string) => console.log(line)

@@ -2,12 +2,12 @@ import { Presets, SingleBar } from "cli-progress"
 
 import { count } from "./Report.ts"
 
-/** Shows how far an import is. */
+/** The progress of an import on a stream. */
 export interface Progress extends Disposable {
   readonly update: (done: number) => void
 }
 
-/** Shows progress on a stream: as a bar on a terminal, elsewhere as a line for each tenth. */
+/** Shows progress on a stream: a bar on a terminal, else a line for each tenth. */
 export const progressTo = (stream: NodeJS.WriteStream, total: number): Progress =>
   stream.isTTY ? barOn(stream, total) : linesOn(stream, total)
 

@@ -1,5 +1,5 @@
 /**
- * The demo itself: imports, looks whether the database agrees, and compares with single requests.
+ * The demo by batches: imports the rows, checks the database, and compares the time with single requests.
  */
 import { cities, type Row } from "./cities.ts"
 import { type Client, makeClient } from "./Client.ts"
@@ -9,19 +9,19 @@ import type { Progress } from "./progressTo.ts"
 import { count, linesOf, type Report } from "./Report.ts"
 import type { RunningServer } from "./startServer.ts"
 
-/** What the demo runs with. */
+/** Options of the demo by batches. */
 export interface DemoOptions {
-  /** Starts an empty server; called once for each part of the demo. */
+  /** Starts an empty server. Called once for each part of the demo. */
   readonly start: () => Promise<RunningServer>
-  /** Rows to import, of which fewer than 100,000 may go in: the list of users ends there. */
+  /** Rows to import. At most 100,000 may be created, because the list of users ends there. */
   readonly rows: number
-  /** Rows of the comparison. */
+  /** Rows to compare with single requests. */
   readonly compared: number
   readonly print: (line: string) => void
   readonly progress: (total: number) => Progress
 }
 
-/** Runs the demo and tells whether everything it reports is so. */
+/** Runs the demo; resolves with whether the database agrees with the report. */
 export const runDemo = async (options: DemoOptions): Promise<boolean> => {
   const agrees = await runImport(options)
   await compare(options)
@@ -48,7 +48,7 @@ const importWith = async (
   return await importRows(client, rows, { onProgress: shown.update })
 }
 
-// Both on fresh servers, so that neither finds the code warm.
+// Each on a fresh server, so that neither finds compiled code.
 const compare = async ({ start, compared, print }: DemoOptions): Promise<void> => {
   const rows = [...cities(compared)]
   const singles = await timed(start, (client) => sendSingly(client, rows))
@@ -63,14 +63,15 @@ const timed = async (start: DemoOptions["start"], run: (client: Client) => Promi
   await using server = await start()
   using client = makeClient(server.origin)
   await client.get("/health")
-  const begun = performance.now()
+  const startedAt = performance.now()
   await run(client)
-  return (performance.now() - begun) / 1000
+  return (performance.now() - startedAt) / 1000
 }
 
 const sendSingly = async (client: Client, rows: ReadonlyArray<Row>): Promise<void> => {
   for (const row of rows) {
     const { status } = await client.post("/api/v1/users", row)
-    if (status !== 201 && status !== 409 && status !== 422) throw new Error(`A single row was answered ${status}`)
+    if (status !== 201 && status !== 409 && status !== 422)
+      throw new Error(`The server answered a single row with ${status}`)
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The demo as one job: all rows at once, followed to the end, with the server killed half-way if that is asked for.
+ * The demo by a job: imports all rows as one job, follows it to its end, and kills the server on the way if asked to.
  */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -13,36 +13,36 @@ import type { Progress } from "./progressTo.ts"
 import { count, linesOf } from "./Report.ts"
 import { startServer } from "./startServer.ts"
 
-/** What the demo runs with. */
+/** Options of the demo by a job. */
 export interface JobDemoOptions {
-  /** Rows to import, of which fewer than 100,000 may go in: the list of users ends there. */
+  /** Rows to import. At most 100,000 may be created, because the list of users ends there. */
   readonly rows: number
-  /** Whether the server is killed when a third has ended, and started again. */
+  /** Whether to kill the server when a third of the rows is done, and start another one. */
   readonly kill: boolean
   readonly print: (line: string) => void
   readonly progress: (total: number) => Progress
 }
 
-/** Runs the demo and tells whether everything it reports is so. */
+/** Runs the demo; resolves with whether the database agrees with the report. */
 export const runJobDemo = async ({ rows, kill, print, progress }: JobDemoOptions): Promise<boolean> => {
   const directory = await mkdtemp(join(tmpdir(), "multistatus-demo-"))
-  // In a file, so that a server that comes after finds what there was.
+  // In a file, so that the next server finds the job.
   const environment = { DATABASE_URL: `sqlite:${join(directory, "demo.db")}`, ASYNC_ABOVE: "1000" }
   let server = await startServer(environment)
   let killing: Promise<void> | undefined
   const killOnce = async () => {
     await server.kill()
-    print("The server was killed: another one goes on")
+    print("The server was killed; another one continues")
     server = await startServer(environment)
   }
   try {
     const all = [...cities(rows)]
-    const report = await watched(all.length, progress, (update) =>
+    const report = await withProgress(all.length, progress, (update) =>
       importJob(all, {
         origin: () => server.origin,
-        onProgress: (ended) => {
-          update(ended)
-          if (kill && ended >= rows / 3) killing ??= killOnce()
+        onProgress: (completed) => {
+          update(completed)
+          if (kill && completed >= rows / 3) killing ??= killOnce()
         },
       }),
     )
@@ -59,7 +59,7 @@ export const runJobDemo = async ({ rows, kill, print, progress }: JobDemoOptions
   }
 }
 
-const watched = async <A>(
+const withProgress = async <A>(
   total: number,
   progress: JobDemoOptions["progress"],
   run: (update: (done: number) => void) => Promise<A>,

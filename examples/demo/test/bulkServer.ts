@@ -10,7 +10,7 @@ interface Input {
   readonly email: string
 }
 
-/** A bare server with the bulk endpoint's answers, which can be told to lose every user whose name it is given. */
+/** Starts a small server that answers as the bulk endpoint does. It does not store users with the name `lost`. */
 export const startBulkServer = async (lost?: string): Promise<RunningServer> => {
   const users: Array<Input> = []
   const emails = new Set<string>()

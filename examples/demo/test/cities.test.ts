@@ -5,12 +5,12 @@ import { cities, faultOf } from "../src/cities.ts"
 describe("cities", () => {
   const rows = [...cities()]
 
-  it("are more than 100,000, and the same every time", () => {
+  it("are more than 100,000, and the same at every call", () => {
     expect(rows.length).toBeGreaterThan(100_300)
     expect([...cities(1000)]).toEqual(rows.slice(0, 1000))
   })
 
-  it("have a valid email of their own unless they are broken", () => {
+  it("have a valid, unique email unless they have a fault", () => {
     const sound = rows.filter((_, index) => faultOf(index + 1) === undefined)
     for (const { email } of sound)
       expect(email).toMatch(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\.[a-z]{2}\.\d+@cities\.example$/)
@@ -22,7 +22,7 @@ describe("cities", () => {
     for (const { lat, lng } of rows) expect(Math.abs(lat) <= 90 && Math.abs(lng) <= 180).toBe(true)
   })
 
-  it("are broken as the rule says", () => {
+  it("have the faults that faultOf describes", () => {
     expect(rows[999]?.email).toMatch(/^[^@]+ at cities\.example$/)
     expect(rows[499]?.name).toBe("")
     expect(rows[249]?.email).toBe(rows[0]?.email)

@@ -5,7 +5,7 @@ import { expect, it } from "vitest"
 
 import { progressTo } from "../src/progressTo.ts"
 
-it("writes one line for each tenth where there is no terminal", async () => {
+it("writes one line for each tenth if the stream is no terminal", async () => {
   const stream = new PassThrough()
   const progress = progressTo(Object.assign(stream, { isTTY: false }) as unknown as NodeJS.WriteStream, 2000)
   for (const done of [100, 200, 250, 900, 2000]) progress.update(done)

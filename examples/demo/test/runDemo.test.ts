@@ -21,10 +21,10 @@ const demo = async (start: typeof startServer) => {
 }
 
 describe("runDemo", () => {
-  it("reports what went in, what was refused and why, and that the database agrees", async () => {
+  it("reports created rows, refused rows with their reasons, and that the database agrees", async () => {
     const { agrees, printed, answered } = await demo(() => startBulkServer())
     expect(printed.slice(0, 4)).toEqual([
-      "7,277 of 7,300 rows went in, 23 were refused",
+      "7,277 of 7,300 rows created, 23 refused",
       '  9 × DUPLICATE email: "Email already exists", as in row 250',
       '  7 × VALIDATION_ERROR name: "Name is empty", as in row 500',
       '  7 × VALIDATION_ERROR email: "Invalid email format", as in row 1,000',
@@ -39,38 +39,40 @@ describe("runDemo", () => {
     expect(answered.at(-1)).toBe(7300)
   })
 
-  it("says so when the database holds less than was reported", async () => {
+  it("reports that the database has fewer users than were created", async () => {
     const [lost] = cities(1)
     const { agrees, printed } = await demo(() => startBulkServer(lost?.name))
     expect(agrees).toBe(false)
-    expect(printed).toContain("DISAGREES: 7,277 users were reported, 7,276 are there")
+    expect(printed).toContain("DISAGREES: 7,277 users were reported, the server has 7,276")
   })
 })
 
 describe("importRows", () => {
-  it("rejects an answer that is not the endpoint's", async () => {
+  it("rejects if the response is not one of the bulk endpoint", async () => {
     await using server = await startServer()
     using client = makeClient(server.origin)
     const importing = importRows({ ...client, post: () => client.post("/nope", {}) }, cities(10))
-    await expect(importing).rejects.toThrow(/^A batch of 10 rows was answered 404 .*NOT_FOUND/)
+    await expect(importing).rejects.toThrow(/^The server answered a batch of 10 rows with 404 .*NOT_FOUND/)
   })
 
-  it("rejects an answer that does not account for every row", async () => {
+  it("rejects if the response does not account for every row", async () => {
     await using server = await startBulkServer()
     using client = makeClient(server.origin)
     const post = async () => ({ status: 201, body: { created: 9, users: [] } })
-    await expect(importRows({ ...client, post }, cities(10))).rejects.toThrow("A batch of 10 rows was answered 201")
+    await expect(importRows({ ...client, post }, cities(10))).rejects.toThrow(
+      "The server answered a batch of 10 rows with 201",
+    )
   })
 
-  it("keeps no more batches under way than it was told", async () => {
+  it("sends at most inFlight batches at once", async () => {
     await using server = await startBulkServer()
     using client = makeClient(server.origin)
-    let underWay = 0
+    let inFlight = 0
     let most = 0
     const post = async (path: string, body: unknown) => {
-      most = Math.max(most, ++underWay)
+      most = Math.max(most, ++inFlight)
       const reply = await client.post(path, body)
-      underWay--
+      inFlight--
       return reply
     }
     const report = await importRows({ ...client, post }, cities(2005), { batchSize: 100, inFlight: 3 })
@@ -80,7 +82,7 @@ describe("importRows", () => {
 })
 
 describe("the reference server", () => {
-  it("takes every sound row and refuses every broken one as the rule says", async () => {
+  it("creates every row without a fault and refuses every other with that fault", async () => {
     await using server = await startServer()
     using client = makeClient(server.origin)
     const refused: Array<unknown> = []

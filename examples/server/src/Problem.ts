@@ -1,18 +1,18 @@
 /**
- * How anything that went wrong looks on the wire: `application/problem+json` (RFC 9457), the same on every framework.
+ * The body of an error response: `application/problem+json` (RFC 9457), the same on both frameworks.
  */
 import { STATUS_CODES } from "node:http"
 
 import { type FieldFailure, isUserFailure } from "./UserFailure.ts"
 
-/** The body of an error answer. */
+/** The body of an error response. */
 export interface Problem {
   readonly type: "about:blank"
   readonly title: string
   readonly status: number
   readonly detail: string
   readonly code: string
-  /** The same sentence as `detail`, under the name that results of a batch use. */
+  /** The same text as `detail`, under the name that batch results use. */
   readonly message: string
   readonly field?: string
   readonly errors?: ReadonlyArray<FieldFailure>
@@ -33,7 +33,7 @@ const statuses = {
   INTERNAL: 500,
 }
 
-/** A refusal by the host itself, before any route or instead of one. */
+/** An error of the host itself, thrown before or instead of a route. */
 export class HostRefusal extends Error {
   override readonly name = "HostRefusal"
   readonly code: keyof typeof statuses
@@ -45,10 +45,10 @@ export class HostRefusal extends Error {
 }
 
 /**
- * The problem that describes a thrown value.
+ * Makes the problem that describes a thrown value.
  *
- * **Details** Client errors of the frameworks themselves (those with a status from 400 to 499) get a code and a
- * sentence of ours, so that both say the same. Anything else is `INTERNAL`, logged, and nothing of it is shown.
+ * Client errors of the frameworks (status 400 to 499) get the same code and message on both. Every other error is logged and
+ * answered as `INTERNAL`, without any of its text.
  */
 export const problemOf = (error: unknown): Problem => {
   if (error instanceof HostRefusal) return problem(error.code, error.message)
@@ -65,7 +65,7 @@ export const problemOf = (error: unknown): Problem => {
     case 415:
       return problem("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8")
     default:
-      return isSyntax(error)
+      return isSyntaxError(error)
         ? problem("MALFORMED_JSON", "The body is not valid JSON")
         : problem("INVALID_REQUEST", "The request is malformed")
   }
@@ -86,7 +86,7 @@ const statusOf = (error: unknown): number | undefined => {
   return typeof status === "number" && status >= 400 && status < 500 ? status : undefined
 }
 
-const isSyntax = (error: unknown): boolean =>
+const isSyntaxError = (error: unknown): boolean =>
   error instanceof SyntaxError ||
   (error instanceof Error &&
     (("type" in error && error.type === "entity.parse.failed") ||

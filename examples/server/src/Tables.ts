@@ -1,43 +1,41 @@
 /**
- * The database schema, the same on every dialect.
+ * The tables of the server: the same columns on every dialect.
  */
 import { migrate as migrateStore, openDatabase, type OpenedDatabase } from "@multistatus/store-sql"
 import { type Generated, sql } from "kysely"
 
 import type { Configuration } from "./Configuration.ts"
 
-/** The tables, as Kysely sees them. */
+/** The tables as Kysely types. */
 export interface Tables {
   readonly users: {
     readonly seq: Generated<number>
-    /** Order of creation: microseconds since 1970, later ones later. */
+    /** Order of creation: microseconds since 1970, increasing within a process. */
     readonly created: number
     readonly id: string
     readonly name: string
     readonly email: string | null
-    /** The email in lower case: what makes two of them the same. */
+    /** The email in lower case; unique. */
     readonly email_key: string | null
-    /** Every other member of the user, as JSON text. */
+    /** All other members of the user, as JSON text. */
     readonly attributes: string
   }
 }
 
-/**
- * Opens the database that the tables are in, with a connection for each chunk of a job that may run at once, and some more.
- */
+/** Opens the database, with a connection for each chunk of a job that may run at once, and some for requests. */
 export const openTables = ({ databaseUrl, workers }: Configuration): Promise<OpenedDatabase<Tables>> =>
-  openDatabase<Tables>(databaseUrl, { maxConnections: workers + forRequests })
+  openDatabase<Tables>(databaseUrl, { maxConnections: workers + requestConnections })
 
-const forRequests = 6
+const requestConnections = 6
 
 /**
- * Creates the tables, and what the store keeps in the database, where they are missing.
+ * Creates the tables of the server and of the stores, unless they exist.
  *
- * **Details** Servers that start on one PostgreSQL database at once take turns.
+ * Servers that start on one PostgreSQL database at the same time wait for each other.
  */
 export const migrate = async ({ db, dialect }: Pick<OpenedDatabase<Tables>, "db" | "dialect">): Promise<void> => {
   await migrateStore(db, dialect)
-  const { seq, text, longText, index, suffix } = types[dialect]
+  const { seq, text, longText, index, suffix } = columnTypes[dialect]
   await db.transaction().execute(async (transaction) => {
     if (dialect === "postgres")
       await sql`select pg_advisory_xact_lock(hashtext('multistatus example'))`.execute(transaction)
@@ -66,7 +64,7 @@ const postgres = {
   suffix: sql``,
 }
 
-const types = {
+const columnTypes = {
   sqlite: { ...postgres, seq: sql`integer primary key autoincrement` },
   pglite: postgres,
   postgres,
@@ -74,9 +72,9 @@ const types = {
     seq: sql`bigint auto_increment primary key`,
     text: sql`varchar(320)`,
     longText: sql`longtext`,
-    // MySQL cannot create an index only where it is missing, but with the table it can.
+    // MySQL has no "create index if not exists", so the index is created with the table.
     index: sql`, key users_created (created)`,
-    // The default collations would take ids and emails that differ in case or accents for the same.
+    // Under the default collations, ids and emails that differ only in case or accents would be equal.
     suffix: sql`character set utf8mb4 collate utf8mb4_bin`,
   },
 }

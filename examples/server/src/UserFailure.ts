@@ -1,38 +1,38 @@
 /**
- * Why something could not be done with a user. Plain values, thrown as they are: a thousand failing rows must not
- * capture a thousand stacks.
+ * The failures of actions on users. They are plain objects, because an `Error` for each of a thousand failing rows would
+ * capture a thousand stack traces.
  */
 
-/** What is wrong with one field. */
+/** A fault in one field. */
 export interface FieldFailure {
   readonly field?: string
   readonly message: string
 }
 
-/** An outcome that the caller is told about: a code, a sentence, and where it applies the fields at fault. */
+/** A failure as the client gets it: a code, a message, and the fields at fault. */
 export type UserFailure =
   | { readonly code: "NOT_FOUND"; readonly message: string }
   | { readonly code: "DUPLICATE"; readonly field: "email"; readonly message: string }
   | ({ readonly code: "VALIDATION_ERROR"; readonly errors?: ReadonlyArray<FieldFailure> } & FieldFailure)
 
-/** No user has this id. */
+/** The failure of an action on an id that no user has. */
 export const userNotFound = (id: string): UserFailure => ({ code: "NOT_FOUND", message: `User ${id} not found` })
 
-/** Another user has this email. */
+/** The failure to store an email that another user has. */
 export const emailTaken = {
   code: "DUPLICATE",
   field: "email",
   message: "Email already exists",
 } as const satisfies UserFailure
 
-/** The input is wrong: the first fault, and all of them when there are several. */
+/** The failure of an invalid input: the first fault, and all faults if there are several. */
 export const invalid = (faults: readonly [FieldFailure, ...ReadonlyArray<FieldFailure>]): UserFailure => ({
   code: "VALIDATION_ERROR",
   ...faults[0],
   ...(faults.length > 1 && { errors: faults }),
 })
 
-/** Whether a thrown value is one of these outcomes. */
+/** Whether a thrown value is a `UserFailure`. */
 export const isUserFailure = (value: unknown): value is UserFailure =>
   typeof value === "object" &&
   value !== null &&

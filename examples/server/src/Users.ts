@@ -1,5 +1,5 @@
 /**
- * The users in the database. Knows SQL and outcomes, nothing of HTTP.
+ * The users in the database.
  */
 import { randomUUID } from "node:crypto"
 
@@ -18,7 +18,7 @@ import type { Tables } from "./Tables.ts"
 import { emailTaken, userNotFound } from "./UserFailure.ts"
 import type { NewUser, UserPatch } from "./userInput.ts"
 
-/** A user as clients see it. */
+/** A user as clients get it. */
 export interface User {
   readonly id: string
   readonly name: string
@@ -31,8 +31,9 @@ type Row = Omit<Selectable<Tables["users"]>, "seq" | "created">
 /**
  * The users of one database, or of one transaction on it.
  *
- * **Details** Its statements join the transaction of an atomic batch where they are called in one. What cannot be done rejects with a `UserFailure`. Each method is one transaction; on a transaction's
- * handle (see `within`) it takes part in that one.
+ * Each method is one transaction. Within an atomic batch, or on the handle of a transaction (see `within`), its statements
+ * join that transaction. Methods on one user reject with a `UserFailure`; methods on many return a `Failure` for each user
+ * that failed.
  */
 export class Users {
   readonly db: Kysely<Tables>
@@ -43,15 +44,15 @@ export class Users {
     this.dialect = dialect
   }
 
-  /** The same users seen from inside a transaction. */
+  /** The same users within a transaction. */
   within(transaction: Kysely<Tables>): Users {
     return new Users({ db: transaction, dialect: this.dialect })
   }
 
-  /** Stores a user under an id of its own. */
+  /** Stores a user under a new id. */
   async create(input: NewUser): Promise<User> {
     const row = toRow(newId(), input)
-    await refusingDuplicates(
+    await rejectDuplicates(
       this.db
         .insertInto("users")
         .values({ ...row, created: createdNow() })
@@ -60,21 +61,21 @@ export class Users {
     return toUser(row)
   }
 
-  /** Stores users with one statement; each is stored, or answered with why it is not, apart from the others. */
+  /** Stores users with one statement; one that fails does not affect the others. */
   async createMany(inputs: ReadonlyArray<NewUser>): Promise<ReadonlyArray<User | Failure>> {
     const rows = inputs.map((input) => toRow(newId(), input))
-    // Rows are not stored in the order they are given in, so the order of creation is not left to the database.
+    // The order of creation is set here, because the database may store the rows in another order.
     const created = rows.map((row) => ({ ...row, created: createdNow() }))
     const outcomes = await insertMany(this.db, "users", created, { describe: duplicateEmail })
     return outcomes.map((outcome, index) => (isFailure(outcome) ? outcome : toUser(rows[index]!)))
   }
 
-  /** The user with this id. */
+  /** Returns the user with this id. */
   async find(id: string): Promise<User> {
     return toUser(await this.#row(this.db, id))
   }
 
-  /** The first users in the order of their creation. */
+  /** Returns the first users in the order of creation. */
   async list(limit: number): Promise<ReadonlyArray<User>> {
     const rows = await this.db
       .selectFrom("users")
@@ -86,17 +87,17 @@ export class Users {
     return rows.map(toUser)
   }
 
-  /** Changes the members that the patch names and answers with the whole user. */
+  /** Changes the members that the patch names, and returns the whole user. */
   async update(id: string, patch: UserPatch): Promise<User> {
     return this.#transaction(async (db) => {
-      const user = toUser(await this.#row(db, id, "to change"))
+      const user = toUser(await this.#row(db, id, { lock: true }))
       const row = toRow(id, { ...user, ...patch, name: patch.name ?? user.name })
-      await refusingDuplicates(db.updateTable("users").set(row).where("id", "=", id).execute())
+      await rejectDuplicates(db.updateTable("users").set(row).where("id", "=", id).execute())
       return toUser(row)
     })
   }
 
-  /** Changes users with one statement; each is changed, or answered with why it is not, apart from the others. */
+  /** Changes users with one statement; one that fails does not affect the others. */
   async updateMany(
     changes: ReadonlyArray<{ readonly id: string; readonly patch: UserPatch }>,
   ): Promise<ReadonlyArray<User | Failure>> {
@@ -104,10 +105,10 @@ export class Users {
       const rows = changes.map(({ id, patch }) => ({ key: asKey(id), set: toChange(patch, attributes.get(id)) }))
       const outcomes = await updateMany(db, "users", rows, { returning: columns, describe: duplicateEmail })
       return outcomes.map((outcome, index) =>
-        isFailure(outcome) ? named(outcome, changes[index]!.id) : toUser(outcome),
+        isFailure(outcome) ? withUserId(outcome, changes[index]!.id) : toUser(outcome),
       )
     }
-    // Other members are stored as one text, which a patch has to be merged into.
+    // Other members are stored as one JSON text, so a patch of them has to be merged with the stored text.
     const merged = changes.filter(({ patch }) => hasAttributes(patch)).map(({ id }) => asKey(id))
     if (merged.length === 0) return update(this.db, new Map())
     return this.#transaction(async (db) => {
@@ -117,10 +118,12 @@ export class Users {
     })
   }
 
-  /** Removes users with one statement; each is removed, or answered with why it is not, apart from the others. */
+  /** Removes users with one statement; one that fails does not affect the others. */
   async removeMany(ids: ReadonlyArray<string>): Promise<ReadonlyArray<{ readonly id: string } | Failure>> {
     const outcomes = await deleteMany(this.db, "users", ids.map(asKey))
-    return outcomes.map((outcome, index) => (isFailure(outcome) ? named(outcome, ids[index]!) : { id: ids[index]! }))
+    return outcomes.map((outcome, index) =>
+      isFailure(outcome) ? withUserId(outcome, ids[index]!) : { id: ids[index]! },
+    )
   }
 
   /** Removes the user with this id. */
@@ -129,9 +132,9 @@ export class Users {
     if (numDeletedRows === 0n) throw userNotFound(id)
   }
 
-  async #row(db: Kysely<Tables>, id: string, purpose?: "to change"): Promise<Row> {
-    // SQLite has no row locks and needs none: its transactions run one at a time.
-    const locks = purpose !== undefined && this.dialect !== "sqlite"
+  async #row(db: Kysely<Tables>, id: string, { lock = false } = {}): Promise<Row> {
+    // SQLite has no row locks: its transactions run one at a time.
+    const locks = lock && this.dialect !== "sqlite"
     const query = db.selectFrom("users").select(columns).where("id", "=", asKey(id))
     const row = await (locks ? query.forUpdate() : query).executeTakeFirst()
     if (row === undefined) throw userNotFound(id)
@@ -173,7 +176,7 @@ const toChange = ({ id: _, name, email, ...attributes }: UserPatch, stored = "{}
 const duplicateEmail = ({ kind, column }: Violation): Failure | undefined =>
   kind === "unique" && column === "email_key" ? failure(emailTaken.code, emailTaken.message, emailTaken) : undefined
 
-const named = (outcome: Failure, id: string): Failure =>
+const withUserId = (outcome: Failure, id: string): Failure =>
   outcome.code === "NOT_FOUND" ? failure("NOT_FOUND", userNotFound(id).message) : outcome
 
 const toUser = ({ id, name, email, attributes }: Row): User => ({
@@ -183,15 +186,15 @@ const toUser = ({ id, name, email, attributes }: Row): User => ({
   ...(attributes !== "{}" && (JSON.parse(attributes) as Record<string, unknown>)),
 })
 
-// No id looks otherwise, and PostgreSQL throws at text that holds NUL.
+// Every id matches this pattern. PostgreSQL fails on other text that contains NUL.
 const asKey = (id: string): string => (/^u_\w{1,64}$/.test(id) ? id : "")
 
-const refusingDuplicates = <Result>(statement: Promise<Result>): Promise<Result> =>
+const rejectDuplicates = <Result>(statement: Promise<Result>): Promise<Result> =>
   statement.catch((error: unknown) => {
     throw isUniqueViolation(error) ? emailTaken : error
   })
 
-// PostgreSQL and PGlite, MySQL and MariaDB, SQLite. Ids are random, so it can only have been the email.
+// The codes of PostgreSQL and PGlite, of MySQL and MariaDB, and of SQLite. Ids are random, so only emails collide.
 const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Error &&
   (("code" in error && (error.code === "23505" || error.code === "ER_DUP_ENTRY")) ||

@@ -1,15 +1,20 @@
 import { expressBatch } from "@multistatus/adapter-express"
 import type { Express } from "express"
 
-import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from "./userBatches.ts"
-import { openStores, type Stores } from "./stores.ts"
+import { actionOptions, batchOptions, headerRules, jobsPath } from "./batchOptions.ts"
+import { tenantOf } from "./requestChecks.ts"
+import type { Stores } from "./stores.ts"
+import { userResource } from "./userResource.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints, and opens what they keep things in, on the Express application. */
-export const mountBatches = async (app: Express, users: Users, configuration: Configuration): Promise<Stores> => {
-  const stores = await openStores(users, configuration)
+/** Mounts the batch endpoints on the Express application; `close` stops their jobs. */
+export const mountBatches = (
+  app: Express,
+  users: Users,
+  stores: Stores,
+  configuration: Configuration,
+): { readonly close: () => Promise<void> } => {
   const batch = expressBatch({
     ...batchOptions(users, stores, configuration),
     tenant: ({ headers }) => tenantOf(headers),
@@ -30,9 +35,5 @@ export const mountBatches = async (app: Express, users: Users, configuration: Co
     app.get(`${route}/describe`, endpoint.describe)
   }
   app.use(jobsPath, batch.jobs)
-  const close = async () => {
-    await batch.close()
-    await stores.close()
-  }
-  return { ...stores, close }
+  return { close: () => batch.close() }
 }

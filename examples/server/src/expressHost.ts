@@ -3,12 +3,16 @@ import { once } from "node:events"
 
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express"
 
-import { hasBody, requireJson, routeNotFound, tenantOf } from "./admission.ts"
+import { apiRoutes } from "./apiRoutes.ts"
 import type { Configuration } from "./Configuration.ts"
+import { drain, portOf, trackUnused } from "./connections.ts"
 import { mountBatches } from "./expressBatches.ts"
-import { drain, type Host, portOf, watchUnused } from "./Host.ts"
+import type { Host } from "./Host.ts"
 import { problemOf, problemType } from "./Problem.ts"
-import { health, type Route, routes } from "./routes.ts"
+import { publicRoutes } from "./publicRoutes.ts"
+import { hasBody, requireJson, routeNotFound, tenantOf } from "./requestChecks.ts"
+import type { Route } from "./Route.ts"
+import { databaseCheck, openStores } from "./stores.ts"
 import type { Users } from "./Users.ts"
 
 /** The reference application on Express 5. */
@@ -20,15 +24,18 @@ export const expressHost = async (users: Users, configuration: Configuration): P
     if (draining) response.setHeader("connection", "close")
     next()
   })
-  app.get(health.path, handlerOf(health))
+  const stores = await openStores(users, configuration)
+  for (const route of publicRoutes(configuration, [databaseCheck(users), ...stores.checks])) {
+    app[route.method](route.path, handlerOf(route))
+  }
   app.use((request, _response, next) => {
     tenantOf(request.headers)
     next()
   })
-  // Before any body parser: a batch endpoint reads its body itself, within limits of its own.
-  const stores = await mountBatches(app, users, configuration)
+  // Before the body parsers: batch endpoints read their bodies themselves, within limits of their own.
+  const batches = mountBatches(app, users, stores, configuration)
   const readJson = jsonReader(configuration.maxBodyBytes)
-  for (const route of routes(users)) {
+  for (const route of apiRoutes(users)) {
     if (route.method === "post" || route.method === "patch") app[route.method](route.path, readJson)
     app[route.method](route.path, handlerOf(route))
   }
@@ -38,10 +45,9 @@ export const expressHost = async (users: Users, configuration: Configuration): P
   app.use(sendProblem)
 
   const server = createServer(app)
-  const unused = watchUnused(server)
+  const unused = trackUnused(server)
   return {
     app,
-    notice: stores.notice,
     listen: async (port) => {
       await once(server.listen(port, "127.0.0.1"), "listening")
       return portOf(server)
@@ -49,12 +55,13 @@ export const expressHost = async (users: Users, configuration: Configuration): P
     close: async () => {
       draining = true
       await drain(server, unused, new Promise((resolve) => server.close(() => resolve())))
+      await batches.close()
       await stores.close()
     },
   }
 }
 
-// The parser makes an empty body an empty object, which would pass for a patch.
+// Without a body the parser would make an empty object, which is a valid patch.
 const jsonReader = (limit: number): RequestHandler => {
   const parse = express.json({ limit, strict: false, inflate: false })
   return (request, response, next) => {
@@ -67,7 +74,7 @@ const jsonReader = (limit: number): RequestHandler => {
 const handlerOf =
   (route: Route): RequestHandler =>
   async (request, response) => {
-    const { status, headers, body } = await route.answer({
+    const { status, headers, body, html } = await route.answer({
       method: request.method,
       url: request.originalUrl,
       id: String(request.params["id"]),
@@ -78,14 +85,15 @@ const handlerOf =
     })
     response.status(status)
     if (headers !== undefined) response.set(headers)
-    if (body === undefined) response.end()
+    if (html !== undefined) response.type("html").send(html)
+    else if (body === undefined) response.end()
     else response.json(body)
   }
 
 const sendProblem: ErrorRequestHandler = (error: unknown, _request, response, next) => {
   if (response.headersSent) return next(error)
   const problem = problemOf(error)
-  // `response.send` would add a charset, which this media type does not have.
+  // `response.send` would add a charset parameter, which this media type does not define.
   response.statusCode = problem.status
   response.setHeader("content-type", problemType)
   response.end(JSON.stringify(problem))

@@ -1,19 +1,20 @@
 import { fastifyBatch } from "@multistatus/adapter-fastify"
 import type { FastifyInstance } from "fastify"
 
-import { tenantOf } from "./admission.ts"
 import type { Configuration } from "./Configuration.ts"
-import { actionOptions, batchOptions, headerRules, jobsPath, userResource } from "./userBatches.ts"
-import { openStores, type Stores } from "./stores.ts"
+import { actionOptions, batchOptions, headerRules, jobsPath } from "./batchOptions.ts"
+import { tenantOf } from "./requestChecks.ts"
+import type { Stores } from "./stores.ts"
+import { userResource } from "./userResource.ts"
 import type { Users } from "./Users.ts"
 
-/** Mounts the batch endpoints, and opens what they keep things in, on the Fastify application. */
+/** Mounts the batch endpoints on the Fastify application, which stops their jobs when it closes. */
 export const mountBatches = async (
   app: FastifyInstance,
   users: Users,
+  stores: Stores,
   configuration: Configuration,
-): Promise<Stores> => {
-  const stores = await openStores(users, configuration)
+): Promise<void> => {
   await app.register(fastifyBatch, {
     ...batchOptions(users, stores, configuration),
     tenant: ({ headers }) => tenantOf(headers),
@@ -27,5 +28,4 @@ export const mountBatches = async (
   app.batch.requests("/api/v1/batch", { clientStrategies: ["atomic"], headers: headerRules })
   app.batch.requests("/api/v1/$batch", { clientStrategies: ["atomic"], headers: headerRules, contentType: true })
   app.batch.jobs(jobsPath)
-  return stores
 }

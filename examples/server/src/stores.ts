@@ -1,8 +1,8 @@
 /**
- * Where the server keeps what outlives a request: in memory, in its database, or in Redis.
+ * The stores of idempotency keys, quotas and jobs: in memory, in the server's database, or in Redis.
  */
-import { type IdempotencyStore, type QuotaStore } from "@multistatus/core/store"
 import { type JobEngine, memoryIdempotencyStore, memoryJobs, memoryQuotaStore } from "@multistatus/core"
+import type { IdempotencyStore, QuotaStore } from "@multistatus/core/store"
 import {
   checkRedis,
   redisClient,
@@ -12,55 +12,60 @@ import {
   redisQuotaStore,
 } from "@multistatus/store-redis"
 import { openDatabase, redactDatabaseUrl, sqlIdempotencyStore, sqlJobs, sqlQuotaStore } from "@multistatus/store-sql"
+import { sql } from "kysely"
 
-import { type Configuration, ConfigurationError } from "./Configuration.ts"
+import type { Configuration } from "./Configuration.ts"
+import type { StoreCheck } from "./readyRoute.ts"
 import type { Tables } from "./Tables.ts"
 import type { Users } from "./Users.ts"
+import { ConfigurationError } from "./Variable.ts"
 
 /** The stores of one server. */
 export interface Stores {
   readonly idempotency: IdempotencyStore
   readonly quota: QuotaStore
   readonly jobs: JobEngine
-  /** What whoever starts the server should know of them; undefined for nothing. */
-  readonly notice: string | undefined
   /** Whether results commit in the transactions of their operations. */
   readonly transactional: boolean
+  /** Checks of the servers that these stores need beside the database of the users. */
+  readonly checks: ReadonlyArray<StoreCheck>
   readonly close: () => Promise<void>
 }
 
-/**
- * Opens the stores that the configuration names: `STORE`, or else Redis where `REDIS_URL` is set, or else the database.
- */
+/** Opens the stores that the configuration names. */
 export const openStores = (users: Users, { store, redisUrl, databaseUrl }: Configuration): Promise<Stores> => {
   if (store === "memory") return inMemory()
   return store === "sql" ? inDatabase(users, databaseUrl) : inRedis(redisUrl ?? "")
 }
 
-const lostJobs = "jobs run in this process and are lost with it: set REDIS_URL or DATABASE_URL to keep them"
+/** Checks that the database of the users answers. */
+export const databaseCheck = ({ db }: Users): StoreCheck => ({
+  store: "database",
+  ask: () => sql`select 1`.execute(db),
+})
 
 const inMemory = async (): Promise<Stores> => ({
   idempotency: memoryIdempotencyStore(),
   quota: memoryQuotaStore(),
   jobs: memoryJobs(),
-  notice: lostJobs,
   transactional: false,
+  checks: [],
   close: async () => {},
 })
 
 const inDatabase = async ({ db, dialect }: Users, databaseUrl: string): Promise<Stores> => {
-  // With connections of its own, claims are kept alive while transactions hold all the others.
+  // Claims have connections of their own, so that their leases are renewed while transactions hold all the others.
   const pooled = dialect === "postgres" || dialect === "mysql"
   const claims = pooled ? await openDatabase<Tables>(databaseUrl, { maxConnections: 2 }) : undefined
   const idempotency = sqlIdempotencyStore(db, { claims: claims?.db })
-  // Records whose time is over count as absent; this only keeps the table small. What fails is tried the next time.
+  // Expired records count as absent; purging only keeps the table small, so a failed purge can wait for the next one.
   const purging = setInterval(() => void idempotency.purge(purgedAtOnce).catch(() => {}), purgeMs).unref()
   return {
     idempotency,
     quota: sqlQuotaStore(claims?.db ?? db),
     jobs: dialect === "mysql" ? memoryJobs() : sqlJobs({ db, dialect }, databaseUrl),
-    notice: dialect === "mysql" ? lostJobs : undefined,
     transactional: true,
+    checks: [],
     close: async () => {
       clearInterval(purging)
       await claims?.close()
@@ -74,20 +79,21 @@ const purgedAtOnce = 1000
 const inRedis = async (url: string): Promise<Stores> => {
   const client = await connectRedis(url).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error)
-    const advice = `start a Redis server that answers there, or unset it (${reason})`
-    throw new ConfigurationError("REDIS_URL", redactDatabaseUrl(url), advice)
+    throw new ConfigurationError(
+      `REDIS_URL=${redactDatabaseUrl(url)} does not answer: ${reason}. Start a Redis server there, or unset REDIS_URL`,
+    )
   })
   return {
     idempotency: redisIdempotencyStore(client),
     quota: redisQuotaStore(client),
     jobs: redisJobs({ client }),
-    notice: undefined,
     transactional: false,
+    checks: [{ store: "redis", ask: () => client.ping() }],
     close: async () => client.disconnect(),
   }
 }
 
-/** Connects to the server, or to the cluster that it is a node of. */
+/** Connects to a Redis server, or to the cluster if the server is a node of one. */
 const connectRedis = async (url: string) => {
   const server = await checked(redisClient(url))
   if (!/^cluster_enabled:1/m.test(await server.info("cluster"))) return server
@@ -98,7 +104,7 @@ const connectRedis = async (url: string) => {
 const checked = async <Client extends ReturnType<typeof redisClient | typeof redisCluster>>(
   client: Client,
 ): Promise<Client> => {
-  // Commands say that there is no connection; without a listener ioredis would print it as well.
+  // Commands reject without a connection; without a listener ioredis would print the error as well.
   client.on("error", () => {})
   try {
     await checkRedis(client, { jobs: true })

@@ -1,11 +1,11 @@
 /**
- * What a client may say about a user. Both schemas are Standard Schemas.
+ * The schemas of users as clients send them. Both are Standard Schemas.
  */
 import * as z from "zod"
 
 import { type FieldFailure, invalid } from "./UserFailure.ts"
 
-// NUL and lone surrogates are valid in JSON, but PostgreSQL refuses the one and silently replaces the other.
+// JSON allows NUL and lone surrogates. PostgreSQL rejects NUL and silently replaces lone surrogates.
 const unstorable = /[\0\p{Surrogate}]/u
 
 const name = z
@@ -18,10 +18,10 @@ const name = z
 
 const email = z.email("Invalid email format").max(254, "Invalid email format").nullish()
 
-/** A user to create: a name, an email or none, and any other members. */
+/** Schema of a user to create: a name, an optional email, and any other members. */
 export const NewUser = z
   .looseObject({ name, email }, "A user must be an object")
-  // Ids are the server's to give.
+  // The server assigns the id.
   .transform(({ id: _, ...user }): NewUser => user)
 
 /** A user to create, decoded. */
@@ -31,10 +31,10 @@ export interface NewUser {
   readonly [member: string]: unknown
 }
 
-/** Members of a user to change; `email: null` takes the email away. */
+/** Schema of the members of a user to change; `email: null` removes the email. */
 export const UserPatch = z
   .looseObject({ name: name.optional(), email }, "A user must be an object")
-  // A row of a bulk update carries one.
+  // An item of a bulk update has an id, too.
   .transform(({ id: _, ...patch }): UserPatch => patch)
 
 /** Members of a user to change, decoded. */
@@ -44,7 +44,7 @@ export interface UserPatch {
   readonly [member: string]: unknown
 }
 
-/** Decodes input, or throws a `VALIDATION_ERROR` that names the fields at fault. */
+/** Decodes an input, or throws a `VALIDATION_ERROR` that names the fields at fault. */
 export const validate = <Output>(schema: z.ZodType<Output>, input: unknown): Output => {
   const { success, data, error } = schema.safeParse(input)
   if (success) return data

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
 import { describe, expect, it } from "vitest"
 
-import { readConfiguration } from "../src/Configuration.ts"
+import { readConfiguration, variables } from "../src/Configuration.ts"
 
 describe("readConfiguration", () => {
   it("has a default for everything", () => {
@@ -66,10 +69,41 @@ describe("readConfiguration", () => {
     })
   })
 
-  it("keeps keys in Redis where there is one", () => {
-    expect(readConfiguration({ REDIS_URL: "redis://127.0.0.1:6379" }).store).toBe("redis")
+  it("stores keys in Redis if there is one, else in the database if it outlives the process", () => {
+    const REDIS_URL = "redis://127.0.0.1:6379"
+    expect(readConfiguration({ REDIS_URL, DATABASE_URL: "sqlite:users.db" }).store).toBe("redis")
     expect(readConfiguration({ DATABASE_URL: "sqlite:users.db" }).store).toBe("sql")
-    expect(() => readConfiguration({ STORE: "redis" })).toThrow("STORE=redis is not accepted: set REDIS_URL too")
+    expect(readConfiguration({ STORE: "sql" }).store).toBe("sql")
+    expect(() => readConfiguration({ STORE: "redis" })).toThrow("STORE=redis needs a Redis server: set REDIS_URL too")
+  })
+
+  it.each([
+    "sqlite::memory:",
+    "sqlite:users.db",
+    "pglite:data",
+    "postgres://localhost/app",
+    "postgresql://localhost/app",
+    "mysql://localhost/app",
+    "mariadb://localhost/app",
+  ])("accepts the database %s", (DATABASE_URL) => {
+    expect(readConfiguration({ DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)
+  })
+
+  it.each(["users.db", "oracle://localhost/app", "sqlite:", "postgres:app", "mssql://localhost"])(
+    "names the database %s and what is accepted",
+    (DATABASE_URL) => {
+      expect(() => readConfiguration({ DATABASE_URL })).toThrow(
+        `DATABASE_URL=${DATABASE_URL} is not valid: expected sqlite::memory:, sqlite:<file>, pglite:<directory>`,
+      )
+    },
+  )
+
+  it("reports every wrong value, a line for each", () => {
+    expect(() => readConfiguration({ PORT: "http", CONCURRENCY: "0", STORE: "redis" })).toThrow(
+      "PORT=http is not valid: expected a whole number from 0 to 65535\n" +
+        "CONCURRENCY=0 is not valid: expected a whole number from 1 to 10000\n" +
+        "STORE=redis needs a Redis server: set REDIS_URL too",
+    )
   })
 
   it.each([
@@ -77,24 +111,34 @@ describe("readConfiguration", () => {
     ["PORT", "65536", "a whole number from 0 to 65535"],
     ["PORT", "-1", "a whole number from 0 to 65535"],
     ["FRAMEWORK", "koa", "fastify or express"],
+    ["REDIS_URL", "127.0.0.1:6379", "a URL such as redis://127.0.0.1:6379"],
+    ["STORE", "disk", "memory, sql or redis"],
     ["MAX_OPERATIONS", "0", "a whole number from 1 to 1000000"],
     ["MAX_BODY_BYTES", "10MB", "a whole number from 1 to 1073741824"],
     ["DEADLINE_MS", "1e3", "a whole number from 1 to 2147483647"],
     ["CONCURRENCY", "1.5", "a whole number from 1 to 10000"],
+    ["IDEMPOTENCY_TTL_S", "-5", "a whole number from 1 to 31536000"],
     ["QUOTA", "NaN", "a whole number from 1 to 1000000000000"],
     ["QUOTA_WINDOW_S", "0", "a whole number from 1 to 31536000"],
-    ["QUOTA_COST", "free", "operations or batch or weighted"],
+    ["QUOTA_COST", "free", "operations, batch or weighted"],
     ["QUOTA_MODE", "open", "reject or admit"],
     ["ASYNC_ABOVE", "-1", "a whole number from 1 to 1000000"],
     ["JOB_CHUNK", "0", "a whole number from 1 to 100000"],
     ["WORKERS", "101", "a whole number from 0 to 100"],
   ])("names %s=%s and what is accepted", (variable, value, accepted) => {
-    expect(() => readConfiguration({ [variable]: value })).toThrow(`${variable}=${value} is not accepted: ${accepted}`)
+    expect(() => readConfiguration({ [variable]: value })).toThrow(
+      `${variable}=${value} is not valid: expected ${accepted}`,
+    )
+  })
+
+  it("documents every variable in the README", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8")
+    for (const { name } of Object.values(variables)) expect(readme).toContain(`\`${name}\``)
   })
 
   it("shows no password", () => {
     expect(() => readConfiguration({ REDIS_URL: "http://me:secret@127.0.0.1" })).toThrow(
-      "REDIS_URL=http://me:***@127.0.0.1 is not accepted: a URL such as redis://127.0.0.1:6379",
+      "REDIS_URL=http://me:***@127.0.0.1 is not valid: expected a URL such as redis://127.0.0.1:6379",
     )
   })
 })

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process"
+import { exec, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { Agent, get } from "node:http"
@@ -7,16 +7,16 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
+import { promisify } from "node:util"
 
 import { describe, expect, it } from "vitest"
 
+import { variables } from "../src/Configuration.ts"
+
 const main = join(import.meta.dirname, "../src/main.ts")
 
-/** A server that keeps nothing says so when it starts. */
-const notice = "jobs run in this process and are lost with it: set REDIS_URL or DATABASE_URL to keep them\n"
-
-const run = (environment: Record<string, string>) => {
-  const child = spawn(process.execPath, [main], {
+const run = (environment: Record<string, string>, ...args: ReadonlyArray<string>) => {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env["PATH"], ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   })
@@ -32,17 +32,40 @@ const run = (environment: Record<string, string>) => {
 }
 
 describe.each(["fastify", "express"])("the server's process (%s)", (FRAMEWORK) => {
-  it("prints one line when it is ready and ends with 0 on SIGTERM and SIGINT", async () => {
+  it("prints one line to standard output when it is ready, and ends with 0 on SIGTERM and SIGINT", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const server = run({ FRAMEWORK, PORT: "0" })
       const origin = await server.listening
       expect((await fetch(`${origin}/health`)).status).toBe(200)
       server.child.kill(signal)
-      expect(await server.ended).toEqual({ code: 0, signal: null, stdout: `listening on ${origin}\n`, stderr: notice })
+      expect(await server.ended).toMatchObject({ code: 0, signal: null, stdout: `listening on ${origin}\n` })
     }
   })
 
-  it("answers what is in flight before it ends, and waits for no idle connection", async () => {
+  it("prints its endpoints, its API key, where its data live, and a command that works when it is pasted", async () => {
+    const server = run({ FRAMEWORK, PORT: "0" })
+    const origin = await server.listening
+    await fetch(origin)
+    server.child.kill("SIGTERM")
+    const { stderr } = await server.ended
+    const lines = stderr.trimEnd().split("\n")
+    expect(lines).toHaveLength(9)
+    expect(stderr).toContain("POST /api/v1/users/batch")
+    expect(stderr).toContain("X-Api-Key: demo")
+    expect(stderr).toContain("Users: SQLite in memory, lost when the server stops (set DATABASE_URL to keep them)")
+
+    const command = lines.at(-1)!
+    expect(command).toContain(`curl -i ${origin}/api/v1/users/bulk-create`)
+    const next = run({ FRAMEWORK, PORT: new URL(origin).port })
+    await next.listening
+    const { stdout } = await promisify(exec)(command)
+    expect(stdout).toMatch(/^HTTP\/1.1 207 /)
+    expect(JSON.parse(stdout.slice(stdout.indexOf("{")))).toMatchObject({ status: "partial", succeeded: 1, failed: 1 })
+    next.child.kill("SIGTERM")
+    await next.ended
+  })
+
+  it("answers the requests in flight before it ends, and closes idle connections", async () => {
     const server = run({ FRAMEWORK, PORT: "0" })
     const origin = await server.listening
     const agent = new Agent({ keepAlive: true })
@@ -56,7 +79,7 @@ describe.each(["fastify", "express"])("the server's process (%s)", (FRAMEWORK) =
     const stopped = performance.now()
     server.child.kill("SIGTERM")
     expect(await slow).toEqual(['{"ms":600}', '{"ms":300}'])
-    expect(await server.ended).toMatchObject({ code: 0, stderr: notice })
+    expect(await server.ended).toMatchObject({ code: 0 })
     expect(performance.now() - stopped).toBeLessThan(3000)
     agent.destroy()
   })
@@ -81,14 +104,31 @@ describe.each(["fastify", "express"])("the server's process (%s)", (FRAMEWORK) =
   })
 })
 
+describe("--help", () => {
+  it.each([[["--help"]], [["--", "-h"]]])("lists every environment variable: %j", async (args) => {
+    const { code, stdout, stderr } = await run({ PORT: "http" }, ...args).ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    for (const { name, meaning } of Object.values(variables)) {
+      expect(stdout).toContain(`\n  ${name.padEnd(19)}${meaning}.\n`)
+    }
+  })
+})
+
 describe("the server's process refuses to start", () => {
   it.each([
-    [{ PORT: "http" }, "PORT=http is not accepted: a whole number from 0 to 65535\n"],
-    [{ FRAMEWORK: "koa" }, "FRAMEWORK=koa is not accepted: fastify or express\n"],
-    [{ DATABASE_URL: "users.db" }, /^DATABASE_URL=users\.db is not accepted: .*sqlite:<file>.*postgres.*\n$/],
+    [{ PORT: "http" }, "PORT=http is not valid: expected a whole number from 0 to 65535\n"],
+    [
+      { DATABASE_URL: "oracle://db/app" },
+      /^DATABASE_URL=oracle:\/\/db\/app is not valid: .*sqlite:<file>.*postgres.*\n$/,
+    ],
+    [{ DATABASE_URL: "sqlite:/nowhere/users.db" }, /^DATABASE_URL is not usable: .*sqlite:\/nowhere\/users\.db: .+\n$/],
     [
       { DATABASE_URL: "postgres://u:secret@127.0.0.1:1/app" },
-      /^DATABASE_URL=postgres:\/\/u:\*\*\*@127\.0\.0\.1:1\/app .*ECONNREFUSED 127\.0\.0\.1:1\n$/,
+      /^DATABASE_URL is not usable: .*postgres:\/\/u:\*\*\*@127\.0\.0\.1:1\/app: .*ECONNREFUSED 127\.0\.0\.1:1\. .+\n$/,
+    ],
+    [
+      { REDIS_URL: "redis://u:secret@127.0.0.1:1" },
+      /^REDIS_URL=redis:\/\/u:\*\*\*@127\.0\.0\.1:1 does not answer: .+ Start a Redis server there, or unset REDIS_URL\n$/,
     ],
   ])("with %j", async (environment, message) => {
     const { code, stdout, stderr } = await run({ PORT: "0", ...environment }).ended
@@ -97,13 +137,18 @@ describe("the server's process refuses to start", () => {
     expect(stderr.split("\n")).toHaveLength(2)
   })
 
-  it.each(["fastify", "express"])("on a port that is taken (%s)", async (FRAMEWORK) => {
+  it("with an option that it does not know", async () => {
+    const { code, stderr } = await run({}, "--port=80").ended
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("'--port'") })
+  })
+
+  it.each(["fastify", "express"])("on a port that another process listens on (%s)", async (FRAMEWORK) => {
     const other = createServer().listen(0, "127.0.0.1")
     await once(other, "listening")
     const PORT = String((other.address() as AddressInfo).port)
     const { code, stdout, stderr } = await run({ FRAMEWORK, PORT }).ended
     other.close()
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
-    expect(stderr).toBe(`PORT=${PORT} is not accepted: another process listens there\n`)
+    expect(stderr).toMatch(new RegExp(`^PORT=${PORT} is not available: another process listens on it\\. .+\n$`))
   })
 })

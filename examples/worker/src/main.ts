@@ -1,12 +1,13 @@
 /**
- * Runs the jobs of the reference server in a process that answers no requests, from the same environment variables. It needs
- * a store that both see: `REDIS_URL`, or a `DATABASE_URL` of PostgreSQL.
+ * Runs the jobs of the reference server in a process that serves no requests. It reads the same environment variables, and
+ * needs a store that both processes reach: `REDIS_URL`, or a `DATABASE_URL` of PostgreSQL.
  */
 import { runWorker } from "@multistatus/core"
 import { readConfiguration } from "@multistatus/example-server/Configuration"
 import { openStores } from "@multistatus/example-server/stores"
 import { migrate, openTables } from "@multistatus/example-server/Tables"
-import { actionOptions, batchOptions, userResource } from "@multistatus/example-server/userBatches"
+import { actionOptions, batchOptions } from "@multistatus/example-server/batchOptions"
+import { userResource } from "@multistatus/example-server/userResource"
 import { Users } from "@multistatus/example-server/Users"
 
 const start = async (): Promise<void> => {
@@ -14,14 +15,16 @@ const start = async (): Promise<void> => {
   const database = await openTables(configuration)
   const isShared = configuration.store === "redis" || (configuration.store === "sql" && database.dialect === "postgres")
   if (!isShared) {
-    throw new Error("A worker shares its jobs with servers: set REDIS_URL, or a DATABASE_URL of PostgreSQL")
+    throw new Error(
+      "A worker needs a store that it shares with the server: set REDIS_URL, or DATABASE_URL to PostgreSQL",
+    )
   }
   await migrate(database)
   const users = new Users(database)
   const stores = await openStores(users, configuration)
   const resource = userResource(users)
   const actions = actionOptions(stores, configuration)
-  // The resource and the actions are the server's: jobs find their endpoint by the names that it has there.
+  // These endpoints have the same names as on the server, because a job finds its endpoint by name.
   const worker = runWorker(batchOptions(users, stores, configuration), (batch) => {
     for (const action of ["create", "update", "delete"]) batch.bulk(resource, action, actions)
     batch.operations(resource, { ...actions, clientStrategies: ["atomic", "stop-after"] })

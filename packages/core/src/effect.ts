@@ -1,12 +1,25 @@
 /** Multistatus for applications on Effect: the services that endpoints are made of, and their layers. */
+export type {
+  ClientGone,
+  ExceedsQuota,
+  InvalidBatch,
+  LimitExceeded,
+  OutcomeUnknown,
+  Overloaded,
+  QuotaExceeded,
+  ReceiveTimeout,
+  UnsupportedMediaType,
+} from "./batch/BatchError.ts"
 export { AsyncContext } from "./platform/AsyncContext.ts"
 export { CurrentDigest } from "./platform/Digest.ts"
 export * as Plan from "./planning/Plan.ts"
 export type { CommitGroup } from "./planning/CommitGroup.ts"
 export { Executor, type ExecuteOptions } from "./execution/Executor.ts"
 export type { ExecutionHooks } from "./execution/ExecutionHooks.ts"
+export type { Began } from "./execution/Invoker.ts"
 export { CurrentTransaction } from "./execution/UnitOfWork.ts"
 export type { IdempotencySettings } from "./idempotency/IdempotencySettings.ts"
+export type { LocalQuotaStores } from "./quota/QuotaOptions.ts"
 export * as Quota from "./quota/Quota.ts"
 export type { CostedBatch, CostFunction } from "./quota/QuotaOptions.ts"
 export type { CostModel, QuotaPolicy, QuotaSettings } from "./quota/QuotaSettings.ts"
@@ -15,6 +28,11 @@ export * as SubRequestDispatcher from "./formats/requests/SubRequestDispatcher.t
 export { BatchEngine } from "./engine/BatchEngine.ts"
 export type { BatchRun, EngineOptions, EngineRequest } from "./engine/BatchEngine.ts"
 export * as BatchMetrics from "./engine/BatchMetrics.ts"
+export type { BatchJobs } from "./jobs/BatchJobs.ts"
+export type { JobCharge, JobEndpoint, JobEndpointOptions, JobRun } from "./jobs/JobEndpoint.ts"
+export type { JobRequest, TakenJob } from "./jobs/JobIntake.ts"
+export type { JobSettings } from "./jobs/JobOptions.ts"
+export type { JobRoutes } from "./jobs/JobRoutes.ts"
 export * as BatchEndpoint from "./api/BatchEndpoint.ts"
 export { type BatchSettings, resolveOptions } from "./api/BatchSettings.ts"
 export * as ConcurrencyLimit from "./api/ConcurrencyLimit.ts"

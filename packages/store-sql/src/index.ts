@@ -22,5 +22,5 @@ export {
 } from "./idempotency/sqlIdempotencyStore.ts"
 export { sqlQuotaStore, type SqlQuotaStore } from "./quota/sqlQuotaStore.ts"
 export { sqlJobStore } from "./jobs/sqlJobStore.ts"
-export { sqlJobs } from "./jobs/sqlJobs.ts"
+export { sqlJobs, type JobDatabase } from "./jobs/sqlJobs.ts"
 export { pgBossQueue, type PgBossOptions, type PgliteLike } from "./jobs/pgboss/pgBossQueue.ts"

@@ -53,7 +53,7 @@ describe("an error for a wrong argument says how to fix the call", () => {
       /needs a database URL, but got undefined; accepted are sqlite::memory:, .*postgres/,
     )
     await expect(openDatabase("sqlite::memory:", { maxConnections: 0 })).rejects.toThrow(
-      '"maxConnections" must be a whole number from 1, but is 0',
+      '"maxConnections" must be a whole number of at least 1; got 0',
     )
   })
 

@@ -11,6 +11,7 @@ import type { EncodeOptions, Encoded, EncodeResultOptions, Listing } from "../ba
 /** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). */
 export type StatusMode = "mixed" | "200" | "207"
 
+/** Options of the envelope that bulk and operations endpoints answer with. */
 export interface MultiStatusOptions {
   /** Which results are listed. Default `all`. */
   readonly listing: Listing

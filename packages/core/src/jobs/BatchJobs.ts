@@ -8,6 +8,7 @@ import type { Digest } from "../platform/Digest.ts"
 import * as JobRoutes from "./JobRoutes.ts"
 import type { JobSettings } from "./JobSettings.ts"
 
+/** The jobs of all endpoints that share one set of options. */
 export interface BatchJobs {
   readonly rules: JobSettings
   /** Told of what fails behind the scenes. */

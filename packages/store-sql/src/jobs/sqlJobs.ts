@@ -32,7 +32,9 @@ export const sqlJobs = <DB>(
   queue: dialect === "postgres" ? onPostgres(url, maxConnections, options) : withinProcess(db, dialect),
 })
 
-type JobDatabase<DB> = Pick<OpenedDatabase<DB>, "db" | "dialect"> & Partial<Pick<OpenedDatabase<DB>, "maxConnections">>
+/** The database that `sqlJobs` stores jobs in, as `openDatabase` opens it. */
+export type JobDatabase<DB> = Pick<OpenedDatabase<DB>, "db" | "dialect"> &
+  Partial<Pick<OpenedDatabase<DB>, "maxConnections">>
 
 const onPostgres = (url: string, maxConnections: number, options: PgBossOptions): ChunkQueue => {
   const queue = pgBossQueue(url, options)

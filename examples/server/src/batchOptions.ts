@@ -1,55 +1,18 @@
 /**
- * What the batch endpoints of both hosts share: the actions on users, and the options.
+ * The options of the batch endpoints, made from the configuration.
  */
-import { setTimeout as delay } from "node:timers/promises"
-
-import { type BatchOptions, failure, type HeaderRulesOptions, resource, type Resource } from "@multistatus/core"
+import { type BatchOptions, failure, type HeaderRulesOptions } from "@multistatus/core"
 import { sqlUnitOfWork } from "@multistatus/store-sql"
-import * as z from "zod"
 
 import type { Configuration } from "./Configuration.ts"
 import type { Stores } from "./stores.ts"
 import { isUserFailure } from "./UserFailure.ts"
-import { NewUser, UserPatch } from "./userInput.ts"
 import type { Users } from "./Users.ts"
 
-/** The actions on users, and two to try things with: `sleep` waits for `data.ms`, `boom` throws. */
-export const userResource = (users: Users): Resource =>
-  resource("users", {
-    create: {
-      input: NewUser,
-      run: (user) => users.create(user),
-      runMany: (items) => users.createMany(items.map(({ input }) => input)),
-    },
-    update: {
-      input: UserPatch,
-      run: (patch, { id }) => users.update(id, patch),
-      runMany: (items) => users.updateMany(items.map(({ id, input }) => ({ id, patch: input }))),
-    },
-    delete: {
-      run: async (_, { id }) => {
-        await users.remove(id)
-        return { id }
-      },
-      runMany: (items) => users.removeMany(items.map(({ id }) => id)),
-    },
-    sleep: {
-      identified: false,
-      input: z.object({ ms: z.int().min(0).max(600_000) }),
-      run: ({ ms }, { signal }) => delay(ms, { slept: ms }, { signal }),
-    },
-    boom: {
-      identified: false,
-      run: () => {
-        throw new Error("boom")
-      },
-    },
-  })
-
-/** Where clients find their jobs. */
+/** Path of the job endpoints. */
 export const jobsPath = "/api/v1/jobs"
 
-/** The options of every endpoint. */
+/** The options that all batch endpoints share. */
 export const batchOptions = (users: Users, stores: Stores, configuration: Configuration) =>
   ({
     limits: {
@@ -84,7 +47,8 @@ export const batchOptions = (users: Users, stores: Stores, configuration: Config
   }) satisfies BatchOptions
 
 /**
- * What endpoints of actions have beside: where the store is the database itself, operations with keys happen exactly once.
+ * The options of the bulk and operations endpoints. If the idempotency keys are in the database of the users, an operation
+ * and its key commit in one transaction.
  */
 export const actionOptions = (stores: Stores, configuration: Configuration) =>
   ({
@@ -96,5 +60,5 @@ const idempotency = (stores: Stores, configuration: Configuration) => ({
   ttl: configuration.idempotencyTtlSeconds * 1000,
 })
 
-/** Who is calling is said by the outer request alone. */
+/** Sub-requests carry the API key of the batch and cannot set another one. */
 export const headerRules: HeaderRulesOptions = { credentials: ["x-api-key"] }

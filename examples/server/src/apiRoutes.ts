@@ -1,52 +1,15 @@
 /**
- * The single routes, written once for both frameworks.
+ * The routes that are not batch endpoints, written once for both frameworks.
  */
-import type { IncomingHttpHeaders } from "node:http"
 import { setTimeout } from "node:timers/promises"
 
+import type { Route } from "./Route.ts"
 import { invalid } from "./UserFailure.ts"
 import { NewUser, UserPatch, validate } from "./userInput.ts"
 import type { Users } from "./Users.ts"
 
-/** A request as a route sees it. */
-export interface Call {
-  readonly method: string
-  /** Path and query as they arrived. */
-  readonly url: string
-  /** The `:id` of the path, where it has one. */
-  readonly id: string
-  readonly query: Readonly<Record<string, unknown>>
-  readonly headers: IncomingHttpHeaders
-  /** The caller's address. */
-  readonly address: string | undefined
-  /** The parsed JSON, `undefined` without a body. */
-  readonly body: unknown
-}
-
-/** What a route answers; errors are thrown. */
-export interface Answer {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON; absent for an empty body. */
-  readonly body?: unknown
-}
-
-/** A method, a path in the syntax that Express and Fastify share, and what answers it. */
-export interface Route {
-  readonly method: "get" | "post" | "patch" | "delete"
-  readonly path: string
-  readonly answer: (call: Call) => Answer | Promise<Answer>
-}
-
-/** The route that needs no key: whether the process serves. */
-export const health: Route = {
-  method: "get",
-  path: "/health",
-  answer: () => ({ status: 200, body: { status: "ok" } }),
-}
-
-/** Every route behind the key. */
-export const routes = (users: Users): ReadonlyArray<Route> => [
+/** The routes that need an API key. */
+export const apiRoutes = (users: Users): ReadonlyArray<Route> => [
   {
     method: "post",
     path: "/api/v1/users",

@@ -1,23 +1,23 @@
 /**
- * What both hosts check before a route runs.
+ * The checks that both hosts make before a route runs.
  */
 import type { IncomingHttpHeaders } from "node:http"
 
 import { HostRefusal } from "./Problem.ts"
 
 /**
- * The tenant that a request's `X-Api-Key` names, `demo` without one. The key `blocked` is refused, and so are several keys.
+ * The tenant of a request: the value of `X-Api-Key`, `demo` by default. Refuses the key `blocked`, and several keys.
  */
 export const tenantOf = (headers: IncomingHttpHeaders): string => {
   const key = headers["x-api-key"] ?? "demo"
   const tenant = Array.isArray(key) ? key.join() : key
   if (tenant === "blocked") throw new HostRefusal("UNAUTHORIZED", "This API key is blocked")
-  // Node joins the headers of a request that sends two.
+  // Node joins repeated headers with a comma.
   if (tenant.includes(",")) throw new HostRefusal("UNAUTHORIZED", "Send one API key")
   return tenant
 }
 
-/** Refuses a body that is not plain JSON in UTF-8, so that both frameworks' parsers see the same. */
+/** Refuses a body that is not plain JSON in UTF-8, so that the parsers of both frameworks read the same. */
 export const requireJson = (headers: IncomingHttpHeaders): void => {
   if (!hasBody(headers)) return
   if (json.test(headers["content-type"] ?? "") && (headers["content-encoding"] ?? "identity") === "identity") return
@@ -30,6 +30,6 @@ export const hasBody = (headers: IncomingHttpHeaders): boolean =>
 
 const json = /^\s*application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 
-/** What is thrown where no route answers. */
+/** The error for a path that no route matches. */
 export const routeNotFound = (method: string, url: string): HostRefusal =>
   new HostRefusal("NOT_FOUND", `Nothing answers ${method} ${url.split("?", 1)[0]}`)
