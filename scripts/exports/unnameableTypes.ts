@@ -11,8 +11,9 @@ export interface UnnameableType {
  * Reads the API report of all entry points of a package, with the declarations that they do not export. The report does not
  * tell which of its namespaces are exported, so those are given.
  *
- * A type that another package exports is imported in the report, so users can name it. `typeof` a constant and the base of a
- * class that a function makes are not names that users write; the types in them are checked instead.
+ * A type that another package exports is imported in the report, so users can name it. `typeof` a constant, the base of a
+ * class that a function makes, and an alias that an interface extends or that another alias is made of are not names that
+ * users write; the types in them are checked instead.
  */
 export const unnameableTypes = (
   report: string,
@@ -36,7 +37,8 @@ export const unnameableTypes = (
       const [first = "", second = ""] = path
       const declaration = declarations.get(first)
       if (declaration === undefined) continue
-      if (kind === "value") walk(first, usedBy)
+      const isPart = kind === "part" && declaration.isAlias === true && !nameable.has(first)
+      if (kind === "value" || isPart) walk(first, usedBy)
       else {
         // `Limits.LimitsOptions` is nameable where `LimitsOptions` is, whatever the name of the module.
         const type = nameable.has(first) ? first : (declaration.members?.get(second) ?? first)
@@ -51,11 +53,12 @@ export const unnameableTypes = (
 interface Reference {
   /** `Limits.LimitsOptions` as its two names. */
   readonly path: ReadonlyArray<string>
-  readonly kind: "type" | "value"
+  readonly kind: "type" | "value" | "part"
 }
 
 interface Declaration {
   readonly references: Array<Reference>
+  readonly isAlias: boolean
   /** Of a namespace: the declaration behind each member. */
   members?: Map<string, string>
 }
@@ -80,7 +83,10 @@ const read = (report: string): Report => {
     const declared = isExported ? statement.declaration! : statement
     for (const name of declaredNames(declared as Statement)) {
       // A function has a declaration for each overload, and a constant may share its name with a type.
-      const declaration = declarations.get(name) ?? { references: [] }
+      const declaration = declarations.get(name) ?? {
+        references: [],
+        isAlias: declared.type === "TSTypeAliasDeclaration",
+      }
       declarations.set(name, declaration)
       if (isExported) exported.add(name)
       if (declared.type === "TSModuleDeclaration") declaration.members = membersOf(declared)
@@ -109,9 +115,10 @@ const membersOf = (declaration: Statement): Map<string, string> => {
 const referencesOf = (declaration: Statement): ReadonlyArray<Reference> => {
   const references: Array<Reference> = []
   const add = (node: object, kind: Reference["kind"]) => void references.push({ path: pathOf(node), kind })
+  const named = declaration.type === "TSTypeAliasDeclaration" ? "part" : "type"
   visit(declaration, {
-    TSTypeReference: ({ typeName }) => add(typeName, "type"),
-    TSInterfaceHeritage: ({ expression }) => add(expression, "type"),
+    TSTypeReference: ({ typeName }) => add(typeName, named),
+    TSInterfaceHeritage: ({ expression }) => add(expression, "part"),
     TSClassImplements: ({ expression }) => add(expression, "type"),
     TSTypeQuery: ({ exprName }) => add(exprName, "value"),
     ClassDeclaration: ({ superClass }) => {

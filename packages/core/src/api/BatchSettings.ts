@@ -8,11 +8,9 @@ import { settingsOf } from "../options/settingsOf.ts"
 import * as QuotaSettings from "../quota/QuotaSettings.ts"
 import { type BatchOptions, batchOptions, type Concurrency } from "./BatchOptions.ts"
 
-type Plain = SettingsOf<BatchOptions, typeof batchOptions>
-
 /** How an endpoint runs its batches, with defaults filled in. */
 export interface BatchSettings extends Pick<
-  Plain,
+  SettingsOf<BatchOptions, typeof batchOptions>,
   "unitOfWork" | "transactionSize" | "mapError" | "onUnexpected" | "policies" | "planner"
 > {
   readonly limits: Limits.Limits
@@ -76,7 +74,7 @@ export const toSettings = <Request>(
   }
 }
 
-const toStrategy = (strategy: Plain["strategy"]): Strategy =>
+const toStrategy = (strategy: SettingsOf<BatchOptions, typeof batchOptions>["strategy"]): Strategy =>
   typeof strategy === "string" ? { _tag: strategy } : { _tag: "stop-after", failures: strategy.stopAfter }
 
 const toNumber = (concurrency: Concurrency): number => {

@@ -5,10 +5,11 @@ import { settingsOf } from "../options/settingsOf.ts"
 import { type IdempotencyOptions, idempotencyOptions } from "./IdempotencyOptions.ts"
 import type { IdempotencyStore } from "./IdempotencyStore.ts"
 
-type Plain = SettingsOf<IdempotencyOptions, typeof idempotencyOptions>
-
 /** How an endpoint recognises retries, with defaults filled in. */
-export interface IdempotencySettings extends Omit<Plain, "onAmbiguous" | "sameTransaction" | "unsafeScope"> {
+export interface IdempotencySettings extends Omit<
+  SettingsOf<IdempotencyOptions, typeof idempotencyOptions>,
+  "onAmbiguous" | "sameTransaction" | "unsafeScope"
+> {
   /** Whether an operation may run again after its lease has expired without a result. */
   readonly onAmbiguous: (operation: Operation) => "retry" | "hold"
   /** Calls that share a transaction, which also stores their results; undefined if results are stored afterwards. */

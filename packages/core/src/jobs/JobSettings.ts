@@ -3,10 +3,8 @@ import type { SettingsOf } from "../options/Option.ts"
 import { settingsOf } from "../options/settingsOf.ts"
 import { type JobOptions, jobOptions } from "./JobOptions.ts"
 
-type Plain = SettingsOf<JobOptions, typeof jobOptions>
-
 /** How batches run as jobs, with defaults filled in. */
-export interface JobSettings extends Plain {
+export interface JobSettings extends SettingsOf<JobOptions, typeof jobOptions> {
   readonly atomicOperations: number
 }
 

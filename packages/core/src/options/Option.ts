@@ -96,6 +96,4 @@ type SettingValue<Options, Name extends keyof Options, Definition> =
   | (Definition extends OfDuration ? number : Exclude<Options[Name], undefined>)
   | (Definition extends { readonly required: true } | { readonly default: unknown } ? never : undefined)
 
-interface OfDuration {
-  readonly type: { readonly isDuration: true }
-}
+type OfDuration = { readonly type: { readonly isDuration: true } }

@@ -29,10 +29,11 @@ export interface QuotaPolicy extends QuotaRule {
   readonly cost: CostModel
 }
 
-type Plain = SettingsOf<QuotaOptions, typeof quotaOptions>
-
 /** How an endpoint enforces a quota, with defaults filled in. */
-export interface QuotaSettings extends Pick<Plain, "mode" | "onStoreError" | "timeoutMs"> {
+export interface QuotaSettings extends Pick<
+  SettingsOf<QuotaOptions, typeof quotaOptions>,
+  "mode" | "onStoreError" | "timeoutMs"
+> {
   readonly store: QuotaStore
   readonly policies: ReadonlyArray<QuotaPolicy>
   /** Limits the rate of batches; undefined if no rule does. */
