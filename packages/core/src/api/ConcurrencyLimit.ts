@@ -1,6 +1,7 @@
 /** How many batches run at once, over all endpoints that share one admission: of all callers, and of each. */
 import * as Effect from "effect/Effect"
-import { BatchError, Overloaded } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { Overloaded } from "../batch/RefusalReason.ts"
 import type { Limits } from "../batch/Limits.ts"
 
 /** Room for so many batches at once. */
@@ -39,5 +40,5 @@ export const make = ({
   }
 }
 
-const overloaded = (limit: number, whose: Overloaded["whose"]) =>
-  new BatchError({ reason: new Overloaded({ limit, whose, retryAfter: 1 }) })
+const overloaded = (limit: number, scope: Overloaded["scope"]) =>
+  new BatchError({ reason: new Overloaded({ limit, scope, retryAfter: 1 }) })

@@ -7,7 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import { AsyncContext, type RunInContext } from "../platform/AsyncContext.ts"
-import type { Answer, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
+import type { HandlerOutput, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "./UnitOfWork.ts"
 import type { RunningGroup } from "./RunningGroup.ts"
 import * as Coalescer from "./Coalescer.ts"
@@ -87,7 +87,7 @@ export class Invoker<Input> {
 
   // What most operations are, and all sub-requests: worth its own few lines.
   private runOne(operation: Operation<Input>, call: RunningGroup<Input>, finished: () => void): void {
-    let answer: Answer<OperationResult>
+    let answer: HandlerOutput<OperationResult>
     const settled = (result: OperationResult) => {
       call.settle(operation, result)
       finished()
@@ -117,7 +117,7 @@ export class Invoker<Input> {
     options: Pick<TransactionRunner.TransactionRunOptions<Input>, "unitOfWork" | "remainingMs" | "watch">,
   ): Promise<void> {
     const { dispatcher, onDefect } = this
-    const promise = <A>(run: () => Answer<A>, transaction: Transaction): Promise<A> =>
+    const promise = <A>(run: () => HandlerOutput<A>, transaction: Transaction): Promise<A> =>
       new Promise((resolve, reject) =>
         this.ask(run, call, transaction, (outcome) =>
           outcome._tag === "answer" ? resolve(outcome.value) : reject(outcome.defect),
@@ -138,14 +138,14 @@ export class Invoker<Input> {
   }
 
   private ask<A>(
-    run: () => Answer<A>,
+    run: () => HandlerOutput<A>,
     call: RunningGroup<Input>,
     transaction: Transaction | undefined,
     hear: Hear<A>,
   ): void {
     const enter: RunInContext =
       transaction === undefined ? this.runInContext : (inside) => this.runInContext(() => transaction.enter(inside))
-    let answer: Answer<A>
+    let answer: HandlerOutput<A>
     try {
       answer = enter(run)
     } catch (defect) {

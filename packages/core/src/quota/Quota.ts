@@ -2,7 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { BatchError, ExceedsQuota, PolicyRefusal, QuotaExceeded } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { BatchExceedsQuota, PolicyRefusal, QuotaExceeded } from "../batch/RefusalReason.ts"
 import { failure } from "../batch/Failure.ts"
 import * as Gcra from "./Gcra.ts"
 import type { Operation } from "../batch/Operation.ts"
@@ -208,7 +209,7 @@ const exceeded = ({ retryAfterMs, standings }: QuotaDecision): BatchError => {
   return new BatchError({ reason: new QuotaExceeded({ violated, fitsAfter, retryAfter: withJitter(fitsAfter) }) })
 }
 
-const exceeds = (limit: number, actual: number) => new BatchError({ reason: new ExceedsQuota({ limit, actual }) })
+const exceeds = (limit: number, actual: number) => new BatchError({ reason: new BatchExceedsQuota({ limit, actual }) })
 
 const rateLimited = ({ retryAfterMs }: QuotaDecision): OperationResult =>
   OperationResult.refused(

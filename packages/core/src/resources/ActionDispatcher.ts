@@ -5,7 +5,7 @@ import { type Failure, failure, isFailure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { BatchContext } from "../batch/BatchContext.ts"
-import type { Answer, CallContext, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
+import type { HandlerOutput, CallContext, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import { type ActionContext, isIdentified, type ManyContext, type Resource, type Tx } from "./Resource.ts"
 
 /**
@@ -68,7 +68,7 @@ class Context implements ActionContext {
   }
 }
 
-const map = <B>(answer: unknown, f: (value: unknown) => B): Answer<B> => {
+const map = <B>(answer: unknown, f: (value: unknown) => B): HandlerOutput<B> => {
   if (Effect.isEffect(answer)) {
     // A failure in the error channel is thrown to whoever runs the effect, like one that a promise rejects with.
     return Effect.map(Effect.orDie(answer as Effect.Effect<unknown, unknown>), f)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Limits from "../../src/batch/Limits.ts"
 
 describe("make", () => {
-  it("has the defaults that are documented", () => {
+  it("returns the documented defaults", () => {
     expect(Limits.make()).toEqual({
       operations: 1_000,
       bodyBytes: 10_485_760,
@@ -16,7 +16,7 @@ describe("make", () => {
     })
   })
 
-  it("keeps a default where undefined is given", () => {
+  it("keeps the default of an option that is undefined", () => {
     const { operations, depth } = Limits.make({ operations: undefined, depth: 10 })
     expect({ operations, depth }).toEqual({ operations: 1_000, depth: 10 })
   })

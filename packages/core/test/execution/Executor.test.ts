@@ -7,7 +7,7 @@ import { failure, internalFailure } from "../../src/batch/Failure.ts"
 import { isFulfilled, type Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { AsyncContext } from "../../src/platform/AsyncContext.ts"
-import type { Answer, CallContext } from "../../src/batch/Dispatcher.ts"
+import type { HandlerOutput, CallContext } from "../../src/batch/Dispatcher.ts"
 import { endings, execute, operations } from "../support/execute.ts"
 import { dependsOn, randomOperations } from "../support/randomOperations.ts"
 
@@ -16,7 +16,7 @@ const bad = OperationResult.error(failure("CONFLICT", "m"))
 
 /** Ways in which a handler may take its time. */
 const manners = {
-  value: (answer: () => OperationResult): Answer<OperationResult> => answer(),
+  value: (answer: () => OperationResult): HandlerOutput<OperationResult> => answer(),
   microtask: async (answer: () => OperationResult) => answer(),
   microtasks: async (answer: () => OperationResult) => {
     for (let at = 0; at < 5; at++) await undefined
@@ -194,7 +194,7 @@ describe("execute", () => {
     expect(all[2]!.result?.failure?.message).toBe(`Not run: "op-1" did not succeed`)
   })
 
-  const deaths: Readonly<Record<string, () => Answer<OperationResult>>> = {
+  const deaths: Readonly<Record<string, () => HandlerOutput<OperationResult>>> = {
     "throws at once": () => {
       throw new Error("bug")
     },
@@ -226,7 +226,7 @@ describe("execute", () => {
     const all = operations(3)
     let interrupted = 0
     const signals: Array<AbortSignal> = []
-    const run = ({ index }: Operation, call: CallContext): Answer<OperationResult> => {
+    const run = ({ index }: Operation, call: CallContext): HandlerOutput<OperationResult> => {
       if (index === 0) return Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
       signals.push(call.signal)
       return new Promise(() => {})

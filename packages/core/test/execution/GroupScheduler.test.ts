@@ -6,7 +6,7 @@ import { failure } from "../../src/batch/Failure.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import type { Strategy } from "../../src/batch/Strategy.ts"
-import type { Answer, CallContext } from "../../src/batch/Dispatcher.ts"
+import type { HandlerOutput, CallContext } from "../../src/batch/Dispatcher.ts"
 import { endings, type Execution, execute, operations } from "../support/execute.ts"
 
 const good = OperationResult.success("done")
@@ -22,7 +22,7 @@ const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resol
 /** Executes operations beside the test, which goes on once all that begin at once have begun. */
 const start = (
   all: ReadonlyArray<Operation<undefined>>,
-  run: (operation: Operation<undefined>, call: CallContext) => Answer<OperationResult>,
+  run: (operation: Operation<undefined>, call: CallContext) => HandlerOutput<OperationResult>,
   options: Execution,
 ) => Effect.tap(Effect.forkChild(execute(all, { run }, options)), () => settled)
 

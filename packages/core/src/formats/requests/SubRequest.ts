@@ -1,5 +1,5 @@
 /** An operation in HTTP form: what a JSON batch is made of. */
-import type { Headers } from "../../batch/Headers.ts"
+import type { HeaderRecord } from "../../batch/Headers.ts"
 import type { Template } from "./Reference.ts"
 
 /** A sub-request, decoded; `url` and `body` may still hold references. */
@@ -9,7 +9,7 @@ export interface SubRequest {
   /** An absolute path with optional query, checked; with references, the text as it was sent. */
   readonly url: string
   /** The sub-request's own headers, checked, by lower-case name. */
-  readonly headers: Headers
+  readonly headers: HeaderRecord
   /** A JSON value; undefined where there is no body. */
   readonly body: unknown
   /** Whether `body` has a member name that only a host's own parser may judge. */

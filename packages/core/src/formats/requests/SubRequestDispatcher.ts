@@ -1,7 +1,7 @@
 /** Runs sub-requests through the host application: resolves references, rebuilds headers, sends, keeps the reply. */
 import * as Result from "effect/Result"
 import { failure } from "../../batch/Failure.ts"
-import type { Headers } from "../../batch/Headers.ts"
+import type { HeaderRecord } from "../../batch/Headers.ts"
 import type { HeaderRules } from "../../http/HeaderRules.ts"
 import * as Json from "../../batch/Json.ts"
 import * as Limits from "../../batch/Limits.ts"
@@ -21,7 +21,7 @@ export interface HostRequest {
   /** An absolute path with optional query, checked. */
   readonly url: string
   /** Inherited and own headers, by lower-case name; no `host` and no `content-length`. */
-  readonly headers: Headers
+  readonly headers: HeaderRecord
   readonly body: string | undefined
   /** The JSON value that `body` is the text of, where a host may be given it parsed; else undefined. */
   readonly json: unknown
@@ -74,7 +74,7 @@ const toResult = (reply: Reply): OperationResult => OperationResult.replied(repl
 interface Resolved {
   readonly method: string
   readonly url: string
-  readonly headers: Headers
+  readonly headers: HeaderRecord
   readonly body: unknown
   readonly poisoned: boolean
 }
@@ -225,7 +225,10 @@ const encodeForUrl = (reference: Reference.Reference, value: unknown): string =>
   }
 }
 
-const toHostRequest = ({ method, url, headers: own, body, poisoned }: Resolved, inherited: Headers): HostRequest => {
+const toHostRequest = (
+  { method, url, headers: own, body, poisoned }: Resolved,
+  inherited: HeaderRecord,
+): HostRequest => {
   const headers = Object.assign(Object.create(null), inherited, own) as Record<string, string>
   if (body === undefined) return { method, url, headers, body: undefined, json: undefined }
   const type = own["content-type"]
