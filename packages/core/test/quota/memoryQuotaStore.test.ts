@@ -5,7 +5,7 @@ import { account, demand, start } from "../../src/testing/quota-store/Fixture.ts
 
 QuotaStoreContract.suite("memory", () => ({ store: memoryQuotaStore() }))
 
-it("remembers so many subjects, and forgets first those that have their whole quota again", async () => {
+it("keeps `maxSubjects` subjects and first evicts those that have their whole quota again", async () => {
   const store = memoryQuotaStore({ maxSubjects: 3 })
   const [full, busy, other, last] = [account(store), account(store), account(store), account(store)]
   await busy!.charge(demand(5), 5, start)
@@ -16,6 +16,6 @@ it("remembers so many subjects, and forgets first those that have their whole qu
   expect(await other!.left(start)).toBe(9_000)
 })
 
-it("says what is wrong with its options", () => {
+it("rejects invalid options", () => {
   expect(() => memoryQuotaStore({ maxSubjects: 0 })).toThrow(`"maxSubjects"`)
 })
