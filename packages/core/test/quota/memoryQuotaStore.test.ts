@@ -12,8 +12,8 @@ it("keeps `maxSubjects` subjects and first evicts those that have their whole qu
   await full!.charge(demand(1), 1, start - 5_000)
   await other!.charge(demand(1), 1, start)
   await last!.charge(demand(1), 1, start)
-  expect(await busy!.left(start)).toBe(5_000)
-  expect(await other!.left(start)).toBe(9_000)
+  expect(await busy!.remaining(start)).toBe(5_000)
+  expect(await other!.remaining(start)).toBe(9_000)
 })
 
 it("rejects invalid options", () => {
