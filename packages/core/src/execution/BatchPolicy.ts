@@ -21,7 +21,7 @@ export interface PlannedBatch {
 /**
  * Admits batches, as a whole or in part.
  *
- * **Details** `admit` refuses the batch by failing. It refuses or answers single operations by setting their results;
+ * **Details** `admit` refuses the batch by failing. It settles single operations by setting their results;
  * these operations do not run. Resources that it acquires are released by finalizers of the scope, which closes when the
  * batch has run, a later policy has refused it, or it was interrupted. By then every operation that ran has its result.
  */

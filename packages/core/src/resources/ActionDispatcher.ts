@@ -29,20 +29,21 @@ export const make = ({ actions }: Resource, batch: BatchContext): Dispatcher<unk
   run: (operation, call) => {
     const action = actions.get(operation.action)!
     const { input, index, id = "" } = operation
-    if (action.run !== undefined) return mapOutput(action.run(input, new Context(batch, call, id, index)), toResult)
-    const context: ManyContext = new Context(batch, call, "", index)
+    if (action.run !== undefined)
+      return mapOutput(action.run(input, new BoundContext(batch, call, id, index)), toResult)
+    const context: ManyContext = new BoundContext(batch, call, "", index)
     return mapOutput(action.runMany!([{ input, id, index }], context), toOnlyResult)
   },
   runMany: (operations, call) => {
     const items = operations.map(({ input, index, id = "" }) => ({ input, id, index }))
-    const context: ManyContext = new Context(batch, call, "", 0)
+    const context: ManyContext = new BoundContext(batch, call, "", 0)
     const action = actions.get(operations[0]!.action)!
     return mapOutput(action.runMany!(items, context), toResults)
   },
 })
 
 // A class, so that `signal` stays a getter: the AbortSignal is created when it is first read.
-class Context implements ActionContext {
+class BoundContext implements ActionContext {
   readonly id: string
   readonly index: number
   readonly tenant: string | undefined

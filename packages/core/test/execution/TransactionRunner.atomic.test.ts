@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { atomicFailure, codes, putEndpoint, puts, sendBatch, until } from "../support/puts.ts"
+import { atomicFailure, codes, putEndpoint, puts, sendBatch, until } from "../support/putEndpoint.ts"
 
 const atomicBatch = (...operations: ReadonlyArray<object>) => ({ atomic: true, operations })
 

@@ -6,7 +6,7 @@ import type { Send } from "../../src/formats/requests/SubRequestDispatcher.ts"
 import { createBatch, type RequestsOptions } from "../../src/api/createBatch.ts"
 import { CurrentTransaction } from "../../src/execution/UnitOfWork.ts"
 import { FakeDatabase, type Handle } from "../support/FakeDatabase.ts"
-import { type PutOptions, sendBatch, until } from "../support/puts.ts"
+import { type PutOptions, sendBatch, until } from "../support/putEndpoint.ts"
 
 /** A host: `POST /<key>` adds a key in the current transaction and replies with the status in the query (default 201). */
 const hostOf =

@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import type { CommitEnd } from "../support/FakeDatabase.ts"
-import { codes, putEndpoint, sendBatch } from "../support/puts.ts"
+import { codes, putEndpoint, sendBatch } from "../support/putEndpoint.ts"
 
 const operation = fc.record({
   action: fc.constantFrom("put", "put", "puts", "puts", "refuse"),

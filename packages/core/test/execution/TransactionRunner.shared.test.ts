@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { codes, putEndpoint, type PutOptions, puts, sendBatch, until } from "../support/puts.ts"
+import { codes, putEndpoint, type PutOptions, puts, sendBatch, until } from "../support/putEndpoint.ts"
 
 const sharedEndpoint = (size: number, options: PutOptions = {}) => putEndpoint({ transactionSize: size, ...options })
 

@@ -95,10 +95,10 @@ describe("parse", () => {
             return Reference.toText(reference(ids[part[0] % ids.length]!, ...part[1]))
           })
           .join("")
-        const found = Reference.parse(text, all) ?? [text]
-        const written = found.map((part) => (typeof part === "string" ? part : Reference.toText(part))).join("")
+        const template = Reference.parse(text, all) ?? [text]
+        const written = template.map((part) => (typeof part === "string" ? part : Reference.toText(part))).join("")
         expect(written).toBe(text)
-        expect(found.every((part) => typeof part === "string" || all.ids.has(part.id))).toBe(true)
+        expect(template.every((part) => typeof part === "string" || all.ids.has(part.id))).toBe(true)
       }),
     )
   })
