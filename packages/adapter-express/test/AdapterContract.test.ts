@@ -173,7 +173,7 @@ const makeApp = (make: typeof express5): Express => {
   return app
 }
 
-const start = async (make: typeof express5): Promise<AdapterContract.Started> => {
+const start = async (make: typeof express5): Promise<AdapterContract.RunningServer> => {
   const server = makeApp(make).listen(0, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address() as AddressInfo

@@ -164,7 +164,7 @@ const mountItems = (app: FastifyInstance, fixture: AdapterContract.Fixture): voi
   )
 }
 
-const start = async (): Promise<AdapterContract.Started> => {
+const start = async (): Promise<AdapterContract.RunningServer> => {
   const app = await withMiddleware()
   const fixture = new Fixture()
   await mountBatches(app, fixture)

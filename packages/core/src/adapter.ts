@@ -4,7 +4,7 @@ export type { BatchEndpoints, Endpoint, JobsEndpoint } from "./api/BatchEndpoint
 export type { Platform } from "./api/Platform.ts"
 export type { BatchContext } from "./batch/BatchContext.ts"
 export type { CallContext } from "./batch/Dispatcher.ts"
-export type { Headers, HeadersInput } from "./batch/Headers.ts"
+export type { HeaderRecord, HeadersInput } from "./batch/Headers.ts"
 export type { HttpBody, HttpRequest, HttpResponse } from "./http/HttpMessage.ts"
 export type { HostRequest, Send } from "./formats/requests/SubRequestDispatcher.ts"
 export type { Reply } from "./formats/requests/SubRequest.ts"

@@ -1,7 +1,7 @@
 /** Multistatus for applications on Effect: the services that endpoints are made of, and their layers. */
 export type {
   ClientGone,
-  ExceedsQuota,
+  BatchExceedsQuota,
   InvalidBatch,
   LimitExceeded,
   OutcomeUnknown,
@@ -9,14 +9,14 @@ export type {
   QuotaExceeded,
   ReceiveTimeout,
   UnsupportedMediaType,
-} from "./batch/BatchError.ts"
+} from "./batch/RefusalReason.ts"
 export { AsyncContext } from "./platform/AsyncContext.ts"
 export { CurrentDigest } from "./platform/Digest.ts"
 export * as Plan from "./planning/Plan.ts"
 export type { CommitGroup } from "./planning/CommitGroup.ts"
 export { Executor, type ExecuteOptions } from "./execution/Executor.ts"
 export type { ExecutionHooks } from "./execution/ExecutionHooks.ts"
-export type { Began } from "./execution/Invoker.ts"
+export type { OnStart } from "./execution/Invoker.ts"
 export { CurrentTransaction } from "./execution/UnitOfWork.ts"
 export type { IdempotencySettings } from "./idempotency/IdempotencySettings.ts"
 export * as Quota from "./quota/Quota.ts"

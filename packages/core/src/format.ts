@@ -11,7 +11,7 @@ export type {
   ReturnPreference,
   ValueFormat,
 } from "./batch/Codec.ts"
-export type { Answer, Dispatcher, OnDefect } from "./batch/Dispatcher.ts"
+export type { Dispatcher, HandlerOutput, OnDefect } from "./batch/Dispatcher.ts"
 export type { Limits } from "./batch/Limits.ts"
 export type { Dependency, Operation } from "./batch/Operation.ts"
 export { OperationResult, type Outcome } from "./batch/OperationResult.ts"

@@ -9,7 +9,7 @@ import { koaApplication } from "./support/koaApplication.ts"
 
 const { batchOptions, bulkEndpoints, Fixture, operationsEndpoints, requestsOptions } = AdapterContract
 
-const answerBatch = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
+const handleBatch = async (ctx: Context, endpoint: Endpoint): Promise<void> => {
   const { method, req, res } = ctx
   const body = { _tag: "Stream", bytes: bytesOf(req) } as const
   const request = {
@@ -30,11 +30,11 @@ const makeApplication = () => {
     const endpoint = endpoints.get(path.replace(/\/describe$/, ""))
     if (endpoint === undefined || ctx.method !== (path.endsWith("/describe") ? "GET" : "POST")) return false
     ctx.respond = false
-    if (ctx.method === "POST") await answerBatch(ctx, endpoint)
+    if (ctx.method === "POST") await handleBatch(ctx, endpoint)
     else writeAnswer(ctx.req, ctx.res, endpoint.describe())
     return true
   })
-  // Koa composes its middleware when it is asked for the handler, so not before the first batch.
+  // `callback` composes the middleware registered so far, so it is called with the first batch.
   let exchange: Exchange | undefined
   const sendThrough: Send = (request, call, { request: outer }) => {
     exchange ??= makeExchange({ handle: app.callback() })

@@ -2,7 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { BatchError, OutcomeUnknown } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { OutcomeUnknown } from "../batch/RefusalReason.ts"
 import * as Problem from "../http/Problem.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
@@ -11,7 +12,7 @@ import type { Encoded } from "../batch/Codec.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
-import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
+import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Preference from "../http/Preference.ts"
 import type { BatchJobs } from "../jobs/BatchJobs.ts"
 import * as JobSubmission from "../jobs/JobSubmission.ts"
@@ -122,7 +123,7 @@ const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a reque
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
 const readKey = (request: HttpRequest, { idempotency }: Pick<EngineOptions, "idempotency">) =>
-  idempotency === undefined ? Result.succeed(undefined) : idempotencyKeyOf(request)
+  idempotency === undefined ? Result.succeed(undefined) : IdempotencyKey.fromRequest(request)
 
 const tenantOf = (tenant: TenantOf | undefined, { raw }: HttpRequest): Effect.Effect<string | undefined> =>
   tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(raw as never))

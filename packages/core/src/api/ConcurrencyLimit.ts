@@ -1,6 +1,7 @@
 /** The limit of batches that run at once, over all endpoints of an application: in total and for each tenant. */
 import * as Effect from "effect/Effect"
-import { BatchError, Overloaded } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { Overloaded } from "../batch/RefusalReason.ts"
 import type { Limits } from "../batch/Limits.ts"
 
 /** Runs a limited number of batches at once. */
@@ -40,5 +41,5 @@ export const make = ({
   }
 }
 
-const overloaded = (limit: number, whose: Overloaded["whose"]) =>
-  new BatchError({ reason: new Overloaded({ limit, whose, retryAfter: 1 }) })
+const overloaded = (limit: number, scope: Overloaded["scope"]) =>
+  new BatchError({ reason: new Overloaded({ limit, scope, retryAfter: 1 }) })

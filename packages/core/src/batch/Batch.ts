@@ -1,4 +1,4 @@
-/** One decoded request body: an ordered, non-empty list of operations and how they are to be run. */
+/** A decoded batch: an ordered, non-empty list of operations, and the strategy to run them by. */
 import type { Operation } from "./Operation.ts"
 import type { Strategy } from "./Strategy.ts"
 
@@ -8,12 +8,12 @@ export interface Batch<Input = unknown> {
   readonly strategy: Strategy
 }
 
-/** How many operations ended how. The first three add up to the number of operations. */
+/** Counts of the outcomes of a batch. The first three add up to the number of operations. */
 export interface Tally {
   readonly succeeded: number
   readonly failed: number
   readonly skipped: number
-  /** How many of them were stored by an earlier execution. */
+  /** How many of the results were stored by an earlier execution. */
   readonly replayed: number
 }
 

@@ -1,12 +1,12 @@
-/** What is true of a whole batch: captured once, before any of its operations, and bound to each of them. */
+/** The context of a batch: captured once, before any operation runs. */
 import type { HeadersInput } from "./Headers.ts"
 
-/** What every operation of a batch has in common. */
+/** What all operations of a batch share. */
 export interface BatchContext {
-  /** Who is calling, as the configured tenant function says; undefined without one. */
+  /** The caller, as the configured tenant function returns it; undefined without one. */
   readonly tenant: string | undefined
   /** Headers of the outer request, by lower-case name. */
   readonly headers: HeadersInput
-  /** The framework's own request. */
+  /** The framework's own request object. */
   readonly request: unknown
 }

@@ -1,42 +1,41 @@
-/** What runs operations: actions of a resource, or the host application's own routes. */
+/** Dispatchers run operations: through the actions of a resource, or through the host application's routes. */
 import type * as Effect from "effect/Effect"
 import type { Operation } from "./Operation.ts"
 import type { OperationResult } from "./OperationResult.ts"
 
-/** A value, a promise of it, or an effect that cannot fail (defects aside). */
-export type Answer<A> = A | PromiseLike<A> | Effect.Effect<A>
+/** What a handler returns: a value, a promise of it, or an effect that cannot fail (defects aside). */
+export type HandlerOutput<A> = A | PromiseLike<A> | Effect.Effect<A>
 
-/** What a running call is told, and how it learns that it is to stop. */
+/** The context of one handler call. */
 export interface CallContext {
-  /** Fires when the deadline of the batch or the time of the operation is over. Made on first use. */
+  /** Aborts when the deadline of the batch or the timeout of the operation has passed. Created on first use. */
   readonly signal: AbortSignal
   /** The transaction that the call runs in, or the database outside of one; undefined without a unit of work. */
   readonly tx: unknown
-  /** Whether the call is part of something that happens as a whole or not at all. */
+  /** Whether the call is part of an all-or-nothing group. */
   readonly atomic: boolean
-  /** Like listening on `signal`, without making one. */
+  /** Calls a listener when the call is aborted, without creating `signal`. */
   readonly onAbort: (listener: () => void) => void
 }
 
-/** Reports a defect of one operation, and tells what the operation is answered with. */
+/** Reports a defect of one operation and returns the operation's result. */
 export type OnDefect = (defect: unknown, operation: Operation) => OperationResult
 
 /**
- * Runs the operations of one batch. Made anew for every batch, with its caller bound in.
+ * Runs the operations of one batch. Created for each batch, bound to its caller.
  *
- * **Details** An operation that fails is answered with a result, not with an exception: what is thrown is a defect,
- * which stays with its operation. `prepare` is called once per batch, before anything has begun; it may replace
- * inputs and set results of operations that are not to be run, and must not touch anything outside of the batch.
- * `runMany` answers one result per operation, in order; if it throws, it must have changed nothing: the engine then
- * calls it again with fewer operations to find the offenders.
+ * **Details** Failed operations are returned as results. An exception is a defect of its operation alone. `prepare` is
+ * called once per batch, before any operation runs. It may replace inputs and set the results of operations that must
+ * not run; it must have no effects outside of the batch. `runMany` returns one result per operation, in order. If it
+ * throws, it must have changed nothing: it is then called again with fewer operations to find those that made it throw.
  */
 export interface Dispatcher<Input> {
   readonly prepare?: (operations: ReadonlyArray<Operation<Input>>, onDefect: OnDefect) => PromiseLike<void>
-  readonly run: (operation: Operation<Input>, context: CallContext) => Answer<OperationResult>
+  readonly run: (operation: Operation<Input>, context: CallContext) => HandlerOutput<OperationResult>
   readonly runMany?: (
     operations: ReadonlyArray<Operation<Input>>,
     context: CallContext,
-  ) => Answer<ReadonlyArray<OperationResult>>
+  ) => HandlerOutput<ReadonlyArray<OperationResult>>
   /** Whether an operation may be run by `runMany`. */
   readonly coalesces: (operation: Operation) => boolean
 }

@@ -1,32 +1,32 @@
 /**
- * Why one operation did not succeed. A failure is a plain value, never an `Error`: a batch of a thousand
- * failing operations captures no stack. A refused batch is a `BatchError`; a bug in a handler is a defect.
+ * Failures of single operations. A failure is a plain value, not an `Error`: a batch of a thousand failing operations
+ * captures no stack traces. A refused batch is a `BatchError`; a bug in a handler is a defect.
  */
 
 const TypeId: unique symbol = Symbol.for("@multistatus/core/Failure") as never
 
-/** One of several things wrong with an operation's input. */
+/** One of several errors in an operation's input. */
 export interface FieldError {
-  /** Path of the field, joined with dots: `address.city`, `tags.0`. Absent where the whole input is meant. */
+  /** Path of the field, joined with dots: `address.city`, `tags.0`. Absent if the error concerns the whole input. */
   readonly field?: string
   readonly message: string
 }
 
-/** What a failure may carry beside its code and message. */
+/** Optional details of a failure. */
 export interface FailureDetails {
-  /** HTTP status, from 400 to 599. Default: the code's own, see `statusOf`; 422 for codes of the application's own. */
+  /** HTTP status, from 400 to 599. Default: `statusOf` the code, which is 422 for codes of the application. */
   readonly status?: number | undefined
-  /** The field at fault, as a dotted path. */
+  /** The invalid field, as a dotted path. */
   readonly field?: string | undefined
-  /** Every field at fault, when there are several. */
+  /** All invalid fields, if there are several. */
   readonly errors?: ReadonlyArray<FieldError> | undefined
-  /** Whether the same operation may succeed when tried again unchanged. */
+  /** Whether the same operation may succeed if it is retried unchanged. */
   readonly retryable?: boolean | undefined
   /** Whole seconds after which a retry makes sense. */
   readonly retryAfter?: number | undefined
 }
 
-/** The failure of one operation: a machine-readable code, a sentence, an HTTP status. */
+/** The failure of one operation: a machine-readable code, a message for people, an HTTP status. */
 export interface Failure extends FailureDetails {
   readonly [TypeId]: typeof TypeId
   readonly code: string
@@ -62,13 +62,13 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["INTERNAL", 500],
 ])
 
-/** The HTTP status of a failure code; 422 for codes that the application made up. */
+/** Returns the HTTP status of a failure code; 422 for codes of the application. */
 export const statusOf = (code: string): number => statuses.get(code) ?? 422
 
 /**
- * Makes a failure, to be returned or thrown by an action.
+ * Creates a failure, for an action to return or throw.
  *
- * **Details** Throws a `TypeError` at a status that no failure has: an answer could not be made with it.
+ * **Details** Throws a `TypeError` if the status is not a whole number from 400 to 599.
  *
  * **Example** (A missing user)
  * ```ts
@@ -78,14 +78,14 @@ export const statusOf = (code: string): number => statuses.get(code) ?? 422
 export const failure = (code: string, message: string, details?: FailureDetails): Failure => {
   const status = details?.status ?? statusOf(code)
   if (!Number.isInteger(status) || status < 400 || status > 599) {
-    throw new TypeError(`The status of a failure is a whole number from 400 to 599, unlike ${status}`)
+    throw new TypeError(`The status of a failure must be a whole number from 400 to 599, not ${status}`)
   }
   return { [TypeId]: TypeId, code, message, ...details, status }
 }
 
-/** Whether a value was made by `failure`. Works across copies of this package. */
+/** Whether a value was created by `failure`. Works across copies of this package. */
 export const isFailure = (value: unknown): value is Failure =>
   typeof value === "object" && value !== null && TypeId in value
 
-/** What a client is shown of an unexpected exception: nothing of the exception's own. */
+/** The failure that clients get for an unexpected exception. It shows nothing of the exception. */
 export const internalFailure = (): Failure => failure("INTERNAL", "The operation failed unexpectedly")

@@ -1,7 +1,7 @@
 /** Header fields of requests and responses. */
 
-/** Lower-case names to values. */
-export type Headers = Readonly<Record<string, string>>
+/** Header values by lower-case name. */
+export type HeaderRecord = Readonly<Record<string, string>>
 
-/** Headers as frameworks have them: lower-case names, several values possible. */
+/** Headers as frameworks provide them: by lower-case name, possibly several values each. */
 export type HeadersInput = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

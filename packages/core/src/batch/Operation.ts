@@ -1,38 +1,49 @@
-/** One unit of work of a batch: its request, its place and its result, kept in one record from decoding to encoding. */
+/** One unit of work of a batch: its request, its position and its result in one record, from decoding to encoding. */
 import type { OperationResult } from "./OperationResult.ts"
 
-/** An operation that has to end well before another may begin. */
+/** An operation that must succeed before another one may start. */
 export interface Dependency {
   readonly operation: Operation
-  /** HTTP statuses beside 2xx that count as good. */
+  /** HTTP statuses, beside 2xx, that count as success. */
   readonly accept: ReadonlyArray<number>
 }
 
 /**
- * One operation. `result` and `input` are the only members that change: the result is set exactly once, the input
- * is replaced by its validated form before the operation is planned.
+ * One operation.
+ *
+ * **Details** Three members change after decoding: `duplicateOf` is set when the idempotency keys of the batch are
+ * known; `input` is replaced by its validated form before planning; and `result`, undefined at first, is written by each
+ * step in turn:
+ *
+ * 1. Before execution, decoding, validation, idempotency, policies and the quota set it for operations that must not
+ *    run. A stored result may replace a refusal. What is set when execution starts stays.
+ * 2. Execution sets it for all others. Outside of a transaction, the first result stays.
+ * 3. Inside a transaction, a result is provisional until the transaction has ended. Later operations, references and
+ *    idempotency records of the same transaction read it. A retry of the transaction resets it to undefined; a rollback,
+ *    a conflict, an unknown commit or an abort replaces it.
+ * 4. After execution every operation has a result, and nothing writes it again.
  */
 export interface Operation<Input = unknown> {
   /** Position in the request, from 0. */
   readonly index: number
   /** The sub-request's id, or the id of the resource that the action is for. */
   readonly id: string | undefined
-  /** Name of the action; of a sub-request its method. */
+  /** Name of the action; for a sub-request, its method. */
   readonly action: string
   input: Input
-  /** Operations that share a target run in request order among themselves. */
+  /** Operations with the same key run in request order among themselves. */
   readonly orderKey: string | undefined
   readonly dependsOn: ReadonlyArray<Dependency>
-  /** The atomicity group: operations of one group happen all together or not at all. */
+  /** The atomicity group: all operations of a group happen, or none. */
   readonly group?: string | undefined
-  /** The client's name for this operation. */
+  /** The client's idempotency key for this operation. */
   readonly idempotencyKey?: string | undefined
-  /** The earlier operation of this batch that has the same key and does the same: its result is this one's. */
+  /** An earlier operation of this batch with the same key and payload; this operation does not run and gets its result. */
   duplicateOf?: Operation | undefined
   result: OperationResult | undefined
 }
 
-/** Whether a dependency ended in a way that lets its dependants run. */
+/** Whether a dependency has succeeded, so that its dependants may run. */
 export const isFulfilled = ({ operation: { result }, accept }: Dependency): boolean =>
   result !== undefined &&
   result.outcome !== "skipped" &&

@@ -1,20 +1,20 @@
-/** What became of one operation: one instance per operation, success or not, in request order. */
+/** Results of operations. Every operation of a batch gets one, whether it succeeded or not. */
 import type { Failure } from "./Failure.ts"
 
-/** `skipped` operations never began. */
+/** How an operation ended; `skipped` operations never started. */
 export type Outcome = "success" | "error" | "skipped"
 
-/** The result of one operation. Built through its statics, never by hand. */
+/** The result of one operation. Create it with the static methods. */
 export class OperationResult {
   readonly outcome: Outcome
-  /** HTTP status of this operation alone. */
+  /** HTTP status of this operation. */
   readonly status: number
-  /** What the action returned, or the reply of a sub-request (also of one that answered 4xx or 5xx). */
+  /** What the action returned, or the reply to a sub-request, including a 4xx or 5xx reply. */
   readonly value: unknown
   readonly failure: Failure | undefined
-  /** Whether this is a handler's own answer, and not what the engine says of an operation that was not run to its end. */
+  /** Whether a handler returned this result; false if the engine made it for an operation that did not run to its end. */
   readonly answered: boolean
-  /** Whether it was stored by an earlier execution. */
+  /** Whether the result was stored by an earlier execution. */
   readonly replayed: boolean
 
   private constructor(
@@ -33,43 +33,43 @@ export class OperationResult {
     this.replayed = replayed
   }
 
-  /** The operation did what it was asked. */
+  /** The operation succeeded. */
   static success(value: unknown, status = 200): OperationResult {
     return new OperationResult("success", status, value, undefined, true, false)
   }
 
-  /** The operation was run, and its handler says that it failed. */
+  /** The operation ran, and its handler reported a failure. */
   static error(failure: Failure): OperationResult {
     return new OperationResult("error", failure.status, undefined, failure, true, false)
   }
 
-  /** The operation was refused on its own before it could begin, was given up, or was undone. */
+  /** The operation was refused before it started, was aborted, or was rolled back. */
   static refused(failure: Failure): OperationResult {
     return new OperationResult("error", failure.status, undefined, failure, false, false)
   }
 
-  /** The operation answered for itself, in HTTP: good below 400. */
+  /** The operation is a sub-request that got an HTTP reply; statuses below 400 are successes. */
   static replied(status: number, reply: unknown): OperationResult {
     return new OperationResult(status < 400 ? "success" : "error", status, reply, undefined, true, false)
   }
 
-  /** The operation never began, because of something outside of it. */
+  /** The operation never started, for a reason outside of it. */
   static skipped(failure: Failure): OperationResult {
     return new OperationResult("skipped", failure.status, undefined, failure, false, false)
   }
 
-  /** A result that an earlier execution stored. */
+  /** The result was stored by an earlier execution. */
   static replay({ outcome, status, value, failure }: Omit<OperationResult, "answered" | "replayed">): OperationResult {
     return new OperationResult(outcome, status, value, failure, true, true)
   }
 }
 
-// 408, 425 and 429 ask the client to send the same request again.
-const asksForRetry: ReadonlySet<number> = new Set([408, 425, 429])
+// With these statuses a server asks the client to repeat the request.
+const retryStatuses: ReadonlySet<number> = new Set([408, 425, 429])
 
 /**
- * Tells whether a result is final, so that a retry should get it again: a handler's own answer that succeeded, or that
- * failed with a status from 400 to 499 other than 408, 425 and 429.
+ * Whether a result is final: a retry gets it again instead of running the operation. Final are results of handlers that
+ * succeeded, or failed with a status from 400 to 499 other than 408, 425 and 429.
  */
 export const isFinal = ({ answered, outcome, status }: OperationResult): boolean =>
-  answered && (outcome === "success" || (status >= 400 && status < 500 && !asksForRetry.has(status)))
+  answered && (outcome === "success" || (status >= 400 && status < 500 && !retryStatuses.has(status)))

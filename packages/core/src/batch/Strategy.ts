@@ -1,42 +1,45 @@
-/** What a batch does about failing operations. */
+/** Strategies: how a batch treats failing operations. */
 import * as Result from "effect/Result"
 import { BatchError } from "./BatchError.ts"
 
 /**
- * - `partial`: each operation stands alone.
- * - `atomic`: all or nothing, inside one transaction.
- * - `stop-after`: operations start in request order; after `failures` failed ones nothing more starts.
+ * How a batch treats failing operations.
+ *
+ * - `partial`: every operation succeeds or fails on its own.
+ * - `atomic`: all operations succeed or none, inside one transaction.
+ * - `stop-after`: operations start in request order; after `failures` failures no more operations start.
  */
 export type Strategy =
   | { readonly _tag: "partial" }
   | { readonly _tag: "atomic" }
   | { readonly _tag: "stop-after"; readonly failures: number }
 
-/** What a client asked for in the envelope; absent members were not sent. */
+/** The strategy that a client requests in the envelope; members that were not sent are undefined. */
 export interface StrategyRequest {
   readonly atomic: unknown
   readonly stopAfter: unknown
 }
 
-/** Which strategies an endpoint has. */
+/** The strategies that an endpoint offers. */
 export interface StrategyOffer {
-  /** Taken when the client asks for none. */
+  /** Used when the client requests none. */
   readonly default: Strategy
-  /** What a client may ask for instead. */
+  /** What a client may request instead. */
   readonly choices: ReadonlyArray<Strategy["_tag"]>
 }
 
+/** The strategy `partial`. */
 export const partial: Strategy = { _tag: "partial" }
 
 /**
- * Decides the strategy of one batch.
+ * Chooses the strategy of one batch.
  *
- * **Details** `"atomic": true` and `"stop_after": n` (a whole number from 1) ask for one; `"atomic": false` asks for
- * partial success where atomic is standard. Both at once, a wrong type, or a strategy that the endpoint does not
- * offer refuse the batch.
+ * **Details** `"atomic": true` and `"stop_after": n` (a whole number from 1) request a strategy; `"atomic": false`
+ * requests `partial` where the default is `atomic`. Fails if both are requested, a value has the wrong type, or the
+ * endpoint does not offer the strategy.
  */
-export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Result<Strategy, BatchError> => {
-  const { atomic, stopAfter } = asked
+export const choose = (offer: StrategyOffer, request: StrategyRequest): Result.Result<Strategy, BatchError> => {
+  const { atomic, stopAfter } = request
   if (atomic !== undefined && typeof atomic !== "boolean") {
     return Result.fail(BatchError.invalid("INVALID_BATCH", `"atomic" must be true or false`, "/atomic"))
   }
@@ -49,7 +52,7 @@ export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Res
     return Result.fail(
       BatchError.invalid(
         "INVALID_BATCH",
-        `"atomic" and "stop_after" exclude each other: send one of them`,
+        `"atomic" and "stop_after" cannot be combined: send one of them`,
         "/stop_after",
       ),
     )
@@ -60,7 +63,7 @@ export const choose = (offer: StrategyOffer, asked: StrategyRequest): Result.Res
   return Result.succeed(offer.default)
 }
 
-const offered = (offer: StrategyOffer, wanted: Strategy): Result.Result<Strategy, BatchError> =>
-  offer.choices.includes(wanted._tag) || (offer.default._tag === wanted._tag && wanted._tag !== "stop-after")
-    ? Result.succeed(wanted)
-    : Result.fail(BatchError.strategyNotOffered(wanted._tag, [...new Set([offer.default._tag, ...offer.choices])]))
+const offered = (offer: StrategyOffer, strategy: Strategy): Result.Result<Strategy, BatchError> =>
+  offer.choices.includes(strategy._tag) || (offer.default._tag === strategy._tag && strategy._tag !== "stop-after")
+    ? Result.succeed(strategy)
+    : Result.fail(BatchError.strategyNotOffered(strategy._tag, [...new Set([offer.default._tag, ...offer.choices])]))

@@ -140,7 +140,7 @@ export class BatchEngine extends Context.Service<
             if (quota !== undefined) yield* quota.charge({ batch, endpoint, tenant })
             const deadlineMs = yield* timeLeft
             const { operationTimeoutMs } = limits
-            const began = quota?.began
+            const onStart = quota?.onStart
             const executing = {
               deadlineMs,
               operationTimeoutMs,
@@ -149,7 +149,7 @@ export class BatchEngine extends Context.Service<
               onDefect,
               unitOfWork,
               hooks: claims,
-              began,
+              onStart,
             }
             yield* executor.execute(plan, dispatcher, executing)
           })
@@ -174,7 +174,7 @@ const isOutcomeUnknown = ({ result }: Operation): boolean => result?.failure?.co
 
 // What nobody has validated must not run, however little time is left.
 const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
-  const late = failure("DEADLINE_EXCEEDED", "The time for the batch was over", { retryable: true })
+  const late = failure("DEADLINE_EXCEEDED", "The batch exceeded its deadline", { retryable: true })
   for (const operation of operations) operation.result ??= OperationResult.skipped(late)
 }
 

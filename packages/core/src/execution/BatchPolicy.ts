@@ -1,6 +1,6 @@
 /**
- * A step between the plan and the execution of a batch: what decides whether, and which part of, a runnable batch
- * runs. Rules of the application's own stand here, in the order they are configured in.
+ * Batch policies decide whether a planned batch may run, as a whole or in part. Applications add their own; they are
+ * applied in the order of configuration, between planning and execution.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -8,23 +8,22 @@ import type { BatchError } from "../batch/BatchError.ts"
 import type { Batch } from "../batch/Batch.ts"
 import type { Plan } from "../planning/Plan.ts"
 
-/** A batch that is known to be runnable, and of which nothing has run. */
+/** A batch that is ready to run; nothing of it has run yet. */
 export interface PlannedBatch {
   readonly batch: Batch
   readonly plan: Plan
-  /** Which endpoint the batch came to. */
+  /** Name of the endpoint that received the batch. */
   readonly endpoint: string
-  /** Who is calling, as the configured tenant function says; undefined without one. */
+  /** The caller, as the configured tenant function returns it; undefined without one. */
   readonly tenant: string | undefined
 }
 
 /**
- * Admits a batch, in part or whole.
+ * Admits batches, as a whole or in part.
  *
- * **Details** `admit` may refuse the batch by failing, or set the result of single operations, which then do not
- * run: a replay, or a refusal of that operation alone. What it takes it gives back in a finalizer of the scope, which
- * closes when the batch has run, was refused by a later policy, or was interrupted; by then every operation that ran
- * has its result.
+ * **Details** `admit` refuses the batch by failing. It settles single operations by setting their results;
+ * these operations do not run. Resources that it acquires are released by finalizers of the scope, which closes when the
+ * batch has run, a later policy has refused it, or it was interrupted. By then every operation that ran has its result.
  */
 export interface BatchPolicy {
   readonly name: string

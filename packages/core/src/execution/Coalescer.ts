@@ -1,33 +1,34 @@
 /**
- * Calls a many-at-once handler, and when it throws as a whole finds the offenders by calling it with ever fewer
- * operations: the good ones still go in, each bad one gets an error of its own.
+ * Runs coalesced handler calls. If a call throws as a whole, it is repeated with ever fewer operations to find the faulty
+ * ones: these get errors of their own, and all others still succeed.
  */
 import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 
-/** Calls a handler; `hear` is told what it answered or threw, once. */
-export type Ask<Request, A> = (request: Request, hear: (outcome: CallOutcome<A>) => void) => void
+/** Calls a handler, and calls `resolve` or `reject` once it has returned or thrown. */
+export type Invoke<Request, A> = (
+  request: Request,
+  resolve: (value: A) => void,
+  reject: (defect: unknown) => void,
+) => void
 
-export type CallOutcome<A> =
-  | { readonly _tag: "answer"; readonly value: A }
-  | { readonly _tag: "defect"; readonly defect: unknown }
-
+/** How operations are run and settled. */
 export interface CoalesceOptions<Input> {
-  readonly many: Ask<ReadonlyArray<Operation<Input>>, ReadonlyArray<OperationResult>>
-  readonly one: Ask<Operation<Input>, OperationResult>
+  readonly runMany: Invoke<ReadonlyArray<Operation<Input>>, ReadonlyArray<OperationResult>>
+  readonly runOne: Invoke<Operation<Input>, OperationResult>
   readonly settle: (operation: Operation<Input>, result: OperationResult) => void
-  /** Whether the call was given up meanwhile, so that nothing more may begin. */
-  readonly isOver: () => boolean
-  /** Lets others have the event loop before an offender is looked for. Default: goes on at once. */
-  readonly breathe?: ((run: () => void) => void) | undefined
-  /** What a defect of one operation is answered with. */
+  /** Whether no further call may start, because the group was aborted or has failed. */
+  readonly hasEnded: () => boolean
+  /** Yields to the event loop before the search for faulty operations. Default: continues at once. */
+  readonly yieldToEventLoop?: ((run: () => void) => void) | undefined
+  /** Returns the result of an operation that has thrown a defect. */
   readonly onDefect: (defect: unknown, operation: Operation<Input>) => OperationResult
 }
 
 /**
- * Runs coalesced operations and settles each as soon as it is known what became of it.
+ * Runs coalesced operations, settles each as soon as its result is known, and then calls `finished`.
  *
- * **Details** A call that throws must have changed nothing. k offenders among n operations take at most
+ * **Details** A call that throws must have changed nothing. To find k faulty operations among n takes at most
  * 2 k log2(n) further calls.
  */
 export const run = <Input>(
@@ -36,28 +37,37 @@ export const run = <Input>(
   finished: () => void,
 ): void => {
   const [first] = operations
-  if (first !== undefined && operations.length === 1) {
-    return options.one(first, (outcome) => {
-      options.settle(first, outcome._tag === "answer" ? outcome.value : options.onDefect(outcome.defect, first))
-      finished()
-    })
-  }
-  options.many(operations, (outcome) => {
-    if (options.isOver()) return finished()
-    if (outcome._tag === "answer") {
-      settleAll(outcome.value, operations, options)
-      return finished()
-    }
+  if (first !== undefined && operations.length === 1) return runOne(first, options, finished)
+  const runSlice = (start: number, end: number, next: () => void) =>
+    options.hasEnded() ? finished() : run(operations.slice(start, end), options, next)
+  const runHalves = () => {
     const middle = operations.length >> 1
-    const half = (begin: number, end: number, next: () => void) =>
-      options.isOver() ? finished() : run(operations.slice(begin, end), options, next)
-    const search = () => half(0, middle, () => half(middle, operations.length, finished))
-    if (options.breathe === undefined) search()
-    else options.breathe(search)
-  })
+    runSlice(0, middle, () => runSlice(middle, operations.length, finished))
+  }
+  options.runMany(
+    operations,
+    (results) => {
+      if (!options.hasEnded()) settleAll(results, operations, options)
+      finished()
+    },
+    () => {
+      if (options.hasEnded()) finished()
+      else if (options.yieldToEventLoop === undefined) runHalves()
+      else options.yieldToEventLoop(runHalves)
+    },
+  )
 }
 
-// It ran, so it must not be called again to find an offender: all that can be said is that something is wrong.
+const runOne = <Input>(operation: Operation<Input>, options: CoalesceOptions<Input>, finished: () => void): void => {
+  const settle = (result: OperationResult) => {
+    options.settle(operation, result)
+    finished()
+  }
+  options.runOne(operation, settle, (defect) => settle(options.onDefect(defect, operation)))
+}
+
+// With the wrong number of results it is unknown which operation got which. They have run, so they are not run again to
+// find out: all are reported as defects.
 const settleAll = <Input>(
   results: ReadonlyArray<OperationResult>,
   operations: ReadonlyArray<Operation<Input>>,
@@ -66,6 +76,8 @@ const settleAll = <Input>(
   if (results.length === operations.length) {
     return operations.forEach((operation, index) => settle(operation, results[index]!))
   }
-  const defect = new TypeError(`runMany answered ${results.length} results for ${operations.length} operations`)
+  const defect = new TypeError(
+    `runMany must return one result per operation, but returned ${results.length} for ${operations.length} operations`,
+  )
   for (const operation of operations) settle(operation, onDefect(defect, operation))
 }

@@ -1,17 +1,17 @@
-/** What a batch's idempotency claims hook into its execution. */
+/** Hooks around the execution of commit groups, through which idempotency keys are claimed and settled. */
 import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 import type { UnitOfWork } from "./UnitOfWork.ts"
 
 /** Hooks around the commit groups of one batch. */
 export interface ExecutionHooks {
-  /** Called before operations begin. Returns the result that they get instead of running, or undefined if they may run. */
+  /** Called before operations start. Returns the result that they get instead of running; undefined lets them run. */
   readonly refuse: (operations: ReadonlyArray<Operation>) => OperationResult | undefined
   /** Called when operations have their results. */
   readonly ended: (operations: ReadonlyArray<Operation>) => void
   /**
-   * Returns the unit of work that a transaction runs in: `operations` are those to be run, `members` all operations
-   * that are undone together with them.
+   * Returns the unit of work that a transaction runs in. `operations` are those that are about to run; `members` are all
+   * operations that a rollback would undo.
    */
   readonly fence: (
     unitOfWork: UnitOfWork,

@@ -1,4 +1,4 @@
-/** Executes plans: one suspended fiber per batch around a pool, under one deadline. */
+/** Executes plans: one suspended fiber per batch, a scheduler inside of it, and one deadline. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,34 +8,35 @@ import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import type { UnitOfWork } from "./UnitOfWork.ts"
 import type { RunningGroup } from "./RunningGroup.ts"
 import type { ExecutionHooks } from "./ExecutionHooks.ts"
-import { type Began, Invoker } from "./Invoker.ts"
+import { Invoker, type OnStart } from "./Invoker.ts"
 import { GroupScheduler } from "./GroupScheduler.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 
 /** Limits, signals and hooks of one execution. */
 export interface ExecuteOptions {
-  /** Milliseconds that the whole may take. */
+  /** Milliseconds that the whole batch may take. */
   readonly deadlineMs: number
-  /** Milliseconds that one call may take; undefined for no limit of its own. */
+  /** Milliseconds that one handler call may take; undefined for no timeout. */
   readonly operationTimeoutMs: number | undefined
-  /** Fires when the client has gone away. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal | undefined
-  /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
+  /** Aborts when the batch must stop at once; its reason is a message for the client. */
   readonly stop?: AbortSignal | undefined
-  /** What an operation that died is answered with. */
+  /** Returns the result of an operation whose handler has thrown a defect. */
   readonly onDefect: OnDefect
-  /** What runs groups that have a transaction. */
+  /** Runs the transactions of the plan; undefined if there are none. */
   readonly unitOfWork: UnitOfWork | undefined
   /** Hooks around commit groups; undefined for none. */
   readonly hooks: ExecutionHooks | undefined
-  readonly began?: Began | undefined
+  /** Called with operations right before their handler is called. */
+  readonly onStart?: OnStart | undefined
 }
 
 /**
  * Gives every operation of a plan its result.
  *
- * **Details** Never fails. A defect stays with the operation it happened in. When the deadline is over, running calls
- * are told by their signal and not waited for. Interrupting the effect does the same.
+ * **Details** Never fails. A defect fails only the operation that it happened in. When the deadline passes, running
+ * handlers are aborted through their signals and not awaited. Interrupting the effect has the same result.
  */
 export class Executor extends Context.Service<
   Executor,
@@ -53,72 +54,71 @@ export class Executor extends Context.Service<
 const execute: Executor["Service"]["execute"] = (plan, dispatcher, options) =>
   Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
-      const handlers = new Invoker(dispatcher, options, fiber)
-      // A clock may find that no time at all is over before it has answered how to stop waiting.
-      let stopWaiting = () => {}
-      const pool = makePool(plan, handlers, options, () => {
-        stopWaiting()
-        options.signal?.removeEventListener("abort", onGone)
+      const invoker = new Invoker(dispatcher, options, fiber)
+      // A clock may fire a timer before it has returned the function that cancels it.
+      let cancelDeadline = () => {}
+      const scheduler = makeScheduler(plan, invoker, options, () => {
+        cancelDeadline()
+        options.signal?.removeEventListener("abort", onDisconnect)
         options.stop?.removeEventListener("abort", onStop)
         resume(Effect.void)
       })
-      const onGone = () => pool.cancel()
-      const onStop = () => pool.stop(String(options.stop?.reason))
-      stopWaiting = handlers.timer(options.deadlineMs, () => pool.deadline())
-      options.signal?.addEventListener("abort", onGone)
+      const onDisconnect = () => scheduler.onDisconnect()
+      const onStop = () => scheduler.stop(String(options.stop?.reason))
+      cancelDeadline = invoker.timer(options.deadlineMs, () => scheduler.onDeadline())
+      options.signal?.addEventListener("abort", onDisconnect)
       options.stop?.addEventListener("abort", onStop)
       if (options.stop?.aborted === true) onStop()
-      else if (options.signal?.aborted === true) pool.cancel()
-      else if (options.deadlineMs <= 0) pool.deadline()
-      else pool.pull()
-      return Effect.sync(() => pool.deadline())
+      else if (options.signal?.aborted === true) onDisconnect()
+      else if (options.deadlineMs <= 0) scheduler.onDeadline()
+      else scheduler.startGroups()
+      return Effect.sync(() => scheduler.onDeadline())
     }),
   )
 
-const makePool = <Input>(
+const makeScheduler = <Input>(
   plan: Plan<Input>,
-  handlers: Invoker<Input>,
+  invoker: Invoker<Input>,
   { deadlineMs, operationTimeoutMs, unitOfWork, hooks }: ExecuteOptions,
-  done: () => void,
+  onDone: () => void,
 ): GroupScheduler<Input> => {
   const endsAt = performance.now() + deadlineMs
   return new GroupScheduler<Input>(plan, {
-    call: (call, due, finished) => {
-      const end = handlers.traced(due, call, () => {
-        hooks?.ended(due)
+    run: (running, ready, finished) => {
+      const end = invoker.withSpans(ready, running, () => {
+        hooks?.ended(ready)
         finished()
       })
-      const refusal = hooks?.refuse(due)
+      const refusal = hooks?.refuse(ready)
       if (refusal !== undefined) {
-        for (const operation of due) call.settle(operation, refusal)
+        for (const operation of ready) running.settle(operation, refusal)
         end()
-      } else if (call.group.transaction === "none") handlers.run(call, due, end)
+      } else if (running.group.transaction === "none") invoker.runCall(running, ready, end)
       else if (unitOfWork !== undefined) {
-        const remainingMs = Math.max(1, Math.ceil(endsAt - performance.now()))
-        const watch =
-          operationTimeoutMs === undefined ? notAtAll : (fire: () => void) => handlers.timer(operationTimeoutMs, fire)
-        void handlers
-          .transact(call, {
-            unitOfWork: hooks?.fence(unitOfWork, due, membersOf(call, due)) ?? unitOfWork,
-            remainingMs,
-            watch,
+        const startTimeout =
+          operationTimeoutMs === undefined ? noTimeout : (fire: () => void) => invoker.timer(operationTimeoutMs, fire)
+        void invoker
+          .runTransaction(running, {
+            unitOfWork: hooks?.fence(unitOfWork, ready, membersOf(running, ready)) ?? unitOfWork,
+            remainingMs: Math.max(1, Math.ceil(endsAt - performance.now())),
+            startTimeout,
           })
           .then(end)
-      } else throw new TypeError("The plan has transactions, but there is no unit of work to run them in")
+      } else throw new TypeError("The plan contains transactions: configure a unit of work to run them")
     },
     handle: unitOfWork?.handle,
     now: () => performance.now(),
-    soon: yieldToEventLoop,
+    yieldToEventLoop,
     timeout:
       operationTimeoutMs === undefined
         ? undefined
-        : { milliseconds: operationTimeoutMs, timer: handlers.timer, now: handlers.now },
-    done,
+        : { milliseconds: operationTimeoutMs, timer: invoker.timer, now: invoker.now },
+    onDone,
   })
 }
 
-const notAtAll = () => () => {}
+const noTimeout = () => () => {}
 
-// All of a group that happens as a whole, also those that ended before it began.
-const membersOf = <Input>({ atomic, group }: RunningGroup<Input>, due: ReadonlyArray<Operation<Input>>) =>
-  atomic ? group.operations : due
+// Members of an atomic group are also the operations that had their results before it started.
+const membersOf = <Input>({ atomic, group }: RunningGroup<Input>, ready: ReadonlyArray<Operation<Input>>) =>
+  atomic ? group.operations : ready

@@ -1,50 +1,52 @@
 /**
- * Runs the groups of one plan, so many at once, each after those it waits for.
+ * Schedules the commit groups of one plan: up to `concurrency` at once, each after the groups that it waits for.
  *
- * Hand-written on purpose: a fiber, a timer and an `AbortController` per operation would cost ten times as much as the
- * operation. The executor suspends one fiber around a whole pool.
+ * Plain code instead of fibers, because a fiber, a timer and an `AbortController` per operation would cost ten times as
+ * much as the operation itself. The executor suspends one fiber around the whole scheduler.
  */
 import { type Failure, failure, internalFailure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { Plan } from "../planning/Plan.ts"
 import { RunningGroup } from "./RunningGroup.ts"
-import { dueOperations } from "./dueOperations.ts"
+import { readyOperations } from "./readyOperations.ts"
 import { type TimeoutOptions, TimeoutQueue } from "./TimeoutQueue.ts"
 
-/** What a pool needs of its surroundings. */
+/** How a scheduler runs groups, and what it runs them with. */
 export interface GroupSchedulerOptions<Input> {
-  /** Calls the handlers of a group, settles its operations, and then tells that it has finished. Never throws. */
-  readonly call: (call: RunningGroup<Input>, due: ReadonlyArray<Operation<Input>>, finished: () => void) => void
-  /** What handlers are given as `tx` outside of a transaction. */
+  /** Calls the handlers of a group, settles its `ready` operations, and then calls `finished`. Must not throw. */
+  readonly run: (running: RunningGroup<Input>, ready: ReadonlyArray<Operation<Input>>, finished: () => void) => void
+  /** The `tx` of handlers outside of a transaction. */
   readonly handle: unknown
-  /** Milliseconds, steadily rising. */
+  /** Milliseconds; never goes backwards. */
   readonly now: () => number
-  /** Runs a function after pending input and output were served. */
-  readonly soon: (run: () => void) => void
-  /** How long one call may take, and by which clock; undefined for no limit. */
+  /** Runs a function after the event loop has served pending input and output. */
+  readonly yieldToEventLoop: (run: () => void) => void
+  /** The timeout of a handler call, and its clock; undefined for no timeout. */
   readonly timeout: Omit<TimeoutOptions<RunningGroup<Input>>, "expire"> | undefined
   /** Called once, when every operation has its result. */
-  readonly done: () => void
+  readonly onDone: () => void
 }
 
-/** How long the pool may hold the event loop before it lets others have it. */
+/** Milliseconds for which the scheduler may block the event loop. */
 const sliceMs = 5
 
-const deadlineExceeded = () => failure("DEADLINE_EXCEEDED", "The time for the batch was over", { retryable: true })
-const cancelled = () => failure("CANCELLED", "The client went away", { retryable: true })
+const deadlineExceeded = () => failure("DEADLINE_EXCEEDED", "The batch exceeded its deadline", { retryable: true })
+const disconnected = () => failure("CANCELLED", "The client disconnected", { retryable: true })
 const stopped = () => failure("SKIPPED", "Not begun: earlier operations failed", { retryable: true })
 
+/** The scheduler of one plan. */
 export class GroupScheduler<Input> {
   private readonly plan: Plan<Input>
   private readonly options: GroupSchedulerOptions<Input>
-  private readonly waiting: Int32Array
-  /** Groups that were passed over because they had to wait, and no longer have to. */
+  /** How many groups each group still waits for. */
+  private readonly awaited: Int32Array
+  /** Positions before `cursor` that had to wait when the cursor passed them, and are ready now. */
   private readonly released: Array<number> = []
   private releasedHead = 0
   private cursor = 0
-  /** What runs, in no order; each call knows its place in it. */
-  private readonly running: Array<RunningGroup<Input>> = []
+  /** The running groups, in no order; each knows its slot. */
+  private readonly active: Array<RunningGroup<Input>> = []
   private failures = 0
   private halted = false
   private finished = false
@@ -55,132 +57,138 @@ export class GroupScheduler<Input> {
   constructor(plan: Plan<Input>, options: GroupSchedulerOptions<Input>) {
     this.plan = plan
     this.options = options
-    this.waiting = Int32Array.from(plan.groups, (group) => group.waitsFor)
+    this.awaited = Int32Array.from(plan.groups, (group) => group.waitsFor)
     this.sliceStart = options.now()
     if (options.timeout === undefined) return
-    this.timeouts = new TimeoutQueue({ ...options.timeout, expire: (call) => this.expire(call) })
+    this.timeouts = new TimeoutQueue({ ...options.timeout, expire: (running) => this.timeOut(running) })
   }
 
-  /** Begins as many groups as may run. */
-  pull(): void {
-    while (!this.yielding && !this.finished && this.running.length < this.plan.concurrency) {
-      const position = this.next()
+  /** Starts as many groups as may run. */
+  startGroups(): void {
+    while (!this.yielding && !this.finished && this.active.length < this.plan.concurrency) {
+      const position = this.nextPosition()
       if (position === undefined) break
-      this.begin(position)
+      this.startGroup(position)
     }
-    if (!this.yielding && this.running.length === 0) this.finish()
+    if (!this.yielding && this.active.length === 0) this.finish()
   }
 
-  /** The time of the batch is over: what runs is told to stop and not waited for, the rest does not begin. */
-  deadline(): void {
+  /** Ends the batch at its deadline: aborts running groups without awaiting them, and starts no others. */
+  onDeadline(): void {
     this.halt(deadlineExceeded)
-    for (const call of this.running.slice()) this.giveUp(call, deadlineExceeded())
-    if (this.running.length === 0) this.finish()
+    this.abortAll(this.active, deadlineExceeded)
   }
 
-  /** The client went away: what runs may finish, except what is all or nothing; the rest does not begin. */
-  cancel(): void {
+  /** Ends the batch when the client disconnects: running groups finish, atomic ones are aborted, no others start. */
+  onDisconnect(): void {
+    this.halt(disconnected)
+    this.abortAll(
+      this.active.filter(({ atomic }) => atomic),
+      disconnected,
+    )
+  }
+
+  /** Ends the batch at once: aborts running groups without awaiting them, and starts no others. */
+  stop(message: string): void {
+    const cancelled = () => failure("CANCELLED", message)
     this.halt(cancelled)
-    for (const call of this.running.filter(({ atomic }) => atomic)) this.giveUp(call, cancelled())
-    if (this.running.length === 0) this.finish()
+    this.abortAll(this.active, cancelled)
   }
 
-  /** The batch is to stop: what runs is told so and not waited for, the rest does not begin. */
-  stop(why: string): void {
-    const reason = () => failure("CANCELLED", why)
-    this.halt(reason)
-    for (const call of this.running.slice()) this.giveUp(call, reason())
-    if (this.running.length === 0) this.finish()
-  }
-
-  private next(): number | undefined {
+  private nextPosition(): number | undefined {
     if (this.halted) return undefined
     if (this.releasedHead < this.released.length) return this.released[this.releasedHead++]
     while (this.cursor < this.plan.groups.length) {
-      if (this.waiting[this.cursor] === 0) return this.cursor++
+      if (this.awaited[this.cursor] === 0) return this.cursor++
       if (this.plan.ordered) return undefined
       this.cursor++
     }
     return undefined
   }
 
-  private begin(position: number): void {
+  private startGroup(position: number): void {
     const group = this.plan.groups[position]!
-    const due = group.transaction === "none" ? dueOperations(group.operations) : group.operations.filter(isDue)
-    if (due.length === 0) return this.release(position)
-    const call = new RunningGroup(group, position, this.options.handle)
-    call.slot = this.running.push(call) - 1
-    // The calls of a transaction come one after another, each with its own time: they are watched where they begin.
-    if (group.transaction === "none") this.timeouts?.add(call)
-    else call.expire = () => this.expire(call)
-    let sync = true
-    this.options.call(call, due, () => {
-      if (call.over) return
-      call.over = true
-      this.end(call)
-      if (!sync) this.resume()
+    const hasTransaction = group.transaction !== "none"
+    const ready = hasTransaction ? group.operations.filter(isUnsettled) : readyOperations(group.operations)
+    if (ready.length === 0) return this.release(position)
+    const running = new RunningGroup(group, position, this.options.handle)
+    running.slot = this.active.push(running) - 1
+    // A transaction makes several calls one after another. Each has a timeout of its own, from its own start.
+    if (hasTransaction) running.timeOut = () => this.timeOut(running)
+    else this.timeouts?.add(running)
+    let isSynchronous = true
+    this.options.run(running, ready, () => {
+      if (running.ended) return
+      running.ended = true
+      this.remove(running)
+      if (!isSynchronous) this.continue()
     })
-    sync = false
-    // Handlers that answer at once never leave this loop by themselves.
-    if (call.over && this.options.now() - this.sliceStart > sliceMs) this.breathe()
+    isSynchronous = false
+    // Handlers that return synchronously never leave the loop in `startGroups`, so it has to yield itself.
+    if (running.ended && this.options.now() - this.sliceStart > sliceMs) this.yieldThenStart()
   }
 
-  private end(call: RunningGroup<Input>): void {
-    const last = this.running.pop()!
-    if (last !== call) {
-      this.running[call.slot] = last
-      last.slot = call.slot
+  private remove(running: RunningGroup<Input>): void {
+    const last = this.active.pop()!
+    if (last !== running) {
+      this.active[running.slot] = last
+      last.slot = running.slot
     }
-    this.release(call.position)
+    this.release(running.position)
   }
 
   private release(position: number): void {
     const { operations, releases } = this.plan.groups[position]!
     for (const later of releases) {
-      if (--this.waiting[later]! === 0 && later < this.cursor) this.released.push(later)
+      if (--this.awaited[later]! === 0 && later < this.cursor) this.released.push(later)
     }
     if (this.plan.stopAfter === undefined) return
     for (const { result } of operations) if (result?.outcome === "error") this.failures++
     if (this.failures >= this.plan.stopAfter) this.halt(stopped)
   }
 
-  private expire(call: RunningGroup<Input>): void {
+  private timeOut(running: RunningGroup<Input>): void {
     const limit = this.options.timeout?.milliseconds
-    this.giveUp(call, failure("TIMEOUT", `The operation took longer than ${limit} ms`, { retryable: true }))
-    this.resume()
+    this.abort(running, failure("TIMEOUT", `The operation took longer than ${limit} ms`, { retryable: true }))
+    this.continue()
   }
 
-  private giveUp(call: RunningGroup<Input>, reason: Failure): void {
-    if (call.onGiveUp !== undefined) {
-      if (!call.onGiveUp(reason)) return
-    } else for (const operation of call.group.operations) operation.result ??= OperationResult.refused(reason)
-    call.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
-    this.end(call)
+  private abortAll(groups: ReadonlyArray<RunningGroup<Input>>, reason: () => Failure): void {
+    for (const running of groups.slice()) this.abort(running, reason())
+    if (this.active.length === 0) this.finish()
+  }
+
+  private abort(running: RunningGroup<Input>, reason: Failure): void {
+    if (running.settleAborted !== undefined) {
+      if (!running.settleAborted(reason)) return
+    } else for (const operation of running.group.operations) operation.result ??= OperationResult.refused(reason)
+    running.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
+    this.remove(running)
   }
 
   private halt(reason: () => Failure): void {
     if (this.halted || this.finished) return
     this.halted = true
-    const begun = new Set<Operation<Input>>()
-    for (const call of this.running) for (const operation of call.group.operations) begun.add(operation)
+    const started = new Set<Operation<Input>>()
+    for (const { group } of this.active) for (const operation of group.operations) started.add(operation)
     for (const { operations } of this.plan.groups) {
       for (const operation of operations) {
-        if (!begun.has(operation)) operation.result ??= OperationResult.skipped(reason())
+        if (!started.has(operation)) operation.result ??= OperationResult.skipped(reason())
       }
     }
   }
 
-  private resume(): void {
-    if (!this.yielding && this.options.now() - this.sliceStart > sliceMs) this.breathe()
-    else this.pull()
+  private continue(): void {
+    if (!this.yielding && this.options.now() - this.sliceStart > sliceMs) this.yieldThenStart()
+    else this.startGroups()
   }
 
-  private breathe(): void {
+  private yieldThenStart(): void {
     this.yielding = true
-    this.options.soon(() => {
+    this.options.yieldToEventLoop(() => {
       this.yielding = false
       this.sliceStart = this.options.now()
-      this.pull()
+      this.startGroups()
     })
   }
 
@@ -189,11 +197,11 @@ export class GroupScheduler<Input> {
     this.finished = true
     this.timeouts?.close()
     for (const { operations } of this.plan.groups) {
-      // Only a planner that breaks its contract leaves an operation behind.
+      // Only a planner that violates its contract leaves an operation without a result.
       for (const operation of operations) operation.result ??= OperationResult.refused(internalFailure())
     }
-    this.options.done()
+    this.options.onDone()
   }
 }
 
-const isDue = ({ result }: Operation): boolean => result === undefined
+const isUnsettled = ({ result }: Operation): boolean => result === undefined

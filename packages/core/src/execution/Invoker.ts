@@ -1,4 +1,4 @@
-/** Calls the handlers of one batch: values, promises and effects alike, in the context that the batch came in. */
+/** Calls the handlers of one batch in the asynchronous context of its request. Handlers return values, promises or effects. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import { AsyncContext, type RunInContext } from "../platform/AsyncContext.ts"
-import type { Answer, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
+import type { Dispatcher, HandlerOutput, OnDefect } from "../batch/Dispatcher.ts"
 import { CurrentTransaction, type Transaction } from "./UnitOfWork.ts"
 import type { RunningGroup } from "./RunningGroup.ts"
 import * as Coalescer from "./Coalescer.ts"
@@ -17,157 +17,153 @@ import * as OperationSpans from "./OperationSpans.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 import * as TransactionRunner from "./TransactionRunner.ts"
 
-/** Told of operations whose handler is about to be called. */
-export type Began = (operations: ReadonlyArray<Operation>) => void
+/** Receives operations right before their handler is called. */
+export type OnStart = (operations: ReadonlyArray<Operation>) => void
 
-type Hear<A> = (outcome: Coalescer.CallOutcome<A>) => void
-
+/** The invoker of one batch. */
 export class Invoker<Input> {
-  /** Waits by the clock of the batch's fiber. */
+  /** Timers by the clock of the batch's fiber. */
   readonly timer: Timer
   /** Milliseconds by that clock. */
   readonly now: () => number
   private readonly dispatcher: Dispatcher<Input>
   private readonly onDefect: OnDefect
+  private readonly onStart: OnStart | undefined
   private readonly context: Context.Context<never>
   private readonly runInContext: RunInContext
-  private readonly trace: OperationSpans.Trace | undefined
-  private readonly began: Began | undefined
+  private readonly startSpans: OperationSpans.StartSpans | undefined
 
   constructor(
     dispatcher: Dispatcher<Input>,
-    { onDefect, began }: { readonly onDefect: OnDefect; readonly began?: Began | undefined },
+    { onDefect, onStart }: { readonly onDefect: OnDefect; readonly onStart?: OnStart | undefined },
     { context }: Fiber.Fiber<unknown, unknown>,
   ) {
     const { now, timer } = FiberClock.make(context)
     this.dispatcher = dispatcher
     this.onDefect = onDefect
-    this.began = began
+    this.onStart = onStart
     this.context = context
     this.runInContext = Context.get(context, AsyncContext)()
-    this.trace = OperationSpans.ofBatch(context)
+    this.startSpans = OperationSpans.ofBatch(context)
     this.now = now
     this.timer = timer
   }
 
-  /** Opens the spans of operations; what it returns ends them and goes on with `finished`. */
-  traced(operations: ReadonlyArray<Operation<Input>>, call: RunningGroup<Input>, finished: () => void): () => void {
-    if (this.trace === undefined) return finished
-    let end: (() => void) | undefined = this.trace(operations)
+  /** Starts the spans of operations. The returned function ends them and then calls `finished`. */
+  withSpans(
+    operations: ReadonlyArray<Operation<Input>>,
+    running: RunningGroup<Input>,
+    finished: () => void,
+  ): () => void {
+    if (this.startSpans === undefined) return finished
+    let endSpans: (() => void) | undefined = this.startSpans(operations)
     const endOnce = () => {
-      end?.()
-      end = undefined
+      endSpans?.()
+      endSpans = undefined
     }
-    call.onAbort(endOnce)
+    running.onAbort(endOnce)
     return () => {
       endOnce()
       finished()
     }
   }
 
-  /** Runs the one call of a group that has no transaction. */
-  run(call: RunningGroup<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
+  /** Runs the only call of a group that has no transaction. */
+  runCall(running: RunningGroup<Input>, operations: ReadonlyArray<Operation<Input>>, finished: () => void): void {
     const { dispatcher, onDefect } = this
     const [first] = operations
-    this.began?.(operations)
-    if (first !== undefined && operations.length === 1) return this.runOne(first, call, finished)
+    this.onStart?.(operations)
+    if (first !== undefined && operations.length === 1) return this.runSingle(first, running, finished)
     Coalescer.run(
       operations,
       {
-        many: (operations, hear) => this.ask(() => dispatcher.runMany!(operations, call), call, undefined, hear),
-        one: (operation, hear) => this.ask(() => dispatcher.run(operation, call), call, undefined, hear),
-        settle: (operation, result) => call.settle(operation, result),
-        isOver: () => call.over,
-        breathe: yieldToEventLoop,
+        runMany: (operations, resolve, reject) =>
+          this.invoke(() => dispatcher.runMany!(operations, running), running, undefined, resolve, reject),
+        runOne: (operation, resolve, reject) =>
+          this.invoke(() => dispatcher.run(operation, running), running, undefined, resolve, reject),
+        settle: (operation, result) => running.settle(operation, result),
+        hasEnded: () => running.ended,
+        yieldToEventLoop,
         onDefect,
       },
       finished,
     )
   }
 
-  // What most operations are, and all sub-requests: worth its own few lines.
-  private runOne(operation: Operation<Input>, call: RunningGroup<Input>, finished: () => void): void {
-    let answer: Answer<OperationResult>
-    const settled = (result: OperationResult) => {
-      call.settle(operation, result)
+  // A fast path for the most frequent case, and the only one of sub-requests.
+  private runSingle(operation: Operation<Input>, running: RunningGroup<Input>, finished: () => void): void {
+    let output: HandlerOutput<OperationResult>
+    const settle = (result: OperationResult) => {
+      running.settle(operation, result)
       finished()
     }
-    const died = (defect: unknown) => {
-      if (!call.over) settled(this.onDefect(defect, operation))
+    const fail = (defect: unknown) => {
+      if (!running.ended) settle(this.onDefect(defect, operation))
     }
     try {
-      answer = this.runInContext(() => this.dispatcher.run(operation, call))
+      output = this.runInContext(() => this.dispatcher.run(operation, running))
     } catch (defect) {
-      return died(defect)
+      return fail(defect)
     }
-    if (answer instanceof OperationResult) settled(answer)
-    else if (isPromiseLike<OperationResult>(answer)) answer.then(settled, died)
-    else {
-      this.runInContext(() =>
-        this.fork(answer, call, (outcome) =>
-          outcome._tag === "answer" ? settled(outcome.value) : died(outcome.defect),
-        ),
-      )
-    }
+    if (output instanceof OperationResult) settle(output)
+    else if (isPromiseLike<OperationResult>(output)) output.then(settle, fail)
+    else this.runInContext(() => this.fork(output, running, settle, fail))
   }
 
   /** Runs a group inside a transaction. */
-  transact(
-    call: RunningGroup<Input>,
-    options: Pick<TransactionRunner.TransactionRunOptions<Input>, "unitOfWork" | "remainingMs" | "watch">,
+  runTransaction(
+    running: RunningGroup<Input>,
+    options: Pick<TransactionRunner.TransactionRunOptions<Input>, "unitOfWork" | "remainingMs" | "startTimeout">,
   ): Promise<void> {
     const { dispatcher, onDefect } = this
-    const promise = <A>(run: () => Answer<A>, transaction: Transaction): Promise<A> =>
-      new Promise((resolve, reject) =>
-        this.ask(run, call, transaction, (outcome) =>
-          outcome._tag === "answer" ? resolve(outcome.value) : reject(outcome.defect),
-        ),
-      )
-    return TransactionRunner.run(call, {
+    const invoke = <A>(call: () => HandlerOutput<A>, transaction: Transaction): Promise<A> =>
+      new Promise((resolve, reject) => this.invoke(call, running, transaction, resolve, reject))
+    return TransactionRunner.run(running, {
       ...options,
-      one: (operation, transaction) => {
-        this.began?.([operation])
-        return promise(() => dispatcher.run(operation, call), transaction)
+      runOne: (operation, transaction) => {
+        this.onStart?.([operation])
+        return invoke(() => dispatcher.run(operation, running), transaction)
       },
-      many: (operations, transaction) => {
-        this.began?.(operations)
-        return promise(() => dispatcher.runMany!(operations, call), transaction)
+      runMany: (operations, transaction) => {
+        this.onStart?.(operations)
+        return invoke(() => dispatcher.runMany!(operations, running), transaction)
       },
       onDefect,
     })
   }
 
-  private ask<A>(
-    run: () => Answer<A>,
-    call: RunningGroup<Input>,
+  private invoke<A>(
+    call: () => HandlerOutput<A>,
+    running: RunningGroup<Input>,
     transaction: Transaction | undefined,
-    hear: Hear<A>,
+    resolve: (value: A) => void,
+    reject: (defect: unknown) => void,
   ): void {
     const enter: RunInContext =
-      transaction === undefined ? this.runInContext : (inside) => this.runInContext(() => transaction.enter(inside))
-    let answer: Answer<A>
+      transaction === undefined ? this.runInContext : (run) => this.runInContext(() => transaction.enter(run))
+    let output: HandlerOutput<A>
     try {
-      answer = enter(run)
+      output = enter(call)
     } catch (defect) {
-      return hear({ _tag: "defect", defect })
+      return reject(defect)
     }
-    if (isPromiseLike<A>(answer)) {
-      answer.then(
-        (value) => hear({ _tag: "answer", value }),
-        (defect: unknown) => hear({ _tag: "defect", defect }),
-      )
-    } else if (Effect.isEffect(answer)) {
-      enter(() => this.fork(answer as Effect.Effect<A>, call, hear))
-    } else hear({ _tag: "answer", value: answer as A })
+    if (isPromiseLike<A>(output)) output.then(resolve, reject)
+    else if (Effect.isEffect(output)) enter(() => this.fork(output as Effect.Effect<A>, running, resolve, reject))
+    else resolve(output as A)
   }
 
-  private fork<A>(effect: Effect.Effect<A>, call: RunningGroup<Input>, hear: Hear<A>): void {
-    const context = call.tx === undefined ? this.context : Context.add(this.context, CurrentTransaction, call.tx)
-    const running = Effect.runForkWith(context)(effect)
-    call.onAbort(() => running.interruptUnsafe())
-    running.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) hear({ _tag: "answer", value: exit.value })
-      else hear({ _tag: "defect", defect: Cause.squash(exit.cause) })
+  private fork<A>(
+    effect: Effect.Effect<A>,
+    running: RunningGroup<Input>,
+    resolve: (value: A) => void,
+    reject: (defect: unknown) => void,
+  ): void {
+    const context = running.tx === undefined ? this.context : Context.add(this.context, CurrentTransaction, running.tx)
+    const fiber = Effect.runForkWith(context)(effect)
+    running.onAbort(() => fiber.interruptUnsafe())
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) resolve(exit.value)
+      else reject(Cause.squash(exit.cause))
     })
   }
 }

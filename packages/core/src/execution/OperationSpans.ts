@@ -1,4 +1,4 @@
-/** Spans of operations, only where somebody traces: a span costs more than a trivial operation does. */
+/** Trace spans of operations. They are created only if a tracer is installed: a span costs more than a trivial operation. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
@@ -6,11 +6,11 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { Operation } from "../batch/Operation.ts"
 
-/** Opens spans; what it returns ends them, once every operation has its result. */
-export type Trace = (operations: ReadonlyArray<Operation>) => () => void
+/** Starts a span for each operation; the returned function ends them, once the operations have their results. */
+export type StartSpans = (operations: ReadonlyArray<Operation>) => () => void
 
-/** Gives every operation a span; undefined where no tracer is installed. */
-export const ofBatch = (context: Context.Context<never>): Trace | undefined => {
+/** Returns the function that starts the spans of a batch; undefined if no tracer is installed. */
+export const ofBatch = (context: Context.Context<never>): StartSpans | undefined => {
   const tracer = Context.get(context, Tracer.Tracer)
   if (tracer === Tracer.nativeTracer) return undefined
   const clock = Context.get(context, Clock.Clock)
@@ -33,11 +33,11 @@ export const ofBatch = (context: Context.Context<never>): Trace | undefined => {
       return span
     })
     return () => {
-      const now = clock.currentTimeNanosUnsafe()
+      const endTime = clock.currentTimeNanosUnsafe()
       operations.forEach(({ result }, position) => {
         spans[position]!.attribute("multistatus.outcome", result?.outcome)
         spans[position]!.attribute("multistatus.status", result?.status)
-        spans[position]!.end(now, Exit.void)
+        spans[position]!.end(endTime, Exit.void)
       })
     }
   }

@@ -1,31 +1,32 @@
-/** One commit group that runs: whether it is over, and how its handlers are told to stop. */
+/** A commit group while it runs: whether it has ended, and how its handlers are aborted. */
 import type { Failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { OperationResult } from "../batch/OperationResult.ts"
 import type { CommitGroup } from "../planning/CommitGroup.ts"
 import type { CallContext } from "../batch/Dispatcher.ts"
 
-/**
- * A running commit group. `over` turns true once, when it has ended or was given up; what its handlers answer later is
- * not heard.
- */
+/** A running commit group, which is also the context of its handler calls. */
 export class RunningGroup<Input> implements CallContext {
   readonly group: CommitGroup<Input>
   readonly position: number
-  /** Place among the calls that run; the pool's own. */
+  /** Index among the scheduler's active groups. */
   slot = 0
-  /** When the time of the call is over; the timeout queue's own. */
+  /** When the timeout of the call expires; set by the timeout queue. */
   endsAt = 0
-  over = false
-  /** What handlers are given as `tx`. */
+  /** Becomes true once, when the group has finished or was aborted; what its handlers return afterwards is ignored. */
+  ended = false
+  /** The `tx` of handlers. */
   tx: unknown
-  /** Decides the results of a group that is given up, in place of `settle`; false if it cannot be given up any more. */
-  onGiveUp: ((reason: Failure) => boolean) | undefined = undefined
-  /** Those of a transaction's operations that were handed to handlers last. */
-  begun: ReadonlyArray<Operation<Input>> = []
-  /** Ends the group because a call of its transaction took too long. */
-  expire: () => void = () => {}
-  private aborted: unknown = undefined
+  /**
+   * Decides the results when the group is aborted. Returns false if the group can no longer be aborted. Undefined: operations
+   * without a result get the reason.
+   */
+  settleAborted: ((reason: Failure) => boolean) | undefined = undefined
+  /** The operations of a transaction whose handler was called last. */
+  currentCall: ReadonlyArray<Operation<Input>> = []
+  /** Aborts the group because a call of its transaction has timed out. */
+  timeOut: () => void = () => {}
+  private abortReason: unknown = undefined
   private controller: AbortController | undefined = undefined
   private listeners: Array<() => void> | undefined = undefined
 
@@ -39,27 +40,27 @@ export class RunningGroup<Input> implements CallContext {
     return this.group.transaction === "atomic"
   }
 
-  // An AbortController costs as much as running a trivial operation does, so it is made for those who look at it.
+  // Created on first use: an AbortController costs as much as running a trivial operation.
   get signal(): AbortSignal {
     this.controller ??= new AbortController()
-    if (this.aborted !== undefined && !this.controller.signal.aborted) this.controller.abort(this.aborted)
+    if (this.abortReason !== undefined && !this.controller.signal.aborted) this.controller.abort(this.abortReason)
     return this.controller.signal
   }
 
   onAbort(listener: () => void): void {
-    if (this.aborted !== undefined) listener()
+    if (this.abortReason !== undefined) listener()
     else (this.listeners ??= []).push(listener)
   }
 
-  /** Gives an operation its result, unless the call is over. */
+  /** Sets the result of an operation, unless the group has ended. */
   settle(operation: Operation<Input>, result: OperationResult): void {
-    if (!this.over) operation.result = result
+    if (!this.ended) operation.result = result
   }
 
-  /** Ends the call and tells its handlers. `reason` becomes the reason of the signal. */
+  /** Ends the group and aborts its handlers; `reason` becomes the reason of the signal. */
   abort(reason: unknown): void {
-    this.over = true
-    this.aborted = reason
+    this.ended = true
+    this.abortReason = reason
     this.controller?.abort(reason)
     for (const listener of this.listeners ?? []) listener()
   }

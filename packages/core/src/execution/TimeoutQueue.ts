@@ -1,53 +1,56 @@
-/** Timeouts of calls that all may take equally long: they end in the order they began in, so one timer serves all. */
+/** A queue of equal timeouts: they expire in the order in which they start, so one timer serves all. */
 import type { Timer } from "../platform/FiberClock.ts"
 
+/** The timeout of a queue's entries, and its clock. */
 export interface TimeoutOptions<A> {
   readonly milliseconds: number
   readonly timer: Timer
-  /** Milliseconds, by the clock that `timer` goes by. */
+  /** Milliseconds by the clock of `timer`. */
   readonly now: () => number
-  /** Called for an entry whose time is over, unless it is itself `over` by then. */
+  /** Called when an entry times out, unless it has ended by then. */
   readonly expire: (entry: A) => void
 }
 
-export class TimeoutQueue<A extends { readonly over: boolean; endsAt: number }> {
+/** A queue of entries that time out unless they end before. */
+export class TimeoutQueue<A extends { readonly ended: boolean; endsAt: number }> {
   private readonly options: TimeoutOptions<A>
   private entries: Array<A> = []
   private head = 0
-  private cancel: (() => void) | undefined = undefined
+  private cancelTimer: (() => void) | undefined = undefined
 
   constructor(options: TimeoutOptions<A>) {
     this.options = options
   }
 
-  /** Watches an entry that begins now, and sets when it ends. */
+  /** Starts the timeout of an entry and sets its `endsAt`. */
   add(entry: A): void {
     entry.endsAt = this.options.now() + this.options.milliseconds
     this.entries.push(entry)
-    if (this.cancel === undefined) this.arm()
+    if (this.cancelTimer === undefined) this.startTimer()
   }
 
-  /** Stops watching. */
+  /** Drops all entries and stops the timer. */
   close(): void {
-    this.cancel?.()
+    this.cancelTimer?.()
     this.entries = []
     this.head = 0
   }
 
-  private arm(): void {
-    while (this.entries[this.head]?.over === true) this.head++
+  private startTimer(): void {
+    while (this.entries[this.head]?.ended === true) this.head++
     const next = this.entries[this.head]
-    if (next === undefined) this.cancel = undefined
-    else this.cancel = this.options.timer(Math.max(0, next.endsAt - this.options.now()), () => this.fire())
+    if (next === undefined) this.cancelTimer = undefined
+    else
+      this.cancelTimer = this.options.timer(Math.max(0, next.endsAt - this.options.now()), () => this.expireEntries())
   }
 
-  private fire(): void {
+  private expireEntries(): void {
     const now = this.options.now()
     for (let next = this.entries[this.head]; next !== undefined; next = this.entries[this.head]) {
-      if (!next.over && next.endsAt > now) break
+      if (!next.ended && next.endsAt > now) break
       this.head++
-      if (!next.over) this.options.expire(next)
+      if (!next.ended) this.options.expire(next)
     }
-    this.arm()
+    this.startTimer()
   }
 }

@@ -1,49 +1,51 @@
 /**
- * Transactions: what makes several operations one.
+ * The port of transactions, which make several operations succeed or fail together.
  *
  * To add a database, implement `UnitOfWork` and run `UnitOfWorkContract` against it.
  */
 import * as Context from "effect/Context"
 
-/** A transaction that is open. */
+/** An open transaction. */
 export interface Transaction {
-  /** What handlers are given as `tx`: the client library's own transaction. */
+  /** The `tx` of handlers: the client library's own transaction. */
   readonly handle: unknown
-  /** Runs a function so that code below it, which is handed nothing, finds the transaction. */
+  /** Runs a function in a context in which code that is not passed `handle` finds the transaction. */
   readonly enter: <A>(run: () => A) => A
   /**
-   * Runs work whose effects are kept or undone apart from the rest of the transaction. They are undone if it answers
-   * `undo` or rejects; a rejection is passed on. One savepoint at a time: the work must have ended before another
-   * begins beside it, but they may nest.
+   * Runs work whose effects can be undone without the rest of the transaction. They are undone if the work returns `undo`
+   * or rejects; the rejection is passed on. Savepoints may nest, but must not overlap: one must have ended before the next
+   * starts beside it.
    */
   readonly savepoint: (work: () => PromiseLike<"keep" | "undo">) => Promise<void>
 }
 
 /**
- * How a transaction ended. `conflict`: rivals made it fail as often as it was tried; it left nothing behind.
- * `unknown`: the answer to its commit was lost, and what became of it cannot be read.
+ * How a transaction ended.
+ *
+ * - `conflict`: it failed on every attempt because of concurrent transactions, and left nothing behind.
+ * - `unknown`: the reply to its commit was lost, and the database cannot tell whether it was committed.
  */
 export type TransactionOutcome = "committed" | "rolled-back" | "conflict" | "unknown"
 
-/** What a transaction has to keep to. */
+/** Options of a transaction. */
 export interface TransactionOptions {
-  /** Milliseconds that are left to the batch: the database is told to give up statements by then. */
+  /** Milliseconds until the deadline of the batch; the database must cancel statements that run longer. */
   readonly remainingMs: number
 }
 
 /**
- * A database that can do several things or none of them.
+ * A database with transactions.
  *
- * **Details** `run` opens a transaction, runs `work` and commits if it answers `commit`; nothing of it is left if it
- * answers `rollback` or rejects. If it rejects with a transient error, or if committing does, it is run again from the
- * start in a new transaction, a bounded number of times with random pauses: `work` has to be repeatable. Other
- * rejections are passed on. An outcome of `committed` is only ever told of a transaction that is known to have
- * committed. After `run` has ended, the transaction's handle refuses to work.
+ * **Details** `run` opens a transaction, runs `work`, and commits if it returns `commit`. If it returns `rollback` or
+ * rejects, nothing of it remains. If `work` or the commit rejects with a transient error, `work` is run again in a new
+ * transaction, a bounded number of times with random pauses: it must be repeatable. Other rejections are passed on. The
+ * outcome is `committed` only if the transaction is known to have been committed. After `run` has ended, the handle of the
+ * transaction rejects all statements.
  */
 export interface UnitOfWork {
-  /** What handlers are given as `tx` outside of a transaction: the client library's database. */
+  /** The `tx` of handlers outside of a transaction: the client library's database. */
   readonly handle: unknown
-  /** Whether an error says that the transaction may succeed when tried again: a deadlock, a serialization failure. */
+  /** Whether a transaction that failed with this error may succeed if retried: a deadlock, a serialization failure. */
   readonly isTransient: (error: unknown) => boolean
   readonly run: (
     work: (transaction: Transaction) => Promise<"commit" | "rollback">,

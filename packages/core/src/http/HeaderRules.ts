@@ -1,9 +1,9 @@
 /**
- * Which headers a sub-request gets: those of the outer request that are inherited, its own where they are allowed.
- * Names are compared in lower case, always.
+ * Rules for the headers of sub-requests: which headers of the outer request they inherit, and which they may set
+ * themselves. Names are compared in lower case.
  */
 import * as Result from "effect/Result"
-import type { Headers, HeadersInput } from "../batch/Headers.ts"
+import type { HeaderRecord, HeadersInput } from "../batch/Headers.ts"
 
 /** Which outer headers reach sub-requests, and which headers identify the caller. */
 export interface HeaderRulesOptions {
@@ -15,10 +15,10 @@ export interface HeaderRulesOptions {
   readonly ownCredentials?: boolean | undefined
 }
 
-const inherited = ["accept-language", "traceparent", "tracestate", "user-agent", "x-request-id"]
-const credentials = ["authorization", "cookie"]
+const inheritedByDefault = ["accept-language", "traceparent", "tracestate", "user-agent", "x-request-id"]
+const defaultCredentials = ["authorization", "cookie"]
 
-const addresses = new Set([
+const addressHeaders = new Set([
   "forwarded",
   "x-real-ip",
   "x-client-ip",
@@ -27,14 +27,14 @@ const addresses = new Set([
   "cf-connecting-ip",
   "fastly-client-ip",
 ])
-const overrides = new Set([
+const overrideHeaders = new Set([
   "x-http-method-override",
   "x-http-method",
   "x-method-override",
   "x-original-url",
   "x-rewrite-url",
 ])
-const ofTheConnection = new Set([
+const connectionHeaders = new Set([
   "connection",
   "keep-alive",
   "host",
@@ -47,64 +47,66 @@ const ofTheConnection = new Set([
   "http2-settings",
 ])
 
-const isOfTheConnection = (name: string): boolean => ofTheConnection.has(name) || name.startsWith("proxy-")
+const isConnectionHeader = (name: string): boolean => connectionHeaders.has(name) || name.startsWith("proxy-")
 
-const isAddress = (name: string): boolean => addresses.has(name) || name.startsWith("x-forwarded-")
+const isAddressHeader = (name: string): boolean => addressHeaders.has(name) || name.startsWith("x-forwarded-")
 
 /** The rules of one endpoint. */
 export interface HeaderRules {
-  /** What every sub-request of a batch inherits; worked out once per batch. */
-  readonly inherit: (outer: HeadersInput) => Headers
-  /** Whether a sub-request's own header of this lower-case name is passed on. */
+  /** Returns the headers that every sub-request of a batch inherits. */
+  readonly inherit: (outer: HeadersInput) => HeaderRecord
+  /** Whether a sub-request may set a header; `name` is in lower case. */
   readonly passes: (name: string) => boolean
 }
 
-/** Makes the rules of one endpoint. */
+/** Creates the rules of one endpoint. */
 export const make = (options: HeaderRulesOptions = {}): HeaderRules => {
-  const callers = new Set([...credentials, ...(options.credentials ?? [])].map((name) => name.toLowerCase()))
-  const passedOn = new Set([...inherited, ...(options.inherit ?? [])].map((name) => name.toLowerCase()))
+  const lowerCaseSet = (...lists: ReadonlyArray<ReadonlyArray<string>>) =>
+    new Set(lists.flat().map((name) => name.toLowerCase()))
+  const credentials = lowerCaseSet(defaultCredentials, options.credentials ?? [])
+  const inherited = lowerCaseSet(inheritedByDefault, options.inherit ?? [])
   return {
     inherit: (outer) => {
       const headers: Record<string, string> = Object.create(null)
       for (const name of Object.keys(outer)) {
         const value = outer[name]
-        if (value === undefined || isOfTheConnection(name)) continue
-        if (!(passedOn.has(name) || callers.has(name) || isAddress(name))) continue
+        if (value === undefined || isConnectionHeader(name)) continue
+        if (!(inherited.has(name) || credentials.has(name) || isAddressHeader(name))) continue
         headers[name] = typeof value === "string" ? value : value.join(name === "cookie" ? "; " : ", ")
       }
       return headers
     },
     passes: (name) =>
-      !isOfTheConnection(name) &&
-      !isAddress(name) &&
-      !overrides.has(name) &&
-      (options.ownCredentials === true || !callers.has(name)),
+      !isConnectionHeader(name) &&
+      !isAddressHeader(name) &&
+      !overrideHeaders.has(name) &&
+      (options.ownCredentials === true || !credentials.has(name)),
   }
 }
 
 /**
- * Checks the headers that a sub-request brings and drops those that it may not set; fails with what is wrong.
+ * Checks the headers of a sub-request and drops those that it may not set; fails with an error message.
  *
- * **Details** A name is a token (RFC 9110, section 5.6.2), a value a string without control characters and beyond
- * Latin-1 nothing (section 5.5); the same name twice, in whatever letter case, is refused.
+ * **Details** A name must be a token (RFC 9110, section 5.6.2). A value must be a string without control characters and
+ * without characters beyond Latin-1 (section 5.5). A name must not appear twice, in any letter case.
  */
-export const check = (headers: unknown, rules: HeaderRules): Result.Result<Headers, string> => {
+export const check = (headers: unknown, rules: HeaderRules): Result.Result<HeaderRecord, string> => {
   if (typeof headers !== "object" || headers === null || Array.isArray(headers)) {
     return Result.fail(`"headers" must be an object of strings`)
   }
   const checked: Record<string, string> = Object.create(null)
   const seen = new Set<string>()
-  for (const [given, value] of Object.entries(headers)) {
-    const name = given.toLowerCase()
-    // The name as it was given: lower case turns U+212A, which is no letter of a token, into a k.
-    if (!/^[!#$%&'*+.^_`|~0-9a-zA-Z-]+$/.test(given) || name === "__proto__") {
-      return Result.fail(`${JSON.stringify(given)} is not a name of a header`)
+  for (const [sentName, value] of Object.entries(headers)) {
+    const name = sentName.toLowerCase()
+    // Test the name as it was sent: `toLowerCase` turns U+212A (the Kelvin sign), which is no token character, into "k".
+    if (!/^[!#$%&'*+.^_`|~0-9a-zA-Z-]+$/.test(sentName) || name === "__proto__") {
+      return Result.fail(`${JSON.stringify(sentName)} is not a valid header name`)
     }
-    if (typeof value !== "string") return Result.fail(`the header "${given}" must be a string`)
+    if (typeof value !== "string") return Result.fail(`The header "${sentName}" must be a string`)
     if (/[^\t\u0020-\u007e\u0080-\u00ff]/.test(value)) {
-      return Result.fail(`the header "${given}" contains a character that no header may contain`)
+      return Result.fail(`The header "${sentName}" contains a character that is not allowed in header values`)
     }
-    if (seen.has(name)) return Result.fail(`the header "${given}" is there twice`)
+    if (seen.has(name)) return Result.fail(`The header "${sentName}" appears twice`)
     seen.add(name)
     if (rules.passes(name)) checked[name] = value.trim()
   }

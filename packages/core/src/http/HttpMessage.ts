@@ -1,39 +1,42 @@
-/** HTTP as the edge sees it: what every adapter converts its framework's requests to, and responses from. */
+/** HTTP messages independent of frameworks: adapters convert requests to them, and responses from them. */
 import type { HeadersInput } from "../batch/Headers.ts"
 
-/** A body that is still to be read, or one that the host has parsed already. */
+/** The body of a request: bytes that are still to be read, or a value that the host has parsed. */
 export type HttpBody =
   | {
       readonly _tag: "Stream"
-      /** The bytes as they arrive. Ending the iteration early must leave the connection usable for the answer. */
+      /** The bytes as they arrive. If the iteration ends early, the connection must still be able to send the response. */
       readonly bytes: AsyncIterable<Uint8Array>
     }
   | { readonly _tag: "Parsed"; readonly value: unknown }
 
-/** A request to a batch endpoint, in no framework's terms. */
+/** A request to a batch endpoint. */
 export interface HttpRequest {
   readonly method: string
-  /** The url as the client sent it: keys of endpoints at unlike paths are kept apart. Without it the name of the endpoint does. */
+  /**
+   * The URL as the client sent it. Its path keeps the idempotency keys of different endpoints apart; if undefined, the name
+   * of the endpoint does.
+   */
   readonly url?: string | undefined
-  /** By lower-case name. */
+  /** Headers by lower-case name. */
   readonly headers: HeadersInput
   readonly body: HttpBody
-  /** Whether this request is itself a sub-request of a batch, by a mark that no header can set. */
+  /** Whether this request is itself a sub-request of a batch. Must not depend on anything that a client can send. */
   readonly isSubRequest: boolean
-  /** Fires when the client has gone away. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
-  /** The framework's own request: what tenant functions and actions are given. */
+  /** The framework's own request object, for tenant functions and actions. */
   readonly raw: unknown
 }
 
-/** The answer of a batch endpoint, in no framework's terms. */
+/** The response of a batch endpoint. */
 export interface HttpResponse {
   readonly status: number
-  /** By lower-case name. */
+  /** Headers by lower-case name. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** What follows `body` as it comes; ends when the client goes away. Undefined for nothing. */
+  /** Text to send after `body`, as it is produced; ends when the client disconnects. Undefined if there is none. */
   readonly stream?: AsyncIterable<string> | undefined
-  /** Whether part of the request's body was left unread: the connection cannot be used again. */
+  /** Whether to close the connection: part of the request's body was not read. */
   readonly close: boolean
 }

@@ -1,9 +1,9 @@
 /**
- * Counts the items and the depth of a JSON text while its bytes arrive, so that a body with too many is refused before
- * it is held in memory, let alone parsed. Checks nothing else of the text.
+ * Counts the items and the depth of a JSON text while its bytes arrive. A body with too many items is refused before it
+ * is held in memory or parsed. The scanner does not check whether the text is valid JSON.
  */
 
-const at = {
+const byteOf = {
   quote: 0x22,
   backslash: 0x5c,
   comma: 0x2c,
@@ -13,14 +13,15 @@ const at = {
   closeObject: 0x7d,
 }
 
-/** What a scanner found so far. */
-export type Finding = "within" | "too many" | "too deep"
+/** Whether the bytes scanned so far are within the limits. */
+export type ScanResult = "within" | "too many" | "too deep"
 
+/** A scanner of one JSON text. */
 export class JsonScanner {
-  /** Items of the longest array directly in the envelope, so far. */
+  /** Items of the longest array that is a member of the envelope, so far. */
   count = 0
-  private readonly maximum: number
-  private readonly deepest: number
+  private readonly maximumItems: number
+  private readonly maximumDepth: number
   private depth = 0
   private inString = false
   private escaped = false
@@ -28,34 +29,34 @@ export class JsonScanner {
   private items = 0
   private betweenItems = false
 
-  constructor(maximum: number, deepest: number) {
-    this.maximum = maximum
-    this.deepest = deepest
+  constructor(maximumItems: number, maximumDepth: number) {
+    this.maximumItems = maximumItems
+    this.maximumDepth = maximumDepth
   }
 
-  /** Looks at the next bytes; stops at the first finding. */
-  scan(bytes: Uint8Array): Finding {
+  /** Scans the next bytes; stops where a limit is exceeded. */
+  scan(bytes: Uint8Array): ScanResult {
     for (let index = 0; index < bytes.length; index++) {
       const byte = bytes[index]!
       if (this.inString) {
         if (this.escaped) this.escaped = false
-        else if (byte === at.backslash) this.escaped = true
-        else if (byte === at.quote) this.inString = false
+        else if (byte === byteOf.backslash) this.escaped = true
+        else if (byte === byteOf.quote) this.inString = false
         continue
       }
-      // White space never begins an item; everything else after `[` or `,` does.
+      // After `[` or `,`, the first byte that is not white space begins an item.
       if (byte <= 0x20) continue
-      if (this.betweenItems && byte !== at.closeArray) {
+      if (this.betweenItems && byte !== byteOf.closeArray) {
         this.betweenItems = false
         if (++this.items > this.count) this.count = this.items
-        if (this.count > this.maximum) return "too many"
+        if (this.count > this.maximumItems) return "too many"
       }
-      if (byte === at.quote) this.inString = true
-      else if (byte === at.comma) this.betweenItems = this.inList && this.depth === 2
-      else if (byte === at.openArray || byte === at.openObject) {
-        if (++this.depth > this.deepest) return "too deep"
-        if (this.depth === 2) this.openMember(byte === at.openArray)
-      } else if (byte === at.closeArray || byte === at.closeObject) {
+      if (byte === byteOf.quote) this.inString = true
+      else if (byte === byteOf.comma) this.betweenItems = this.inList && this.depth === 2
+      else if (byte === byteOf.openArray || byte === byteOf.openObject) {
+        if (++this.depth > this.maximumDepth) return "too deep"
+        if (this.depth === 2) this.openMember(byte === byteOf.openArray)
+      } else if (byte === byteOf.closeArray || byte === byteOf.closeObject) {
         this.depth--
         if (this.depth < 2) this.inList = this.betweenItems = false
       }

@@ -1,5 +1,5 @@
 /** Media types (RFC 9110, section 8.3.1). */
 
-/** Whether a media type is JSON: `application/json`, `application/problem+json`, and others that end in `+json`. */
+/** Whether a content type is JSON: `application/json`, or a type that ends in `+json`, such as `application/problem+json`. */
 export const isJsonType = (contentType: string): boolean =>
   /^[!#$%&'*+.^_`|~\w-]+\/(?:[!#$%&'*+.^_`|~\w-]+\+)?json\s*(?:;|$)/i.test(contentType.trim())

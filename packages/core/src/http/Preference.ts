@@ -1,18 +1,18 @@
-/** What the client prefers: the `Prefer` header (RFC 7240). Preferences that are not known are passed over. */
+/** The client's preferences: the `Prefer` header (RFC 7240). Unknown preferences are ignored. */
 import type { HeadersInput } from "../batch/Headers.ts"
 import type { ReturnPreference } from "../batch/Codec.ts"
 
-/** Reads the preference `return` (RFC 7240, section 4.2); the first one counts (section 2). */
+/** Reads the preference `return` (RFC 7240, section 4.2); undefined without one. The first one counts (section 2). */
 export const returnPreference = (headers: HeadersInput): ReturnPreference | undefined => {
   const value = /(?:^|[,;\s])return\s*=\s*"?([a-z]+)"?/i.exec(textOf(headers))?.[1]?.toLowerCase()
   return value === "minimal" || value === "representation" ? value : undefined
 }
 
-/** Whether the client prefers not to wait for the answer (section 4.1). */
+/** Whether the client prefers an asynchronous response (section 4.1). */
 export const respondAsync = (headers: HeadersInput): boolean =>
   /(?:^|,)\s*respond-async\s*(?:$|[,;])/i.test(textOf(headers))
 
-/** Seconds that the client is ready to wait (section 4.3); undefined where it does not say. */
+/** Reads how many seconds the client is willing to wait (section 4.3); undefined without a preference. */
 export const wait = (headers: HeadersInput): number | undefined => {
   const value = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?/i.exec(textOf(headers))?.[1]
   return value === undefined ? undefined : Number(value)

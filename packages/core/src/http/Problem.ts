@@ -1,4 +1,4 @@
-/** Problem documents (RFC 9457): what is wrong with a batch as a whole, or with a sub-request that was not run. */
+/** Problem documents (RFC 9457): for batches that are refused, and for sub-requests that do not run. */
 import type { BatchError } from "../batch/BatchError.ts"
 import type { Failure } from "../batch/Failure.ts"
 
@@ -17,7 +17,7 @@ export interface Problem {
 
 const words = (code: string) => code.toLowerCase().split("_")
 
-/** A problem by its code: the type and the title are made of it. */
+/** Creates a problem; its type and title are derived from the code. */
 export const make = (
   code: string,
   status: number,
@@ -29,10 +29,10 @@ export const make = (
   return { type: `urn:multistatus:problem:${words(code).join("-")}`, title, status, detail, code, ...extensions }
 }
 
-/** Registered with IANA by draft-ietf-httpapi-ratelimit-headers. */
+/** The problem type that draft-ietf-httpapi-ratelimit-headers registers. */
 const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-/** The problem of a refused batch, with what helps to mend it. */
+/** Creates the problem of a refused batch, with the details that help to correct it. */
 export const ofBatchError = ({ reason }: BatchError): Problem => ({
   ...make(reason.code, reason.status, reason.message, {
     pointer: "pointer" in reason ? reason.pointer : undefined,
@@ -43,9 +43,9 @@ export const ofBatchError = ({ reason }: BatchError): Problem => ({
   ...(reason._tag === "QuotaExceeded" && { type: quotaExceeded, "violated-policies": reason.violated }),
 })
 
-/** The problem of one operation. */
+/** Creates the problem of one failed operation. */
 export const ofFailure = ({ code, status, message, field, errors, retryable, retryAfter }: Failure): Problem =>
   make(code, status, message, { field, errors, retryable, retry_after: retryAfter })
 
-/** The problem of a defect: nothing of the exception's own. */
+/** Creates the problem of a defect. It shows nothing of the exception. */
 export const internal = (): Problem => make("INTERNAL", 500, "The request failed unexpectedly")

@@ -1,20 +1,20 @@
 /**
- * The target of a sub-request: an absolute path with an optional query, checked so that nothing in it can name
- * another origin, another path than it shows, or a second header.
+ * The target of a sub-request: an absolute path with an optional query. A checked target cannot name another origin or
+ * path than it shows, nor inject a header.
  */
 import * as Result from "effect/Result"
 
 /**
- * Checks the `url` of a sub-request; fails with what is wrong with it.
+ * Checks the `url` of a sub-request; fails with an error message.
  *
- * **Details** Refused: anything that does not begin with `/`, a scheme, an authority (`//host`), a backslash, a
- * control character or a space, a fragment, a character beyond ASCII, broken percent-encoding, and a `..` that leaves
- * the root.
+ * **Details** Refused are URLs that do not begin with `/`, and those with a scheme, an authority (`//host`), a backslash,
+ * a control character, a space, a fragment, a character beyond ASCII, invalid percent-encoding, or a `..` that leaves the
+ * root.
  */
 export const check = (url: unknown): Result.Result<string, string> => {
   if (typeof url !== "string") return Result.fail(`"url" must be a string`)
   if (url === "") return Result.fail(`"url" must not be empty`)
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the check is for control characters
   if (/[\u0000-\u0020\u007f]/.test(url)) return Result.fail(`"url" must not contain spaces or control characters`)
   if (url.includes("\\")) return Result.fail(`"url" must not contain a backslash`)
   if (/^[a-z][a-z0-9+.-]*:/i.test(url)) return Result.fail(`"url" must be a path without scheme and host`)
@@ -26,21 +26,22 @@ export const check = (url: unknown): Result.Result<string, string> => {
   if (/%(?![0-9a-f]{2})/i.test(url))
     return Result.fail(`"url" contains a "%" that is not followed by two hexadecimal digits`)
   if (/%(0[0-9a-f]|1[0-9a-f]|7f|5c)/i.test(pathOf(url))) {
-    return Result.fail(`the path of "url" must not contain an encoded control character or backslash`)
+    return Result.fail(`The path of "url" must not contain an encoded control character or backslash`)
   }
   if (leavesRoot(pathOf(url))) return Result.fail(`"url" must not leave the root with ".."`)
   return Result.succeed(url)
 }
 
-/** The path of a checked url, without its query. */
+/** Returns the path of a checked URL, without its query. */
 export const pathOf = (url: string): string => {
   const query = url.indexOf("?")
   return query === -1 ? url : url.slice(0, query)
 }
 
 /**
- * One spelling for all that mean the same path: percent-encoding of unreserved characters undone, dot segments and
- * double and trailing slashes removed (RFC 3986, section 6.2.2), letter case folded, as routers commonly do.
+ * Returns the normal form of a URL's path, which is the same for all spellings that routers commonly treat alike:
+ * unreserved characters are percent-decoded and dot segments removed (RFC 3986, section 6.2.2), as are double and trailing
+ * slashes; letters are in lower case.
  */
 export const normalise = (url: string): string => {
   const decoded = pathOf(url).replace(/%([0-9a-f]{2})/gi, (escape, hex: string) => {

@@ -1,5 +1,6 @@
 /** Reads newline-delimited JSON as it arrives, a line at a time: however much is sent, only one line is held. */
-import { BatchError, ClientGone, ReceiveTimeout } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { ClientGone, ReceiveTimeout } from "../batch/RefusalReason.ts"
 
 /** What lines have to keep to. */
 export interface LineLimits {

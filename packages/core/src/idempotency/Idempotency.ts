@@ -1,5 +1,6 @@
 /** Recognises retries: claims keys before anything runs, replays what was done, and refuses what is being done. */
-import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { PolicyRefusal } from "../batch/RefusalReason.ts"
 import { type Failure, failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"

@@ -143,7 +143,7 @@ const pay = async (
       return { _tag: "paid", charge, count }
     } catch (error) {
       const reason = error instanceof BatchError ? error.reason : undefined
-      if (reason?._tag === "ExceedsQuota") {
+      if (reason?._tag === "BatchExceedsQuota") {
         const fitting = keep === undefined ? 0 : wholeSlices(slices, Math.min(reason.limit, count - 1))
         if (fitting > 0) {
           count = fitting

@@ -1,5 +1,6 @@
 /** Takes batches in that are to run later: cuts them into chunks, and hands those to the store as they come. */
-import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { PolicyRefusal } from "../batch/RefusalReason.ts"
 import { ChunkCutter, type ChunkSize } from "./ChunkCutter.ts"
 import type { JobAcceptance, JobExtent, JobLimits, NewChunk, NewJob } from "./Job.ts"
 import { randomId } from "../platform/randomId.ts"

@@ -1,7 +1,8 @@
 /** What an endpoint does with batches that become jobs: it takes them in, and answers where they are found. */
 import * as Effect from "effect/Effect"
 import type { Batch } from "../batch/Batch.ts"
-import { BatchError, PolicyRefusal } from "../batch/BatchError.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { PolicyRefusal } from "../batch/RefusalReason.ts"
 import type { JobRecord } from "./Job.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Strategy } from "../batch/Strategy.ts"
@@ -12,7 +13,7 @@ import { sliceOperations } from "./sliceOperations.ts"
 import type { Envelope } from "../batch/Codec.ts"
 import type { BatchJobs } from "./BatchJobs.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
-import { idempotencyKeyOf } from "../http/idempotencyKeyOf.ts"
+import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Preference from "../http/Preference.ts"
 import { readLines } from "../http/readNdjson.ts"
 
@@ -71,7 +72,7 @@ export const make = <Input>(
     { tenant, keyScope = endpoint.name }: JobCaller,
     job: Pick<JobRequest, "strategy" | "expected" | "targets" | "lines">,
   ) {
-    const key = yield* Effect.fromResult(idempotencyKeyOf(request))
+    const key = yield* Effect.fromResult(IdempotencyKey.fromRequest(request))
     const prefer = Preference.returnPreference(request.headers)
     const waited = Math.min(longestWait, Preference.wait(request.headers) ?? 0)
     // The short answer of a bulk endpoint is made of what its action returned.

@@ -44,7 +44,7 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
         const quota = await run(Quota.open(quotaSettings, memory, tenant))
         const batch = { operations, strategy: partial }
         await run(Scope.provide(quota.charge({ batch, endpoint, tenant }), scope))
-        return { began: quota.began, release }
+        return { began: quota.onStart, release }
       } catch (error) {
         await release()
         throw error
@@ -52,7 +52,7 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     },
     run: async ({ batch, tenant, keyScope, stop, began, within }) => {
       const dispatcher = options.dispatcher({ tenant, headers: {}, request: undefined })
-      const quota = began && { ...Quota.paid, began }
+      const quota = began && { ...Quota.paid, onStart: began }
       const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
       const inside = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
       await run(engine.run(request, { ...options, limits: unlimited, ...inside }))

@@ -1,21 +1,21 @@
-/** The part of a plan that runs and settles as one. */
+/** A commit group: the operations of a plan that run and commit together. */
 import type { Operation } from "../batch/Operation.ts"
 
 /**
- * Operations that settle together. Each of its `calls` is one call of a handler; a call of several operations is
- * coalesced: one action, distinct targets.
+ * Operations that commit together. Each of its `calls` is one call of a handler. A call with several operations is
+ * coalesced: all have the same action and different order keys.
  */
 export interface CommitGroup<Input = unknown> {
   readonly operations: ReadonlyArray<Operation<Input>>
-  /** The operations, as they are handed to handlers, one call after the other. */
+  /** The operations of each handler call; the calls run one after another. */
   readonly calls: ReadonlyArray<ReadonlyArray<Operation<Input>>>
   /**
-   * - `none`: one call, outside of any transaction.
-   * - `shared`: the calls share a transaction, each undone alone if it fails.
-   * - `atomic`: all of the calls or none.
+   * - `none`: a single call, outside of any transaction.
+   * - `shared`: the calls share a transaction; a failed operation is undone on its own.
+   * - `atomic`: all operations commit, or none.
    */
   readonly transaction: "none" | "shared" | "atomic"
-  /** How many groups must end before this one begins. */
+  /** How many groups must end before this one starts. */
   readonly waitsFor: number
   /** Positions, in `Plan.groups`, of the groups that wait for this one. */
   readonly releases: ReadonlyArray<number>

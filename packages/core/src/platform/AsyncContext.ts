@@ -1,14 +1,14 @@
-/** How calls of handlers keep the asynchronous context (`AsyncLocalStorage`) of the request that their batch came in. */
+/** The asynchronous context (`AsyncLocalStorage`) of a batch's request, which its handlers run in. */
 import * as Context from "effect/Context"
 
-/** Runs a function in the context that was captured. */
+/** Runs a function in a captured asynchronous context. */
 export type RunInContext = <A>(run: () => A) => A
 
 /**
- * Captures the current asynchronous context, once per batch.
+ * Captures the current asynchronous context. Called once per batch.
  *
- * **Details** By default nothing is captured: handlers are called in whatever context the engine happens to run in.
- * Adapters for Node give `AsyncLocalStorage.snapshot`.
+ * **Details** The default captures nothing: handlers run in whatever context the engine happens to be in. Adapters for
+ * Node provide `AsyncLocalStorage.snapshot`.
  */
 export const AsyncContext = Context.Reference<() => RunInContext>("@multistatus/core/AsyncContext", {
   defaultValue: () => () => (run) => run(),

@@ -1,15 +1,17 @@
-/** Bytes as text: base64 (RFC 4648, section 4), with what every runtime has. */
+/** Base64 (RFC 4648, section 4), on the functions that every runtime has. */
 
-/** Bytes that one call may be given as arguments. */
-const slice = 0x8000
+/** Bytes per call of `String.fromCharCode`: runtimes limit the number of arguments. */
+const sliceBytes = 0x8000
 
-/** Writes bytes in base64. */
+/** Encodes bytes as base64. */
 export const encode = (bytes: Uint8Array): string => {
   let binary = ""
-  for (let at = 0; at < bytes.length; at += slice) binary += String.fromCharCode(...bytes.subarray(at, at + slice))
+  for (let start = 0; start < bytes.length; start += sliceBytes) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + sliceBytes))
+  }
   return btoa(binary)
 }
 
-/** Reads bytes from base64; throws at what is none. */
+/** Decodes base64; throws if the text is not valid base64. */
 export const decode = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))

@@ -1,14 +1,14 @@
-/** SHA-256, as the platform has it fastest. */
+/** SHA-256 digests, by the fastest implementation that the platform has. */
 import * as Context from "effect/Context"
 
-/** Hashes a text as UTF-8; 43 characters of base64url. */
+/** Returns the SHA-256 hash of a text's UTF-8 bytes: 43 characters of base64url. */
 export interface Digest {
   (text: string): string | PromiseLike<string>
-  /** Whether it always answers at once: then texts are hashed when a store asks, and not before. Default false. */
+  /** Whether the hash is always returned synchronously; texts are then hashed on demand. Default false. */
   readonly isSync?: boolean | undefined
 }
 
-/** A digest that always answers at once. */
+/** A digest that returns every hash synchronously. */
 export interface SyncDigest extends Digest {
   (text: string): string
   readonly isSync: true
@@ -16,7 +16,8 @@ export interface SyncDigest extends Digest {
 
 const encoder = new TextEncoder()
 
-// The portable way is asynchronous, which costs more than the hash does; Node has a way that is not.
+// Web Crypto works everywhere but is asynchronous, which costs more than the hash itself. Node's adapters provide a
+// synchronous digest instead.
 const webDigest: Digest = async (text) => {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)))
   return btoa(String.fromCharCode(...hash))

@@ -1,13 +1,11 @@
 import type { Timer } from "./FiberClock.ts"
 
-/**
- * Asks something outside of this process, and waits for the answer so many milliseconds and no longer: then it rejects.
- */
-export const withTimeout = <A>(ask: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
+/** Runs a request to another process; rejects if it has not completed after `milliseconds`. */
+export const withTimeout = <A>(request: () => PromiseLike<A>, milliseconds: number, timer: Timer): Promise<A> =>
   new Promise((resolve, reject) => {
-    const stop = timer(milliseconds, () => reject(new Error(`There was no answer within ${milliseconds} ms`)))
-    const asked = async () => ask()
-    asked()
+    const cancelTimer = timer(milliseconds, () => reject(new Error(`No response within ${milliseconds} ms`)))
+    const send = async () => request()
+    send()
       .then(resolve, reject)
-      .finally(() => stop())
+      .finally(() => cancelTimer())
   })

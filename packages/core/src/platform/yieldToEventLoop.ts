@@ -1,10 +1,9 @@
 declare const setImmediate: ((run: () => void) => unknown) | undefined
 
 /**
- * Runs a function after pending input and output were served.
+ * Runs a function after the event loop has served pending input and output.
  *
- * **Details** Loops that only settle promises starve everything else, so a turn of the event loop is waited for, not a
- * microtask.
+ * **Details** Schedules a macrotask: a loop that only settles promises (microtasks) would starve all other work.
  */
 export const yieldToEventLoop: (run: () => void) => void =
   typeof setImmediate === "function" ? (run) => void setImmediate(run) : (run) => void setTimeout(run, 0)

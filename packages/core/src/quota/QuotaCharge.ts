@@ -1,16 +1,16 @@
-/** What a batch costs under the policies of a quota, and what became of charging it. Amounts are whole milli-units. */
+/** Charges of batches under the policies of a quota, and the decisions about them. Amounts are whole milli-units. */
 
-/** A policy that every charge has to fit in: `limit` milli-units at once, which come back evenly over the window. */
+/** A policy: up to `limit` milli-units at once, which come back evenly over the window. */
 export interface QuotaRule {
-  /** Name of the policy; with the subject it says which count is meant. */
+  /** Name of the policy; subject and policy together identify one count. */
   readonly policy: string
   /** Milli-units: a whole number from 1 to 2^53 - 1. */
   readonly limit: number
-  /** Milliseconds in which the whole limit comes back: a whole number from 1. */
+  /** Milliseconds over which the whole limit comes back: a whole number from 1. */
   readonly windowMs: number
 }
 
-/** So many operations in a row, each of which costs so much. */
+/** Consecutive operations of the same cost. */
 export interface CostRun {
   /** A whole number from 1. */
   readonly count: number
@@ -18,61 +18,63 @@ export interface CostRun {
   readonly cost: number
 }
 
-/** What a batch costs under one policy. */
+/** The cost of a batch under one policy. */
 export interface QuotaDemand extends QuotaRule {
-  /** Milli-units for the batch as such, charged with its first operation: a whole number from 0. */
+  /** Milli-units for the batch itself, charged with its first operation: a whole number from 0. */
   readonly base: number
-  /** What its operations cost, in request order. Every demand of a charge has the same number of operations. */
+  /** Costs of its operations, in request order. Every demand of a charge must have the same number of operations. */
   readonly runs: ReadonlyArray<CostRun>
 }
 
-/** One batch to be charged. */
+/** The charge of one batch. */
 export interface QuotaCharge {
-  /** Whose quota it is: 43 characters of base64url, a SHA-256 hash. */
+  /** The caller to charge: a SHA-256 hash in 43 characters of base64url. */
   readonly subject: string
   /**
-   * 22 characters of base64url, random: names this charge, for refunds, and for stores whose clients may send it twice of
-   * their own accord, which charge it once.
+   * Random id of this charge: 22 characters of base64url. Refunds refer to it, and stores whose clients may resend a
+   * command use it to charge once.
    */
   readonly id: string
-  /** How many operations have to fit at least; below that nothing is charged. From 0. */
+  /** How many operations must fit, from 0; if fewer do, nothing is charged. */
   readonly minimum: number
   readonly demands: ReadonlyArray<QuotaDemand>
-  /** The time, in milliseconds since 1970, instead of the store's own clock. For tests. */
+  /** The time in milliseconds since 1970, in place of the store's clock. For tests. */
   readonly now?: number | undefined
 }
 
-/** How one policy stands. */
+/** The state of one policy for one caller. */
 export interface QuotaStanding {
   readonly policy: string
-  /** Milli-units that are left, rounded down. */
+  /** Milli-units that remain, rounded down. */
   readonly remaining: number
-  /** Milliseconds until the whole limit is there again, rounded up; 0 where it is. */
+  /** Milliseconds until the whole limit is available again, rounded up. */
   readonly resetMs: number
-  /** Whether it is why the charge was denied, or not admitted in full. */
+  /** Whether this policy is a reason why the charge was denied or only partly admitted. */
   readonly violated: boolean
 }
 
-/** What became of a charge. */
+/** The decision about a charge. */
 export interface QuotaDecision {
-  /** Whether at least `minimum` operations were admitted; otherwise nothing was charged under any policy. */
+  /** Whether at least `minimum` operations were admitted; if not, nothing was charged under any policy. */
   readonly granted: boolean
-  /** The operations that were admitted and charged: the first so many. */
+  /** How many operations, from the first on, were admitted and charged. */
   readonly admitted: number
   /**
-   * Milliseconds after which `minimum` operations fit, if nothing else is charged; where the charge was granted, but not
-   * in full, after which one more would have fitted. 0 where everything was admitted; `never` for what is more than a limit.
+   * If the charge was denied: milliseconds after which `minimum` operations fit, if nothing else is charged. If it was
+   * granted in part: milliseconds after which one more operation fits. 0 if all were admitted; `never` if they exceed a
+   * limit.
    */
   readonly retryAfterMs: number | "never"
   /** In the order of the demands. */
   readonly standings: ReadonlyArray<QuotaStanding>
 }
 
-/** Units to be given back. */
+/** A refund of units. */
 export interface QuotaRefund {
   readonly subject: string
-  /** The charge that they were taken by: a second refund under the same name gives nothing back. */
+  /** Id of the charge. A second refund of the same charge has no effect. */
   readonly id: string
   readonly amounts: ReadonlyArray<QuotaRule & { readonly amount: number }>
+  /** See `QuotaCharge.now`. */
   readonly now?: number | undefined
 }

@@ -1,13 +1,13 @@
-/** What a batch costs under a policy, in whole milli-units. */
-import type { CostRun, QuotaDemand } from "./QuotaCharge.ts"
+/** The cost of a batch under a policy, and the refund for operations that never start, in whole milli-units. */
+import type { CostRun, QuotaCharge, QuotaDemand, QuotaRefund } from "./QuotaCharge.ts"
 import type { CostedBatch } from "./QuotaOptions.ts"
 import type { QuotaPolicy } from "./QuotaSettings.ts"
 
 /**
- * Prices a batch.
+ * Computes the cost of a batch under a policy.
  *
- * **Details** Throws a `TypeError` where a cost function answers anything but finite numbers from 0: such a batch must
- * neither be free nor run.
+ * **Details** Throws a `TypeError` if a cost function returns anything but finite numbers from 0, because such a batch
+ * must neither run nor be free.
  */
 export const demandOf = ({ cost, policy, limit, windowMs }: QuotaPolicy, batch: CostedBatch): QuotaDemand => {
   const { operations } = batch
@@ -23,13 +23,34 @@ export const demandOf = ({ cost, policy, limit, windowMs }: QuotaPolicy, batch: 
   const units = cost.costOf(batch)
   if (typeof units === "number") return { ...rule, base: toMilli(units, policy), runs: runsOf(operations.map(() => 0)) }
   if (!Array.isArray(units) || units.length !== operations.length) {
-    throw new TypeError(`The cost function of the quota policy "${policy}" must answer a number, or one per operation`)
+    throw new TypeError(
+      `The cost function of the quota policy "${policy}" must return one number, or one per operation`,
+    )
   }
   return { ...rule, base: 0, runs: runsOf(units.map((unit: number) => toMilli(unit, policy))) }
 }
 
-/** Milli-units that one operation of a demand costs, without the base. */
-export const costAt = ({ runs }: QuotaDemand, position: number): number => {
+/**
+ * Computes the refund of a charge for those of its admitted operations that are unused. The base is refunded only if all
+ * of them are.
+ */
+export const refundOf = (
+  { subject, id, demands }: QuotaCharge,
+  admitted: number,
+  isUnused: (position: number) => boolean,
+): QuotaRefund => {
+  const unused = Array.from({ length: admitted }, (_, position) => position).filter(isUnused)
+  if (unused.length === 0) return { subject, id, amounts: [] }
+  const amounts = demands.map(({ policy, limit, windowMs, base, runs }) => ({
+    policy,
+    limit,
+    windowMs,
+    amount: unused.reduce((sum, position) => sum + costAt(runs, position), unused.length === admitted ? base : 0),
+  }))
+  return { subject, id, amounts }
+}
+
+const costAt = (runs: ReadonlyArray<CostRun>, position: number): number => {
   let left = position
   for (const { count, cost } of runs) {
     if (left < count) return cost
@@ -38,12 +59,12 @@ export const costAt = ({ runs }: QuotaDemand, position: number): number => {
   return 0
 }
 
-/** Units as milli-units, rounded up: no cost is so small that it is none. */
-export const toMilli = (units: unknown, policy: string): number => {
+// Rounded up: no cost is too small to be charged.
+const toMilli = (units: unknown, policy: string): number => {
   const milli = typeof units === "number" && units >= 0 ? Math.ceil(Number((units * 1000).toFixed(6))) : Number.NaN
   if (Number.isSafeInteger(milli)) return milli
   throw new TypeError(
-    `The cost function of the quota policy "${policy}" must answer finite numbers from 0, unlike ${String(units)}`,
+    `The cost function of the quota policy "${policy}" must return finite numbers from 0, not ${String(units)}`,
   )
 }
 

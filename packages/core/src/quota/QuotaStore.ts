@@ -1,19 +1,19 @@
 /**
- * Remembers how much of their quota callers have used.
+ * The port of quota stores, which keep the used quota of every caller.
  *
- * To add a store, implement `QuotaStore` and run `QuotaStoreContract` against it. `Gcra` has the arithmetic.
+ * To add a store, implement `QuotaStore` and run `QuotaStoreContract` against it. `Gcra` provides the arithmetic.
  */
 import type { QuotaCharge, QuotaDecision, QuotaRefund, QuotaRule, QuotaStanding } from "./QuotaCharge.ts"
 
 /**
- * A store of quotas.
+ * A quota store.
  *
- * **Details** `charge` decides over all demands and takes from all of them in one atomic step, by the clock that all
- * clients of the store share: over any interval `t` a policy admits at most `limit + t × limit / windowMs`. What is denied
- * takes nothing from any policy. As many operations are admitted as fit in every policy, in request order, from
- * `minimum` on. `refund` never gives back more than makes the limit whole, and once per charge. `peek` changes nothing.
- * A call costs one round trip, however many operations and policies it has. It rejects when the store does not answer.
- * A policy whose whole limit is there may be forgotten.
+ * **Details** `charge` decides about all demands and charges all of them in one atomic step, by a clock that all clients
+ * of the store share. In any interval `t`, a policy admits at most `limit + t × limit / windowMs`. It admits as many
+ * operations as fit in every policy, in request order, if these are at least `minimum`; otherwise it charges nothing under
+ * any policy. `refund` takes effect once per charge and never raises a policy above its limit. `peek` changes nothing. Each
+ * call takes one round trip for any number of operations and policies, and rejects if the store is unavailable. The store
+ * may forget a policy whose whole limit is available.
  */
 export interface QuotaStore {
   readonly charge: (charge: QuotaCharge) => Promise<QuotaDecision>

@@ -1,24 +1,23 @@
 /**
- * How callers stand, as response header fields: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers),
- * lists of strings with integer parameters (RFC 9651). Names of policies are checked when they are configured, so that
- * nothing in here needs escaping.
+ * The response header fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): lists of strings
+ * with integer parameters (RFC 9651). Policy names are checked in the configuration, so nothing needs escaping.
  */
 import type { QuotaRule, QuotaStanding } from "./QuotaCharge.ts"
 import type { QuotaSettings } from "./QuotaSettings.ts"
 
 type Fields = Readonly<Record<string, string>>
 
-/** The policies of a quota, as they are told: in order, what counts envelopes last. */
+/** Returns the policies of a quota in the order of the fields: the one that counts batches comes last. */
 export const rulesOf = ({ policies, envelopes }: QuotaSettings): ReadonlyArray<QuotaRule> =>
   envelopes === undefined ? policies : [...policies, envelopes]
 
-/** Writes the fields. Quotas are told in whole units and seconds. */
+/** Writes the fields, in whole units and seconds. */
 export const write = (settings: QuotaSettings, standings: ReadonlyArray<QuotaStanding>): Fields => {
   const { version, legacy } = settings.fields
   const rules = rulesOf(settings)
-  const [left, time] = version === "draft-11" ? ["a", "w"] : ["r", "t"]
+  const [remainingName, timeName] = version === "draft-11" ? ["a", "w"] : ["r", "t"]
   const item = ({ policy, remaining, resetMs }: QuotaStanding) =>
-    `"${policy}";${left}=${units(remaining)};${time}=${seconds(resetMs)}`
+    `"${policy}";${remainingName}=${units(remaining)};${timeName}=${seconds(resetMs)}`
   return {
     ...(version !== undefined && {
       "ratelimit-policy": rules
@@ -30,14 +29,14 @@ export const write = (settings: QuotaSettings, standings: ReadonlyArray<QuotaSta
   }
 }
 
-// They have room for one policy: the one that a client will meet first.
+// The legacy fields describe one policy only: the one with the least units left.
 const writeLegacy = (rules: ReadonlyArray<QuotaRule>, standings: ReadonlyArray<QuotaStanding>): Fields => {
-  const scarcest = standings.reduce((least, standing) => (standing.remaining < least.remaining ? standing : least))
-  const { limit } = rules.find(({ policy }) => policy === scarcest.policy)!
+  const lowest = standings.reduce((lowest, standing) => (standing.remaining < lowest.remaining ? standing : lowest))
+  const { limit } = rules.find(({ policy }) => policy === lowest.policy)!
   return {
     "x-ratelimit-limit": String(units(limit)),
-    "x-ratelimit-remaining": String(units(scarcest.remaining)),
-    "x-ratelimit-reset": String(seconds(scarcest.resetMs)),
+    "x-ratelimit-remaining": String(units(lowest.remaining)),
+    "x-ratelimit-reset": String(seconds(lowest.resetMs)),
   }
 }
 

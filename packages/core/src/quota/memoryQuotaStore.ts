@@ -1,49 +1,49 @@
-/** Quotas in the memory of this process. */
+/** A quota store in the memory of this process. */
 import * as Gcra from "./Gcra.ts"
 import type { QuotaDecision, QuotaRule } from "./QuotaCharge.ts"
 import type { QuotaStore } from "./QuotaStore.ts"
 
-/** How much is remembered. */
+/** Options of the store. */
 export interface MemoryQuotaOptions {
   /**
-   * Subjects that are remembered at once. Default 10,000. Beyond it those are forgotten of whom nothing was heard for
-   * longest, as if they had their whole quota again.
+   * Maximum number of subjects. Default 10,000. Beyond it, the least recently used subjects are evicted and have their
+   * whole quota again.
    */
   readonly maxSubjects?: number | undefined
 }
 
 interface Subject {
   readonly arrivals: Map<string, number>
-  /** Charges, and those that were refunded, by id: a few of the last. */
+  /** The latest charges by id, and the ids of the latest refunds. */
   readonly charges: Map<string, QuotaDecision>
   readonly refunds: Set<string>
 }
 
-/** Charges of one subject that are recognised when they are sent again. */
-const remembered = 100
+/** How many charges and refunds of a subject are recognised if they are sent again. */
+const keptIds = 100
 
-/** Makes a store of quotas in memory, for tests and servers of one process. */
+/** Creates a quota store in memory, for tests and servers of one process. */
 export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = {}): QuotaStore => {
   if (!Number.isSafeInteger(maxSubjects) || maxSubjects < 1) {
-    throw new TypeError(`"maxSubjects" is a whole number from 1, unlike ${maxSubjects}`)
+    throw new TypeError(`"maxSubjects" must be a whole number from 1, not ${maxSubjects}`)
   }
   const subjects = new Map<string, Subject>()
 
   const subjectOf = (name: string, now: number): Subject => {
     const known = subjects.get(name)
     const subject = known ?? { arrivals: new Map(), charges: new Map(), refunds: new Set() }
-    // What was used last stands last.
+    // Reinserting keeps the map in the order of last use.
     subjects.delete(name)
     subjects.set(name, subject)
-    if (known === undefined && subjects.size > maxSubjects) forgetOne(now)
+    if (known === undefined && subjects.size > maxSubjects) evictOne(now)
     return subject
   }
 
-  const forgetOne = (now: number) => {
-    let looked = 0
+  const evictOne = (now: number) => {
+    let examined = 0
     for (const [name, { arrivals }] of subjects) {
       if ([...arrivals.values()].every((arrival) => arrival <= now)) return subjects.delete(name)
-      if (++looked >= lookedAt) break
+      if (++examined >= maximumExamined) break
     }
     const [oldest] = subjects.keys()
     return subjects.delete(oldest!)
@@ -61,7 +61,7 @@ export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = 
       if (decided.arrivals !== undefined) {
         charge.demands.forEach(({ policy }, index) => arrivals.set(policy, decided.arrivals![index]!))
         charges.set(charge.id, decided.decision)
-        if (charges.size > remembered) charges.delete(charges.keys().next().value!)
+        if (charges.size > keptIds) charges.delete(charges.keys().next().value!)
       }
       return decided.decision
     },
@@ -71,7 +71,7 @@ export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = 
       const { arrivals, refunds } = subjectOf(refund.subject, now)
       if (refunds.has(refund.id)) return
       refunds.add(refund.id)
-      if (refunds.size > remembered) refunds.delete(refunds.values().next().value!)
+      if (refunds.size > keptIds) refunds.delete(refunds.values().next().value!)
       for (const amount of refund.amounts) {
         const arrival = arrivals.get(amount.policy)
         if (arrival !== undefined) arrivals.set(amount.policy, Gcra.refund(amount, arrival, now))
@@ -85,5 +85,5 @@ export const memoryQuotaStore = ({ maxSubjects = 10_000 }: MemoryQuotaOptions = 
   }
 }
 
-/** Subjects that are looked at for one that has its whole quota again. */
-const lookedAt = 10
+/** How many subjects are examined to find one that has its whole quota again. */
+const maximumExamined = 10

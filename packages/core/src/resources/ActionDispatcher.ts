@@ -5,12 +5,12 @@ import { type Failure, failure, isFailure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { BatchContext } from "../batch/BatchContext.ts"
-import type { Answer, CallContext, Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
+import type { CallContext, Dispatcher, HandlerOutput, OnDefect } from "../batch/Dispatcher.ts"
 import { type ActionContext, isIdentified, type ManyContext, type Resource, type Tx } from "./Resource.ts"
 
 /**
- * The dispatcher of one batch to a resource. `prepare` refuses unknown actions, missing ids and invalid inputs, each
- * for its operation alone.
+ * Creates the dispatcher of one batch to a resource. Its `prepare` validates inputs. It refuses operations with unknown
+ * actions, missing ids and invalid inputs, each on its own.
  */
 export const make = ({ actions }: Resource, batch: BatchContext): Dispatcher<unknown> => ({
   prepare: async (operations, onDefect) => {
@@ -20,8 +20,8 @@ export const make = ({ actions }: Resource, batch: BatchContext): Dispatcher<unk
       if (action === undefined) operation.result = unknownAction(operation, [...actions.keys()])
       else if (isIdentified(operation.action, action) && operation.id === undefined) operation.result = missingId()
       else if (action.input !== undefined) {
-        const validated = validate(action.input, operation, onDefect)
-        if (validated !== undefined) await validated
+        const validation = validate(action.input, operation, onDefect)
+        if (validation !== undefined) await validation
       }
     }
   },
@@ -29,22 +29,21 @@ export const make = ({ actions }: Resource, batch: BatchContext): Dispatcher<unk
   run: (operation, call) => {
     const action = actions.get(operation.action)!
     const { input, index, id = "" } = operation
-    if (action.run !== undefined) return map(action.run(input, new Context(batch, call, id, index)), toResult)
-    const context: ManyContext = new Context(batch, call, "", index)
-    return map(action.runMany!([{ input, id, index }], context), onlyResult)
+    if (action.run !== undefined)
+      return mapOutput(action.run(input, new BoundContext(batch, call, id, index)), toResult)
+    const context: ManyContext = new BoundContext(batch, call, "", index)
+    return mapOutput(action.runMany!([{ input, id, index }], context), toOnlyResult)
   },
   runMany: (operations, call) => {
     const items = operations.map(({ input, index, id = "" }) => ({ input, id, index }))
-    const context: ManyContext = new Context(batch, call, "", 0)
-    return map(actionOf(actions, operations)(items, context), toResults)
+    const context: ManyContext = new BoundContext(batch, call, "", 0)
+    const action = actions.get(operations[0]!.action)!
+    return mapOutput(action.runMany!(items, context), toResults)
   },
 })
 
-const actionOf = (actions: Resource["actions"], [first]: ReadonlyArray<Operation>) =>
-  actions.get(first!.action)!.runMany!
-
-// A class, so that `signal` stays a getter: reading it is what makes an AbortSignal.
-class Context implements ActionContext {
+// A class, so that `signal` stays a getter: the AbortSignal is created when it is first read.
+class BoundContext implements ActionContext {
   readonly id: string
   readonly index: number
   readonly tenant: string | undefined
@@ -68,12 +67,12 @@ class Context implements ActionContext {
   }
 }
 
-const map = <B>(answer: unknown, f: (value: unknown) => B): Answer<B> => {
-  if (Effect.isEffect(answer)) {
-    // A failure in the error channel is thrown to whoever runs the effect, like one that a promise rejects with.
-    return Effect.map(Effect.orDie(answer as Effect.Effect<unknown, unknown>), f)
+const mapOutput = <B>(output: unknown, map: (value: unknown) => B): HandlerOutput<B> => {
+  if (Effect.isEffect(output)) {
+    // Turns a failure of the effect into a defect, which the engine handles like a rejected promise.
+    return Effect.map(Effect.orDie(output as Effect.Effect<unknown, unknown>), map)
   }
-  return isPromiseLike(answer) ? answer.then(f) : f(answer)
+  return isPromiseLike(output) ? output.then(map) : map(output)
 }
 
 const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
@@ -82,14 +81,14 @@ const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
 const toResult = (value: unknown): OperationResult =>
   isFailure(value) ? OperationResult.error(value) : OperationResult.success(value)
 
-// An answer of the wrong length is passed on as it is: the coalescer knows it for a defect that must not be tried again.
-const toResults = (answer: unknown): ReadonlyArray<OperationResult> =>
-  Array.isArray(answer) ? answer.map(toResult) : []
+// An array of the wrong length is passed on: the coalescer reports it as a defect and does not call the handler again.
+const toResults = (values: unknown): ReadonlyArray<OperationResult> =>
+  Array.isArray(values) ? values.map(toResult) : []
 
-const onlyResult = (answer: unknown): OperationResult => {
-  const [result, ...rest] = toResults(answer)
-  if (result === undefined || rest.length > 0)
-    throw new TypeError("runMany must answer an array with one result per item")
+const toOnlyResult = (values: unknown): OperationResult => {
+  const [result, ...others] = toResults(values)
+  if (result === undefined || others.length > 0)
+    throw new TypeError("runMany must return an array with one result per item")
   return result
 }
 
@@ -101,24 +100,24 @@ const unknownAction = ({ action }: Operation, known: ReadonlyArray<string>): Ope
   )
 
 const missingId = (): OperationResult =>
-  OperationResult.refused(failure("VALIDATION_ERROR", `"id" must say which one is meant`, { field: "id" }))
+  OperationResult.refused(failure("VALIDATION_ERROR", `"id" is required for this action`, { field: "id" }))
 
 const validate = (schema: StandardSchemaV1, operation: Operation, onDefect: OnDefect): Promise<void> | undefined => {
-  const apply = (outcome: StandardSchemaV1.Result<unknown>) => {
-    // It came too late: the operation has been skipped meanwhile.
+  const apply = (validated: StandardSchemaV1.Result<unknown>) => {
+    // The deadline may have passed during validation; the operation is skipped then.
     if (operation.result !== undefined) return
-    if (outcome.issues === undefined) operation.input = outcome.value
-    else operation.result = OperationResult.refused(validationFailure(outcome.issues))
+    if (validated.issues === undefined) operation.input = validated.value
+    else operation.result = OperationResult.refused(validationFailure(validated.issues))
   }
-  const died = (defect: unknown) => {
+  const fail = (defect: unknown) => {
     operation.result = onDefect(defect, operation)
   }
   try {
-    const outcome = schema["~standard"].validate(operation.input)
-    if (outcome instanceof Promise) return outcome.then(apply).catch(died)
-    apply(outcome)
+    const validated = schema["~standard"].validate(operation.input)
+    if (validated instanceof Promise) return validated.then(apply).catch(fail)
+    apply(validated)
   } catch (defect) {
-    died(defect)
+    fail(defect)
   }
   return undefined
 }

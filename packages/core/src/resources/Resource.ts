@@ -1,8 +1,8 @@
-/** A resource and the actions that batches may ask for: what an application writes to get its endpoints. */
+/** Resources and their actions, from which an application creates its batch endpoints. */
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 
 /**
- * Where an application says once what its actions get as `tx`.
+ * Registers the type of `tx`, once per application, by declaration merging.
  *
  * **Example** (Kysely)
  * ```ts
@@ -13,26 +13,26 @@ import type { StandardSchemaV1 } from "@standard-schema/spec"
  */
 export interface Register {}
 
-/** What actions get as `tx`; `unknown` unless it was registered. */
+/** The type of `tx` in actions; `unknown` unless the application registers one. */
 export type Tx = Register extends { readonly tx: infer Registered } ? Registered : unknown
 
-/** What an action is told beside its input. */
+/** The context of an action. */
 export interface ActionContext {
-  /** The id that the operation names; the empty string for actions that are not `identified`. */
+  /** The id of the operation; the empty string for actions that are not `identified`. */
   readonly id: string
   /** Position of the operation in the batch, from 0. */
   readonly index: number
-  /** Who is calling, as the configured `tenant` function says. */
+  /** The caller, as the configured `tenant` function returns it. */
   readonly tenant: string | undefined
-  /** The transaction of an atomic batch, or else the database; undefined without a unit of work. */
+  /** The transaction that the operation runs in, or else the database; undefined without a unit of work. */
   readonly tx: Tx
-  /** The framework's own request that the batch came in. */
+  /** The framework's own request object of the batch. */
   readonly request: unknown
-  /** Fires when the time of the operation or of the batch is over. Made on first use. */
+  /** Aborts when the timeout of the operation or the deadline of the batch has passed. Created on first use. */
   readonly signal: AbortSignal
 }
 
-/** One of the operations that `runMany` is given. */
+/** One of the operations passed to `runMany`. */
 export interface ManyItem<Input> {
   readonly input: Input
   /** See `ActionContext.id`. */
@@ -40,40 +40,39 @@ export interface ManyItem<Input> {
   readonly index: number
 }
 
-/** What `runMany` is told beside its items. */
+/** The context of `runMany`. */
 export type ManyContext = Omit<ActionContext, "id" | "index">
 
 /**
- * One thing that can be done to a resource.
+ * An action of a resource: `run`, `runMany`, or both.
  *
- * **Details** `run` and `runMany` may answer a value, a promise or an `Effect`. A failure of the operation is made with
- * `failure` and returned or thrown; anything else that is thrown is a defect: it is logged and answered `INTERNAL`.
- * At least one of the two has to be there.
+ * **Details** Both may return a value, a promise or an `Effect`. To fail an operation, return or throw a `failure`. Anything
+ * else that is thrown is a defect: it is logged, and the operation fails with `INTERNAL`.
  */
 export interface Action<Input> {
-  /** Validates and types the input: any Standard Schema (zod, valibot, arktype, Effect Schema). Default: anything. */
+  /** Schema of the input: any Standard Schema (zod, valibot, arktype, Effect Schema). Default: the input is not validated. */
   readonly input?: StandardSchemaV1<unknown, Input> | undefined
-  /** Whether operations name the resource they are for by its `id`. Default: true, except for `create`. */
+  /** Whether operations must have the `id` of the resource that they are for. Default: true, except for `create`. */
   readonly identified?: boolean | undefined
-  /** Runs one operation. What it returns is the `data` of the result, and `id` in it the result's id. */
+  /** Runs one operation. Its return value becomes the `data` of the result, and the value's `id` the result's id. */
   readonly run?: ((input: Input, context: ActionContext) => unknown) | undefined
   /**
-   * Runs many operations with one statement. Answers one value or failure per item, in order; of an item that it
-   * answers a failure for it must have changed nothing. If it throws, it must have changed nothing at all: it is then
-   * called again with fewer items, to find those that made it throw.
+   * Runs many operations at once, such as with one statement. Returns one value or failure per item, in order; an item that
+   * failed must have changed nothing. If it throws, it must have changed nothing at all: it is then called again with fewer
+   * items to find the faulty ones.
    */
   readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
 }
 
-/** A resource with its actions, as endpoints take it; see `resource`. */
+/** A resource with its actions; created by `resource`. */
 export interface Resource {
-  /** Plural, as it is written in bodies: `users`. */
+  /** Name in the plural, as in request bodies: `users`. */
   readonly name: string
   readonly actions: ReadonlyMap<string, Action<unknown>>
 }
 
 /**
- * Defines a resource.
+ * Defines a resource. Throws a `TypeError` if a definition is not valid.
  *
  * **Example** (Users)
  * ```ts
@@ -88,23 +87,23 @@ export const resource = <Inputs extends Record<string, unknown>>(
   name: string,
   actions: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> },
 ): Resource => {
-  if (typeof name !== "string" || name === "") throw new TypeError('A resource needs a name, such as "users"')
+  if (typeof name !== "string" || name === "") throw new TypeError('A resource must have a name, such as "users"')
   const byName = new Map<string, Action<unknown>>()
   for (const [action, definition] of Object.entries(actions ?? {}) as unknown as Array<[string, Action<unknown>]>) {
     if (typeof definition !== "object" || definition === null) {
       throw new TypeError(`The action "${action}" of the resource "${name}" must be an object with "run" or "runMany"`)
     }
     if (typeof definition.run !== "function" && typeof definition.runMany !== "function") {
-      throw new TypeError(`The action "${action}" of the resource "${name}" needs a function "run" or "runMany"`)
+      throw new TypeError(`The action "${action}" of the resource "${name}" must have a function "run" or "runMany"`)
     }
     if (definition.input !== undefined && typeof definition.input["~standard"]?.validate !== "function") {
-      throw new TypeError(`The "input" of the action "${action}" of the resource "${name}" is not a Standard Schema`)
+      throw new TypeError(`The "input" of the action "${action}" of the resource "${name}" must be a Standard Schema`)
     }
     byName.set(action, definition)
   }
-  if (byName.size === 0) throw new TypeError(`The resource "${name}" has no actions`)
+  if (byName.size === 0) throw new TypeError(`The resource "${name}" has no actions: define at least one`)
   return { name, actions: byName }
 }
 
-/** Whether operations of an action name an existing resource. */
+/** Whether operations of an action must have the id of a resource. */
 export const isIdentified = (name: string, { identified = name !== "create" }: Action<unknown>): boolean => identified

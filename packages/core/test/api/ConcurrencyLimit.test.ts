@@ -37,7 +37,7 @@ describe("within", () => {
       const running = yield* Effect.forkChild(within("a", Effect.never))
       yield* Effect.yieldNow
       const refused = yield* Effect.flip(within("a", Effect.void))
-      expect(refused).toMatchObject({ status: 503, reason: { limit: 1, whose: "caller" } })
+      expect(refused).toMatchObject({ status: 503, reason: { limit: 1, scope: "caller" } })
       yield* within("b", Effect.void)
       yield* Fiber.interrupt(running)
       yield* within("a", Effect.void)

@@ -12,19 +12,19 @@ const results = {
   skipped: () => OperationResult.skipped(failure("SKIPPED", "m")),
 }
 
-const outcomes = fc.array(fc.constantFrom("success", "error", "skipped"))
+const outcomeLists = fc.array(fc.constantFrom("success", "error", "skipped"))
 
-const batchOf = (ends: ReadonlyArray<keyof typeof results>): Batch => ({
+const batchOf = (outcomes: ReadonlyArray<keyof typeof results>): Batch => ({
   strategy: partial,
-  operations: ends.map((end, index) => operation({ index, result: results[end]() })),
+  operations: outcomes.map((outcome, index) => operation({ index, result: results[outcome]() })),
 })
 
 describe("tally", () => {
   it("counts every operation exactly once", () => {
     fc.assert(
-      fc.property(outcomes, (ends) => {
-        const count = (wanted: string) => ends.filter((end) => end === wanted).length
-        expect(tally(batchOf(ends))).toEqual({
+      fc.property(outcomeLists, (outcomes) => {
+        const count = (expected: string) => outcomes.filter((outcome) => outcome === expected).length
+        expect(tally(batchOf(outcomes))).toEqual({
           succeeded: count("success"),
           failed: count("error"),
           skipped: count("skipped"),

@@ -32,22 +32,22 @@ describe("statusOf", () => {
   })
 
   it.each(["OUT_OF_STOCK", "", "not_found", "__proto__", "constructor", "toString"])(
-    "of the application's own code %j is 422",
+    "of the application code %j is 422",
     (code) => expect(statusOf(code)).toBe(422),
   )
 })
 
 describe("failure", () => {
-  it("takes a status of the application's own", () => {
+  it("has the status that the application gives, if any", () => {
     expect(failure("OUT_OF_STOCK", "m", { status: 409 }).status).toBe(409)
     expect(failure("NOT_FOUND", "m", { status: undefined }).status).toBe(404)
   })
 
-  it.each([99_999, 0, 100, 204, 304, 399, 600, 404.5, Number.NaN, "404"])("cannot have the status %s", (status) => {
+  it.each([99_999, 0, 100, 204, 304, 399, 600, 404.5, Number.NaN, "404"])("rejects the status %s", (status) => {
     expect(() => failure("X", "m", { status: status as number })).toThrow(TypeError)
   })
 
-  it("keeps its details", () => {
+  it("carries its details", () => {
     const details = { field: "email", errors: [{ message: "m" }], retryable: true, retryAfter: 3 }
     expect(failure("DUPLICATE", "Email already exists", details)).toMatchObject({
       code: "DUPLICATE",
@@ -58,21 +58,21 @@ describe("failure", () => {
 })
 
 describe("isFailure", () => {
-  it("knows failures from everything that looks like one", () => {
+  it("is true of failures and false of look-alikes", () => {
     expect(isFailure(failure("NOT_FOUND", "m"))).toBe(true)
-    const alike = { code: "NOT_FOUND", message: "m", status: 404 }
-    for (const value of [alike, new Error("m"), "NOT_FOUND", null, undefined, 404, []]) {
+    const lookAlike = { code: "NOT_FOUND", message: "m", status: 404 }
+    for (const value of [lookAlike, new Error("m"), "NOT_FOUND", null, undefined, 404, []]) {
       expect(isFailure(value)).toBe(false)
     }
   })
 
-  it("cannot be deceived by JSON", () => {
+  it("is false of a failure copied through JSON", () => {
     expect(isFailure(JSON.parse(JSON.stringify(failure("NOT_FOUND", "m"))))).toBe(false)
   })
 })
 
 describe("internalFailure", () => {
-  it("says nothing of what happened", () => {
+  it("reveals nothing of the exception", () => {
     expect(internalFailure()).toMatchObject({
       code: "INTERNAL",
       status: 500,

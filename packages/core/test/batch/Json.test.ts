@@ -9,11 +9,11 @@ const depthOf = (value: unknown): number =>
   typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
 
 describe("inspect", () => {
-  it("finds nothing in a scalar, at whatever depth", () => {
+  it("finds scalars sound at any allowed depth", () => {
     for (const value of [null, true, 0, "x", undefined]) expect(Json.inspect(value, 0)).toBe("sound")
   })
 
-  it("counts arrays and objects alike as a level each", () => {
+  it("counts each array and each object as one level", () => {
     for (const wrap of [
       (inner: unknown) => [inner],
       (inner: unknown) => ({ a: inner }),
@@ -24,7 +24,7 @@ describe("inspect", () => {
     }
   })
 
-  it("measures the depth of any JSON exactly", () => {
+  it("measures the depth of any JSON value exactly", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 8 }), (value) => {
         const depth = depthOf(value)
@@ -34,7 +34,7 @@ describe("inspect", () => {
     )
   })
 
-  it("stops at the allowed depth of a value that holds itself", () => {
+  it("stops at the allowed depth of a circular value", () => {
     const circular: Record<string, unknown> = {}
     circular["a"] = [circular]
     expect(Json.inspect(circular, 64)).toBe("deep")
@@ -48,7 +48,7 @@ describe("inspect", () => {
     `[0,{"constructor":{"prototype":null,"a":1}}]`,
     `{"\\u005f\\u005fproto__":1}`,
     `{"__proto__":1,"deep":[[[[[[]]]]]],"after":1}`,
-  ])("finds poison in %s", (text) => expect(Json.inspect(JSON.parse(text), 64)).toBe("poisoned"))
+  ])("finds %s poisoned", (text) => expect(Json.inspect(JSON.parse(text), 64)).toBe("poisoned"))
 
   it.each([
     `{"constructor":"Ada Lovelace"}`,
@@ -57,16 +57,16 @@ describe("inspect", () => {
     `{"prototype":{}}`,
     `{"proto":1,"_proto_":2,"a":"__proto__"}`,
     `["__proto__"]`,
-  ])("finds nothing in %s", (text) => expect(Json.inspect(JSON.parse(text), 64)).toBe("sound"))
+  ])("finds %s sound", (text) => expect(Json.inspect(JSON.parse(text), 64)).toBe("sound"))
 
-  it("says of what is deep and poisoned that it is deep", () => {
+  it("reports a value that is both deep and poisoned as deep", () => {
     const text = `{"__proto__":1,"a":${"[".repeat(64)}${"]".repeat(64)}}`
     expect(Json.inspect(JSON.parse(text), 64)).toBe("deep")
   })
 })
 
 describe("utf8Length", () => {
-  it("is the number of bytes of the text in UTF-8", () => {
+  it("returns the number of bytes in UTF-8", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(Json.utf8Length(text)).toBe(Buffer.byteLength(text))
@@ -77,7 +77,7 @@ describe("utf8Length", () => {
 })
 
 describe("byteLength", () => {
-  it("is the number of bytes of the value as JSON", () => {
+  it("returns the number of bytes of the value as JSON", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(Json.byteLength(value)).toBe(Buffer.byteLength(JSON.stringify(value)))
@@ -85,11 +85,11 @@ describe("byteLength", () => {
     )
   })
 
-  it("is 0 for what JSON leaves out", () => {
+  it("returns 0 for undefined, which has no JSON", () => {
     expect(Json.byteLength(undefined)).toBe(0)
   })
 
-  it("measures big integers, which a host's own parser may make", () => {
+  it("measures bigints, which a host's own parser may produce", () => {
     expect(Json.byteLength({ balance: 12345678901234567890n, name: "ü" })).toBeGreaterThan(20)
   })
 })

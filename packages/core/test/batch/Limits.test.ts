@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Limits from "../../src/batch/Limits.ts"
 
 describe("make", () => {
-  it("has the documented defaults", () => {
+  it("returns the documented defaults", () => {
     expect(Limits.make()).toStrictEqual({
       operations: 1_000,
       bodyBytes: 10_485_760,
@@ -17,7 +17,7 @@ describe("make", () => {
     })
   })
 
-  it("keeps the default of a limit that is undefined", () => {
+  it("keeps the default of an option that is undefined", () => {
     const { operations, depth } = Limits.make({ operations: undefined, depth: 10 })
     expect({ operations, depth }).toEqual({ operations: 1_000, depth: 10 })
   })

@@ -6,16 +6,16 @@ const partial: Strategy = { _tag: "partial" }
 const atomic: Strategy = { _tag: "atomic" }
 const stopAfter = (failures: number): Strategy => ({ _tag: "stop-after", failures })
 
-const offer = (standard: Strategy, ...choices: StrategyOffer["choices"]): StrategyOffer => ({
-  default: standard,
+const offer = (defaultStrategy: Strategy, ...choices: StrategyOffer["choices"]): StrategyOffer => ({
+  default: defaultStrategy,
   choices,
 })
 const everything = offer(partial, "partial", "atomic", "stop-after")
 
-const ask = (asked: Partial<StrategyRequest>): StrategyRequest => ({
+const request = (members: Partial<StrategyRequest>): StrategyRequest => ({
   atomic: undefined,
   stopAfter: undefined,
-  ...asked,
+  ...members,
 })
 
 describe("choose", () => {
@@ -34,8 +34,8 @@ describe("choose", () => {
     [offer(atomic, "partial"), { atomic: false }, partial],
     [offer(stopAfter(3)), { atomic: false }, stopAfter(3)],
     [offer(stopAfter(3), "stop-after"), { stopAfter: 5 }, stopAfter(5)],
-  ])("%j, asked %j, takes %j", (offered, asked, expected) => {
-    expect(Result.getOrThrow(choose(offered, ask(asked)))).toEqual(expected)
+  ])("of %j, requested as %j, returns %j", (offered, members, expected) => {
+    expect(Result.getOrThrow(choose(offered, request(members)))).toEqual(expected)
   })
 
   it.each<[StrategyOffer, Partial<StrategyRequest>]>([
@@ -45,8 +45,8 @@ describe("choose", () => {
     [offer(partial, "stop-after"), { atomic: true }],
     [offer(atomic), { atomic: false }],
     [offer(stopAfter(3)), { stopAfter: 3 }],
-  ])("%j does not offer %j", (offered, asked) => {
-    const error = Result.getOrThrow(Result.flip(choose(offered, ask(asked))))
+  ])("of %j rejects %j as not offered", (offered, members) => {
+    const error = Result.getOrThrow(Result.flip(choose(offered, request(members))))
     expect(error).toMatchObject({ status: 400, reason: { code: "STRATEGY_NOT_OFFERED" } })
     expect(error.message).toContain(offered.default._tag)
   })
@@ -68,8 +68,8 @@ describe("choose", () => {
     { stopAfter: [1] },
     { atomic: true, stopAfter: 1 },
     { atomic: true, stopAfter: 0 },
-  ])("refuses %j, whatever is offered", (asked) => {
-    const error = Result.getOrThrow(Result.flip(choose(everything, ask(asked))))
+  ])("rejects %j as invalid even if every strategy is offered", (members) => {
+    const error = Result.getOrThrow(Result.flip(choose(everything, request(members))))
     expect(error).toMatchObject({ status: 400, reason: { code: "INVALID_BATCH" } })
     expect(error.message).toMatch(/"atomic"|"stop_after"/)
   })

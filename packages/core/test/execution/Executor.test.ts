@@ -7,87 +7,87 @@ import { failure, internalFailure } from "../../src/batch/Failure.ts"
 import { isFulfilled, type Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { AsyncContext } from "../../src/platform/AsyncContext.ts"
-import type { Answer, CallContext } from "../../src/batch/Dispatcher.ts"
+import type { CallContext, HandlerOutput } from "../../src/batch/Dispatcher.ts"
 import { endings, execute, operations } from "../support/execute.ts"
 import { dependsOn, randomOperations } from "../support/randomOperations.ts"
 
-const good = OperationResult.success("done")
-const bad = OperationResult.error(failure("CONFLICT", "m"))
+const success = OperationResult.success("done")
+const failed = OperationResult.error(failure("CONFLICT", "m"))
 
-/** Ways in which a handler may take its time. */
-const manners = {
-  value: (answer: () => OperationResult): Answer<OperationResult> => answer(),
-  microtask: async (answer: () => OperationResult) => answer(),
-  microtasks: async (answer: () => OperationResult) => {
-    for (let at = 0; at < 5; at++) await undefined
-    return answer()
+/** Ways in which a handler may return its result. */
+const returnModes = {
+  value: (result: () => OperationResult): HandlerOutput<OperationResult> => result(),
+  microtask: async (result: () => OperationResult) => result(),
+  microtasks: async (result: () => OperationResult) => {
+    for (let turn = 0; turn < 5; turn++) await undefined
+    return result()
   },
-  turn: async (answer: () => OperationResult) => {
+  macrotask: async (result: () => OperationResult) => {
     await new Promise((resolve) => setImmediate(resolve))
-    return answer()
+    return result()
   },
-  effect: (answer: () => OperationResult) => Effect.sync(answer),
-  fiber: (answer: () => OperationResult) => Effect.andThen(Effect.yieldNow, Effect.sync(answer)),
+  effect: (result: () => OperationResult) => Effect.sync(result),
+  fiber: (result: () => OperationResult) => Effect.andThen(Effect.yieldNow, Effect.sync(result)),
 }
 
 const behaviours = fc.infiniteStream(
   fc.record({
-    manner: fc.constantFrom(...Object.values(manners)),
-    end: fc.constantFrom("good", "good", "bad", "throw"),
+    returnMode: fc.constantFrom(...Object.values(returnModes)),
+    ending: fc.constantFrom("success", "success", "failure", "throw"),
   }),
 )
 
 describe("execute", () => {
-  it("runs every operation at most once, after what it depends on and what came before on its target", async () => {
+  it("runs every operation at most once, after its dependencies and earlier operations of its key", async () => {
     await fc.assert(
       fc.asyncProperty(
         randomOperations(),
         behaviours,
         fc.constantFrom(1, 2, 10, Number.POSITIVE_INFINITY),
         fc.boolean(),
-        async (make, behaviours, concurrency, coalesce) => {
-          const all = make()
-          const plans = all.map(() => behaviours.next().value)
-          const begun: Array<Operation> = []
+        async (createOperations, behaviours, concurrency, coalesce) => {
+          const all = createOperations()
+          const behaviourOf = all.map(() => behaviours.next().value)
+          const started: Array<Operation> = []
           const running = new Set<Operation>()
-          // What a handler throws stays with its operation, so what it finds wrong is told afterwards.
-          const wrong: Array<string> = []
-          const begin = (operation: Operation) => {
-            if (begun.includes(operation)) wrong.push(`${operation.id} ran twice`)
-            if (!operation.dependsOn.every(isFulfilled)) wrong.push(`${operation.id} ran before what it depends on`)
+          // An assertion that fails in a handler would only fail its operation, so violations are collected.
+          const violations: Array<string> = []
+          const start = (operation: Operation) => {
+            if (started.includes(operation)) violations.push(`${operation.id} ran twice`)
+            if (!operation.dependsOn.every(isFulfilled)) violations.push(`${operation.id} ran before its dependencies`)
             for (const other of running) {
               if (other.orderKey !== undefined && other.orderKey === operation.orderKey)
-                wrong.push(`${operation.id} ran beside ${other.id}`)
+                violations.push(`${operation.id} ran beside ${other.id}`)
             }
-            begun.push(operation)
+            started.push(operation)
             running.add(operation)
           }
           const end = (operation: Operation) => {
             running.delete(operation)
-            if (plans[operation.index]!.end === "throw") throw new Error("bug")
-            return plans[operation.index]!.end === "good" ? good : bad
+            if (behaviourOf[operation.index]!.ending === "throw") throw new Error("bug")
+            return behaviourOf[operation.index]!.ending === "success" ? success : failed
           }
           const run = (operation: Operation) => {
-            begin(operation)
-            return plans[operation.index]!.manner(() => end(operation))
+            start(operation)
+            return behaviourOf[operation.index]!.returnMode(() => end(operation))
           }
-          const runMany = (many: ReadonlyArray<Operation>) => {
-            for (const operation of many) begin(operation)
-            return many.map((operation) => {
+          const runMany = (group: ReadonlyArray<Operation>) => {
+            for (const operation of group) start(operation)
+            return group.map((operation) => {
               running.delete(operation)
-              return plans[operation.index]!.end === "good" ? good : bad
+              return behaviourOf[operation.index]!.ending === "success" ? success : failed
             })
           }
           await Effect.runPromise(execute(all, coalesce ? { run, runMany } : { run }, { concurrency }))
-          expect(wrong).toEqual([])
+          expect(violations).toEqual([])
           expect(all.map(({ index }) => index)).toEqual(all.map((_, index) => index))
           for (const operation of all) {
-            const met = operation.dependsOn.every(isFulfilled)
-            expect(begun.includes(operation)).toBe(met)
-            if (!met)
+            const isRunnable = operation.dependsOn.every(isFulfilled)
+            expect(started.includes(operation)).toBe(isRunnable)
+            if (!isRunnable)
               expect(operation.result).toMatchObject({ outcome: "skipped", failure: { code: "FAILED_DEPENDENCY" } })
-            const wanted = plans[operation.index]!.end === "good" ? "success" : "error"
-            if (met) expect(operation.result?.outcome).toBe(wanted)
+            const expected = behaviourOf[operation.index]!.ending === "success" ? "success" : "error"
+            if (isRunnable) expect(operation.result?.outcome).toBe(expected)
           }
         },
       ),
@@ -95,21 +95,21 @@ describe("execute", () => {
     )
   })
 
-  it("gives every operation that depends on no failed one the result that it has alone", async () => {
+  it("gives every operation without failed dependencies the result of its handler", async () => {
     await fc.assert(
-      fc.asyncProperty(randomOperations(), behaviours, async (make, behaviours) => {
-        const all = make()
-        const plans = all.map(() => behaviours.next().value)
+      fc.asyncProperty(randomOperations(), behaviours, async (createOperations, behaviours) => {
+        const all = createOperations()
+        const behaviourOf = all.map(() => behaviours.next().value)
         const run = (operation: Operation) =>
-          plans[operation.index]!.manner(() => {
-            if (plans[operation.index]!.end === "throw") throw new Error("bug")
-            if (plans[operation.index]!.end === "bad") return bad
+          behaviourOf[operation.index]!.returnMode(() => {
+            if (behaviourOf[operation.index]!.ending === "throw") throw new Error("bug")
+            if (behaviourOf[operation.index]!.ending === "failure") return failed
             return OperationResult.success(`${operation.action} ${operation.index} ${operation.orderKey}`)
           })
         await Effect.runPromise(execute(all, { run }))
         for (const operation of all) {
-          const failed = all.filter(({ index }) => plans[index]!.end !== "good")
-          if (failed.some((other) => other === operation || dependsOn(operation, other))) continue
+          const failedOperations = all.filter(({ index }) => behaviourOf[index]!.ending !== "success")
+          if (failedOperations.some((other) => other === operation || dependsOn(operation, other))) continue
           expect(operation.result?.value).toBe(`${operation.action} ${operation.index} ${operation.orderKey}`)
         }
       }),
@@ -117,73 +117,73 @@ describe("execute", () => {
     )
   })
 
-  it.each([1, 2, 7])("runs %i at once and no more", async (concurrency) => {
+  it.each([1, 2, 7])("runs %i at once but not more", async (concurrency) => {
     let running = 0
-    let most = 0
+    let maximum = 0
     const run = async () => {
-      most = Math.max(most, ++running)
+      maximum = Math.max(maximum, ++running)
       await new Promise((resolve) => setTimeout(resolve, 1))
       running--
-      return good
+      return success
     }
     const all = operations(30)
     await Effect.runPromise(execute(all, { run }, { concurrency }))
-    expect(most).toBe(concurrency)
+    expect(maximum).toBe(concurrency)
     expect(endings(all)).toEqual(all.map(() => "success"))
   })
 
-  it("runs all at once without a bound", async () => {
+  it("runs all at once with infinite concurrency", async () => {
     let running = 0
-    const everyone = Promise.withResolvers<OperationResult>()
+    const result = Promise.withResolvers<OperationResult>()
     const run = () => {
-      if (++running === 500) everyone.resolve(good)
-      return everyone.promise
+      if (++running === 500) result.resolve(success)
+      return result.promise
     }
     await Effect.runPromise(execute(operations(500), { run }, { concurrency: Number.POSITIVE_INFINITY }))
     expect(running).toBe(500)
   })
 
-  it("begins the next operation while a slow one still runs", async () => {
+  it("starts the next operation while a slow one still runs", async () => {
     const slow = Promise.withResolvers<OperationResult>()
     const run = ({ index }: Operation) => {
-      if (index === 9) slow.resolve(good)
-      return index === 0 ? slow.promise : good
+      if (index === 9) slow.resolve(success)
+      return index === 0 ? slow.promise : success
     }
     const all = operations(10)
     await Effect.runPromise(execute(all, { run }, { concurrency: 2 }))
     expect(endings(all)).toEqual(all.map(() => "success"))
   })
 
-  it("runs operations in request order, one after another, where they are to be sequential", async () => {
+  it("runs operations one after another, in request order, with a concurrency of 1", async () => {
     const log: Array<string> = []
     const run = async ({ index }: Operation) => {
-      log.push(`begin ${index}`)
+      log.push(`start ${index}`)
       await undefined
       log.push(`end ${index}`)
-      return good
+      return success
     }
     await Effect.runPromise(execute(operations(3), { run }, { concurrency: 1 }))
-    expect(log).toEqual(["begin 0", "end 0", "begin 1", "end 1", "begin 2", "end 2"])
+    expect(log).toEqual(["start 0", "end 0", "start 1", "end 1", "start 2", "end 2"])
   })
 
-  it("runs none that has its result already", async () => {
+  it("does not run an operation that has its result already", async () => {
     const all = operations(3)
-    all[1]!.result = bad
+    all[1]!.result = failed
     const ran: Array<number> = []
-    const run = ({ index }: Operation) => (ran.push(index), good)
+    const run = ({ index }: Operation) => (ran.push(index), success)
     await Effect.runPromise(execute(all, { run }))
     expect(ran).toEqual([0, 2])
-    expect(all[1]!.result).toBe(bad)
+    expect(all[1]!.result).toBe(failed)
   })
 
-  it("skips what depends on a failed operation, transitively, and names it", async () => {
+  it("skips operations whose dependencies failed, transitively, and names the dependencies", async () => {
     const all = operations(4)
-    const depend = (from: number, to: number, accept: ReadonlyArray<number> = []) =>
+    const addDependency = (from: number, to: number, accept: ReadonlyArray<number> = []) =>
       Object.assign(all[from]!, { dependsOn: [{ operation: all[to], accept }] })
-    depend(1, 0)
-    depend(2, 1)
-    depend(3, 0, [409])
-    await Effect.runPromise(execute(all, { run: ({ index }) => (index === 0 ? bad : good) }))
+    addDependency(1, 0)
+    addDependency(2, 1)
+    addDependency(3, 0, [409])
+    await Effect.runPromise(execute(all, { run: ({ index }) => (index === 0 ? failed : success) }))
     expect(endings(all)).toEqual([
       "error CONFLICT",
       "skipped FAILED_DEPENDENCY",
@@ -194,41 +194,41 @@ describe("execute", () => {
     expect(all[2]!.result?.failure?.message).toBe(`Not run: "op-1" did not succeed`)
   })
 
-  const deaths: Readonly<Record<string, () => Answer<OperationResult>>> = {
-    "throws at once": () => {
+  const defects: Readonly<Record<string, () => HandlerOutput<OperationResult>>> = {
+    "throws synchronously": () => {
       throw new Error("bug")
     },
     rejects: async () => {
       throw new Error("bug")
     },
-    "dies as an effect": () => Effect.die(new Error("bug")),
-    "throws inside an effect": () =>
+    "returns an effect that dies": () => Effect.die(new Error("bug")),
+    "returns an effect that throws": () =>
       Effect.sync(() => {
         throw new Error("bug")
       }),
-    "fails as an effect, past its type": () =>
+    "returns an effect that fails in spite of its type": () =>
       Effect.fail(new Error("bug")) as unknown as Effect.Effect<OperationResult>,
   }
 
-  it.each(Object.entries(deaths))("keeps a defect of a handler that %s with its operation", async (_, die) => {
+  it.each(Object.entries(defects))("fails only the operation of a handler that %s", async (_, throwDefect) => {
     const all = operations(5)
-    const heard: Array<readonly [unknown, number]> = []
+    const reported: Array<{ readonly message: string; readonly index: number }> = []
     const onDefect = (defect: unknown, { index }: Operation) => {
-      heard.push([(defect as Error).message, index])
+      reported.push({ message: (defect as Error).message, index })
       return OperationResult.error(internalFailure())
     }
-    await Effect.runPromise(execute(all, { run: ({ index }) => (index === 2 ? die() : good) }, { onDefect }))
+    await Effect.runPromise(execute(all, { run: ({ index }) => (index === 2 ? throwDefect() : success) }, { onDefect }))
     expect(endings(all)).toEqual(["success", "success", "error INTERNAL", "success", "success"])
-    expect(heard).toEqual([["bug", 2]])
+    expect(reported).toEqual([{ message: "bug", index: 2 }])
   })
 
-  it("interrupts the handlers when it is interrupted", async () => {
+  it("aborts handlers when it is interrupted", async () => {
     const all = operations(3)
     let interrupted = 0
     const signals: Array<AbortSignal> = []
-    const run = ({ index }: Operation, call: CallContext): Answer<OperationResult> => {
+    const run = ({ index }: Operation, context: CallContext): HandlerOutput<OperationResult> => {
       if (index === 0) return Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
-      signals.push(call.signal)
+      signals.push(context.signal)
       return new Promise(() => {})
     }
     const program = Effect.gen(function* () {
@@ -243,7 +243,7 @@ describe("execute", () => {
     expect(endings(all).slice(2)).toEqual(["skipped DEADLINE_EXCEEDED"])
   })
 
-  it("keeps the asynchronous context of the batch in every handler, and handlers out of each other's", async () => {
+  it("runs every handler in the asynchronous context of its batch, isolated from other handlers", async () => {
     const storage = new AsyncLocalStorage<string>()
     const seen = new Map<string, Array<string | undefined>>()
     const batch = (name: string) =>
@@ -255,7 +255,7 @@ describe("execute", () => {
           storage.enterWith(`${name} ${index}`)
           await new Promise((resolve) => setTimeout(resolve, 1))
           values.push(storage.getStore()?.split(" ")[0])
-          return good
+          return success
         }
         const context = Layer.succeed(AsyncContext, () => AsyncLocalStorage.snapshot())
         return Effect.runPromise(Effect.provide(execute(operations(20), { run }, { concurrency: 3 }), context))
@@ -265,56 +265,56 @@ describe("execute", () => {
     expect(seen.get("b")).toEqual(Array.from({ length: 40 }, () => "b"))
   })
 
-  // A slice is 5 ms, 250 of these operations; on a busy machine it holds fewer. What is slow then is not the pool.
-  const inASlice = 1_000
+  // A slice of 5 ms has 250 of these operations, and fewer on a busy machine.
+  const maximumPerSlice = 1_000
 
   it.each([
-    ["values", manners.value],
-    ["promises", manners.microtask],
-    ["effects", manners.effect],
-  ])("lets others have the event loop while thousands of operations answer with %s alone", async (_, manner) => {
-    let begun = 0
+    ["values", returnModes.value],
+    ["promises", returnModes.microtask],
+    ["effects", returnModes.effect],
+  ])("yields to the event loop while thousands of handlers return %s", async (_, returnMode) => {
+    let started = 0
     let largest = 0
-    let last = 0
+    let previous = 0
     let ended = false
     const turn = () => {
-      largest = Math.max(largest, begun - last)
-      last = begun
+      largest = Math.max(largest, started - previous)
+      previous = started
       if (!ended) setImmediate(turn)
     }
     setImmediate(turn)
     const run = () => {
-      begun++
+      started++
       const until = performance.now() + 0.02
       while (performance.now() < until);
-      return manner(() => good)
+      return returnMode(() => success)
     }
     const all = operations(10_000)
     await Effect.runPromise(execute(all, { run }))
     ended = true
     turn()
     expect(endings(all)).toEqual(all.map(() => "success"))
-    expect(largest).toBeLessThan(inASlice)
+    expect(largest).toBeLessThan(maximumPerSlice)
   })
 
-  it("makes no AbortSignal that nobody looks at, and always the same one", async () => {
+  it("creates one AbortSignal per call, and only if it is used", async () => {
     const original = globalThis.AbortController
-    let made = 0
+    let created = 0
     globalThis.AbortController = class extends original {
       constructor() {
         super()
-        made++
+        created++
       }
     }
     try {
-      const run = ({ index }: Operation, call: CallContext) => {
-        if (index === 0) expect(call.signal).toBe(call.signal)
-        return good
+      const run = ({ index }: Operation, context: CallContext) => {
+        if (index === 0) expect(context.signal).toBe(context.signal)
+        return success
       }
       await Effect.runPromise(execute(operations(100), { run }, { operationTimeoutMs: 1_000 }))
     } finally {
       globalThis.AbortController = original
     }
-    expect(made).toBe(1)
+    expect(created).toBe(1)
   })
 })

@@ -6,33 +6,33 @@ import { failure } from "../../src/batch/Failure.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import type { Strategy } from "../../src/batch/Strategy.ts"
-import type { Answer, CallContext } from "../../src/batch/Dispatcher.ts"
+import type { CallContext, HandlerOutput } from "../../src/batch/Dispatcher.ts"
 import { endings, type Execution, execute, operations } from "../support/execute.ts"
 
-const good = OperationResult.success("done")
-const bad = OperationResult.error(failure("CONFLICT", "m"))
+const success = OperationResult.success("done")
+const failed = OperationResult.error(failure("CONFLICT", "m"))
 
 const never = (): Promise<OperationResult> => new Promise(() => {})
 
 const stopAfter = (failures: number): Strategy => ({ _tag: "stop-after", failures })
 
-/** Promises settle in microtasks, which the test clock knows nothing of. */
+/** Waits for microtasks, which the test clock does not control. */
 const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
-/** Executes operations beside the test, which goes on once all that begin at once have begun. */
+/** Starts executing operations in a child fiber; continues when all handlers that can start at once were called. */
 const start = (
   all: ReadonlyArray<Operation<undefined>>,
-  run: (operation: Operation<undefined>, call: CallContext) => Answer<OperationResult>,
+  run: (operation: Operation<undefined>, context: CallContext) => HandlerOutput<OperationResult>,
   options: Execution,
 ) => Effect.tap(Effect.forkChild(execute(all, { run }, options)), () => settled)
 
 describe("the deadline of a batch", () => {
-  it.effect("ends what runs, begins nothing more, and leaves what has ended alone", () =>
+  it.effect("aborts running operations, skips those not started, and keeps the results of the others", () =>
     Effect.gen(function* () {
       const all = operations(6)
       const signals: Array<AbortSignal> = []
       const run = ({ index }: Operation, { signal }: CallContext) => {
-        if (index < 2) return good
+        if (index < 2) return success
         signals.push(signal)
         return never()
       }
@@ -51,28 +51,28 @@ describe("the deadline of a batch", () => {
         "skipped DEADLINE_EXCEEDED",
         "skipped DEADLINE_EXCEEDED",
       ])
-      expect(signals.map(({ aborted, reason }) => [aborted, reason.name])).toEqual([
-        [true, "AbortError"],
-        [true, "AbortError"],
+      expect(signals.map(({ aborted, reason }) => ({ aborted, reason: reason.name }))).toEqual([
+        { aborted: true, reason: "AbortError" },
+        { aborted: true, reason: "AbortError" },
       ])
     }),
   )
 
-  it.effect("does not hear what is answered afterwards", () =>
+  it.effect("ignores results that are returned afterwards", () =>
     Effect.gen(function* () {
       const all = operations(2)
       const late = Promise.withResolvers<OperationResult>()
       const fiber = yield* start(all, () => late.promise, { deadlineMs: 10 })
       yield* TestClock.adjust(10)
       yield* settled
-      late.resolve(good)
+      late.resolve(success)
       yield* settled
       expect(fiber.pollUnsafe()).toBeDefined()
       expect(endings(all)).toEqual(["error DEADLINE_EXCEEDED", "error DEADLINE_EXCEEDED"])
     }),
   )
 
-  it.effect("interrupts handlers that are effects, and waits for none that will not be", () =>
+  it.effect("interrupts handlers that are effects, without awaiting uninterruptible ones", () =>
     Effect.gen(function* () {
       const all = operations(2)
       let interrupted = 0
@@ -88,48 +88,48 @@ describe("the deadline of a batch", () => {
     }),
   )
 
-  it.effect("is heard by a handler that listens when it is over already", () =>
+  it.effect("notifies handlers that listen only after it has passed", () =>
     Effect.gen(function* () {
-      const calls: Array<CallContext> = []
-      const run = (_: Operation, call: CallContext) => (calls.push(call), never())
+      const contexts: Array<CallContext> = []
+      const run = (_: Operation, context: CallContext) => (contexts.push(context), never())
       yield* start(operations(1), run, { deadlineMs: 10 })
       yield* TestClock.adjust(10)
       yield* settled
-      let heard = 0
-      calls[0]!.onAbort(() => heard++)
-      expect(heard).toBe(1)
-      expect(calls[0]!.signal.aborted).toBe(true)
+      let notified = 0
+      contexts[0]!.onAbort(() => notified++)
+      expect(notified).toBe(1)
+      expect(contexts[0]!.signal.aborted).toBe(true)
     }),
   )
 
-  it.effect("that is over already lets nothing begin", () =>
+  it.effect("starts nothing if it has already passed", () =>
     Effect.gen(function* () {
       const all = operations(2)
       let ran = 0
-      yield* execute(all, { run: () => (ran++, good) }, { deadlineMs: 0 })
-      yield* TestClock.withLive(execute(all, { run: () => (ran++, good) }, { deadlineMs: 0 }))
+      yield* execute(all, { run: () => (ran++, success) }, { deadlineMs: 0 })
+      yield* TestClock.withLive(execute(all, { run: () => (ran++, success) }, { deadlineMs: 0 }))
       expect(endings(all)).toEqual(["skipped DEADLINE_EXCEEDED", "skipped DEADLINE_EXCEEDED"])
       expect(ran).toBe(0)
     }),
   )
 
-  it.effect("is no longer waited for when all have ended", () =>
+  it.effect("has no effect after all operations have ended", () =>
     Effect.gen(function* () {
       const all = operations(3)
-      yield* execute(all, { run: () => good }, { deadlineMs: 10 })
+      yield* execute(all, { run: () => success }, { deadlineMs: 10 })
       yield* TestClock.adjust(10)
       expect(endings(all)).toEqual(["success", "success", "success"])
     }),
   )
 })
 
-describe("the time of one operation", () => {
-  it.effect("ends that operation alone, and lets the next begin", () =>
+describe("the timeout of an operation", () => {
+  it.effect("aborts only that operation, and the next one starts", () =>
     Effect.gen(function* () {
       const all = operations(4)
       const signals: Array<AbortSignal> = []
       const run = ({ index }: Operation, { signal }: CallContext) => {
-        if (index !== 1) return good
+        if (index !== 1) return success
         signals.push(signal)
         return never()
       }
@@ -144,7 +144,7 @@ describe("the time of one operation", () => {
     }),
   )
 
-  it.effect("is counted from when the operation began", () =>
+  it.effect("counts from the start of the operation", () =>
     Effect.gen(function* () {
       const all = operations(3)
       const fiber = yield* start(all, never, { concurrency: 1, operationTimeoutMs: 500 })
@@ -160,10 +160,10 @@ describe("the time of one operation", () => {
     }),
   )
 
-  it.effect("does not concern what was answered in time", () =>
+  it.effect("does not affect operations that end in time", () =>
     Effect.gen(function* () {
       const all = operations(20)
-      const run = ({ index }: Operation) => (index % 2 === 0 ? Effect.as(Effect.sleep(10 * index), good) : never())
+      const run = ({ index }: Operation) => (index % 2 === 0 ? Effect.as(Effect.sleep(10 * index), success) : never())
       const fiber = yield* start(all, run, { concurrency: 20, operationTimeoutMs: 500 })
       yield* TestClock.adjust(500)
       yield* settled
@@ -172,7 +172,7 @@ describe("the time of one operation", () => {
     }),
   )
 
-  it.effect("yields to the deadline of the batch", () =>
+  it.effect("is superseded by an earlier deadline of the batch", () =>
     Effect.gen(function* () {
       const all = operations(2)
       yield* start(all, never, { operationTimeoutMs: 500, deadlineMs: 400 })
@@ -183,19 +183,19 @@ describe("the time of one operation", () => {
   )
 })
 
-describe("a client that goes away", () => {
-  it.effect("ends nothing that runs, but nothing more begins", () =>
+describe("a client that disconnects", () => {
+  it.effect("lets running operations finish and starts no others", () =>
     Effect.gen(function* () {
       const all = operations(5)
-      const gone = new AbortController()
-      const answer = Promise.withResolvers<OperationResult>()
+      const client = new AbortController()
+      const result = Promise.withResolvers<OperationResult>()
       const signals: Array<AbortSignal> = []
-      const run = (_: Operation, { signal }: CallContext) => (signals.push(signal), answer.promise)
-      const fiber = yield* start(all, run, { concurrency: 2, signal: gone.signal })
-      gone.abort()
+      const run = (_: Operation, { signal }: CallContext) => (signals.push(signal), result.promise)
+      const fiber = yield* start(all, run, { concurrency: 2, signal: client.signal })
+      client.abort()
       yield* settled
       expect(fiber.pollUnsafe()).toBeUndefined()
-      answer.resolve(good)
+      result.resolve(success)
       yield* settled
       expect(fiber.pollUnsafe()).toBeDefined()
       const skipped = "skipped CANCELLED"
@@ -204,30 +204,30 @@ describe("a client that goes away", () => {
     }),
   )
 
-  it.effect("before anything has begun, leaves everything undone", () =>
+  it.effect("before the execution lets nothing start", () =>
     Effect.gen(function* () {
       const all = operations(2)
-      yield* execute(all, { run: () => good }, { signal: AbortSignal.abort() })
+      yield* execute(all, { run: () => success }, { signal: AbortSignal.abort() })
       expect(endings(all)).toEqual(["skipped CANCELLED", "skipped CANCELLED"])
     }),
   )
 
-  it.effect("after all has ended, changes nothing", () =>
+  it.effect("after the execution changes nothing", () =>
     Effect.gen(function* () {
       const all = operations(2)
-      const gone = new AbortController()
-      yield* execute(all, { run: () => good }, { signal: gone.signal })
-      gone.abort()
+      const client = new AbortController()
+      yield* execute(all, { run: () => success }, { signal: client.signal })
+      client.abort()
       expect(endings(all)).toEqual(["success", "success"])
     }),
   )
 
-  it.effect("does not keep what runs from its deadline", () =>
+  it.effect("does not extend the deadline of running operations", () =>
     Effect.gen(function* () {
       const all = operations(2)
-      const gone = new AbortController()
-      const fiber = yield* start(all, never, { concurrency: 1, signal: gone.signal, deadlineMs: 10 })
-      gone.abort()
+      const client = new AbortController()
+      const fiber = yield* start(all, never, { concurrency: 1, signal: client.signal, deadlineMs: 10 })
+      client.abort()
       yield* TestClock.adjust(10)
       yield* settled
       expect(fiber.pollUnsafe()).toBeDefined()
@@ -236,63 +236,65 @@ describe("a client that goes away", () => {
   )
 })
 
-describe("stopping after n failures", () => {
-  it("begins operations in request order, and nothing after the nth failure", async () => {
+describe("the strategy stop-after", () => {
+  it("starts operations in request order, and none after the nth failure", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ fails: fc.boolean(), turns: fc.nat(3) }), { minLength: 1, maxLength: 30 }),
         fc.integer({ min: 1, max: 5 }),
         fc.integer({ min: 1, max: 6 }),
-        async (plans, failures, concurrency) => {
-          const all = operations(plans.length)
-          const begun: Array<number> = []
+        async (behaviours, failures, concurrency) => {
+          const all = operations(behaviours.length)
+          const started: Array<number> = []
           const run = async ({ index }: Operation) => {
-            begun.push(index)
-            for (let turn = 0; turn < plans[index]!.turns; turn++) await undefined
-            return plans[index]!.fails ? bad : good
+            started.push(index)
+            for (let turn = 0; turn < behaviours[index]!.turns; turn++) await undefined
+            return behaviours[index]!.fails ? failed : success
           }
           await Effect.runPromise(execute(all, { run }, { concurrency, strategy: stopAfter(failures) }))
-          expect(begun).toEqual(begun.map((_, at) => at))
-          const ends = endings(all)
-          expect(ends.filter((end) => end === "error CONFLICT").length).toBeLessThanOrEqual(failures + concurrency - 1)
+          expect(started).toEqual(started.map((_, position) => position))
+          const ended = endings(all)
+          expect(ended.filter((ending) => ending === "error CONFLICT").length).toBeLessThanOrEqual(
+            failures + concurrency - 1,
+          )
           all.forEach((_, index) => {
-            const wanted = plans[index]!.fails ? "error CONFLICT" : "success"
-            expect(ends[index]).toBe(begun.includes(index) ? wanted : "skipped SKIPPED")
+            const expected = behaviours[index]!.fails ? "error CONFLICT" : "success"
+            expect(ended[index]).toBe(started.includes(index) ? expected : "skipped SKIPPED")
           })
-          if (plans.filter(({ fails }) => fails).length < failures) expect(begun).toHaveLength(plans.length)
+          if (behaviours.filter(({ fails }) => fails).length < failures) expect(started).toHaveLength(behaviours.length)
         },
       ),
       { numRuns: 200 },
     )
   })
 
-  it.effect("stops at exactly n where operations run one after another", () =>
+  it.effect("stops after exactly n failures if operations run one after another", () =>
     Effect.gen(function* () {
       const all = operations(8)
-      const run = ({ index }: Operation) => (index % 2 === 1 ? bad : good)
+      const run = ({ index }: Operation) => (index % 2 === 1 ? failed : success)
       yield* execute(all, { run }, { concurrency: 1, strategy: stopAfter(2) })
       const skipped = "skipped SKIPPED"
-      const failed = "error CONFLICT"
-      expect(endings(all)).toEqual(["success", failed, "success", failed, skipped, skipped, skipped, skipped])
+      const conflict = "error CONFLICT"
+      expect(endings(all)).toEqual(["success", conflict, "success", conflict, skipped, skipped, skipped, skipped])
     }),
   )
 
-  it.effect("counts operations that were refused before they could begin", () =>
+  it.effect("counts operations that were refused before execution", () =>
     Effect.gen(function* () {
       const all = operations(3)
-      all[0]!.result = bad
-      yield* execute(all, { run: () => good }, { strategy: stopAfter(1) })
+      all[0]!.result = failed
+      yield* execute(all, { run: () => success }, { strategy: stopAfter(1) })
       expect(endings(all)).toEqual(["error CONFLICT", "skipped SKIPPED", "skipped SKIPPED"])
     }),
   )
 
-  it.effect("counts defects and timeouts as failures, and what was skipped not", () =>
+  it.effect("counts defects and timeouts as failures, but not skipped operations", () =>
     Effect.gen(function* () {
       const all = operations(5)
       Object.assign(all[1]!, { dependsOn: [{ operation: all[0], accept: [] }] })
       const run = ({ index }: Operation) => {
         if (index === 0) throw new Error("bug")
-        return index === 2 ? never() : good
+        return index === 2 ? never() : success
       }
       yield* start(all, run, { concurrency: 1, operationTimeoutMs: 10, strategy: stopAfter(2) })
       yield* TestClock.adjust(10)
@@ -302,12 +304,12 @@ describe("stopping after n failures", () => {
     }),
   )
 
-  it.effect("never hands several operations to one call", () =>
+  it.effect("never coalesces operations", () =>
     Effect.gen(function* () {
       const all = operations(3)
       let calls = 0
-      const runMany = (many: ReadonlyArray<Operation>) => (calls++, many.map(() => good))
-      yield* execute(all, { run: () => good, runMany }, { strategy: stopAfter(2) })
+      const runMany = (group: ReadonlyArray<Operation>) => (calls++, group.map(() => success))
+      yield* execute(all, { run: () => success, runMany }, { strategy: stopAfter(2) })
       expect(calls).toBe(0)
     }),
   )

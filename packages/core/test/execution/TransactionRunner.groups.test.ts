@@ -7,23 +7,23 @@ import { createBatch } from "../../src/api/createBatch.ts"
 import type { RequestsOptions } from "../../src/api/RequestsOptions.ts"
 import { CurrentTransaction } from "../../src/execution/UnitOfWork.ts"
 import { FakeDatabase, type Handle } from "../support/FakeDatabase.ts"
-import { ask, type Given, until } from "../support/puts.ts"
+import { type PutOptions, sendBatch, until } from "../support/putEndpoint.ts"
 
-/** A host: `POST /<key>` adds a key in whatever transaction it is called in, and then answers the status in the query. */
+/** A host: `POST /<key>` adds a key in the current transaction and replies with the status in the query (default 201). */
 const hostOf =
   (database: FakeDatabase, calls: Array<string>): Send =>
-  async ({ method, url }, call) => {
+  async ({ method, url }, context) => {
     const { pathname, searchParams } = new URL(url, "http://host")
     const key = pathname.slice(1)
     calls.push(key)
     if (method === "POST") await database.addHere(key)
-    if (searchParams.has("hang")) await new Promise<void>((resolve) => call.onAbort(resolve))
+    if (searchParams.has("hang")) await new Promise<void>((resolve) => context.onAbort(resolve))
     const text = JSON.stringify({ key })
     const status = Number(searchParams.get("status") ?? 201)
     return { status, headers: { "content-type": "application/json" }, body: new TextEncoder().encode(text), text }
   }
 
-const requestsEndpoint = ({ commits = [], ...options }: Given & RequestsOptions = {}) => {
+const requestsEndpoint = ({ commits = [], ...options }: PutOptions & RequestsOptions = {}) => {
   const database = new FakeDatabase()
   database.commits = commits
   const calls: Array<string> = []
@@ -31,33 +31,38 @@ const requestsEndpoint = ({ commits = [], ...options }: Given & RequestsOptions 
   return { database, calls, endpoint: batch.requests(hostOf(database, calls), options) }
 }
 
-interface Sent {
+interface SubRequestMembers {
   readonly atomicityGroup?: unknown
   readonly dependsOn?: ReadonlyArray<unknown>
   readonly method?: string
 }
 
-const request = (id: string, url = `/${id}`, more: Sent = {}) => ({ id, method: "POST", url, ...more })
+const request = (id: string, url = `/${id}`, members: SubRequestMembers = {}) => ({
+  id,
+  method: "POST",
+  url,
+  ...members,
+})
 
-const inGroup = (group: string, id: string, url?: string, more: Sent = {}) =>
-  request(id, url, { atomicityGroup: group, ...more })
+const inGroup = (group: string, id: string, url?: string, members: SubRequestMembers = {}) =>
+  request(id, url, { atomicityGroup: group, ...members })
 
-/** Each sub-response: its status, and the code where it is a problem. */
+/** Returns the id and the status of each sub-response, and the code if it is a problem. */
 const summary = ({ json }: { readonly json: unknown }) =>
   (json as { responses: ReadonlyArray<{ id: string; status: number; body: { code?: string } }> }).responses.map(
     ({ id, status, body }) => [id, status, ...(body.code === undefined ? [] : [body.code])].join(" "),
   )
 
 describe("an atomicity group of a JSON batch", () => {
-  it("happens as a whole, through handlers that are handed nothing", async () => {
+  it("commits as a whole, through handlers that are not passed the transaction", async () => {
     const { endpoint, database } = requestsEndpoint()
-    const answer = await ask(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b"), request("c")] })
-    expect(summary(answer)).toEqual(["a 201", "b 201", "c 201"])
+    const response = await sendBatch(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b"), request("c")] })
+    expect(summary(response)).toEqual(["a 201", "b 201", "c 201"])
     expect(database.begun).toBe(1)
     expect([...database.keys].sort()).toEqual(["a", "b", "c"])
   })
 
-  it("is undone as a whole; who failed keeps its status, and others are as they would be alone", async () => {
+  it("rolls back as a whole; the failed member keeps its status, and other requests are not affected", async () => {
     const { endpoint, database } = requestsEndpoint()
     const requests = [
       request("x"),
@@ -68,9 +73,9 @@ describe("an atomicity group of a JSON batch", () => {
       inGroup("h", "e"),
       request("y", "/y?status=500"),
     ]
-    const answer = await ask(endpoint, { requests })
-    expect(answer.status).toBe(200)
-    expect(summary(answer)).toEqual([
+    const response = await sendBatch(endpoint, { requests })
+    expect(response.status).toBe(200)
+    expect(summary(response)).toEqual([
       "x 201",
       "a 424 ROLLED_BACK",
       "b 409",
@@ -82,17 +87,17 @@ describe("an atomicity group of a JSON batch", () => {
     expect([...database.keys].sort()).toEqual(["d", "e", "x", "y"])
   })
 
-  it("is undone by a member that is refused beforehand", async () => {
+  it("rolls back if a member was refused before execution", async () => {
     const { endpoint, database, calls } = requestsEndpoint()
-    const answer = await ask(endpoint, {
+    const response = await sendBatch(endpoint, {
       requests: [inGroup("g", "a"), inGroup("g", "b", "nowhere"), inGroup("g", "c")],
     })
-    expect(summary(answer)).toEqual(["a 424 ROLLED_BACK", "b 400 INVALID_REQUEST", "c 424 ROLLED_BACK"])
+    expect(summary(response)).toEqual(["a 424 ROLLED_BACK", "b 400 INVALID_REQUEST", "c 424 ROLLED_BACK"])
     expect(database.keys).toEqual([])
     expect(calls).toEqual(["a"])
   })
 
-  it("fails with a dependency of one of its members, and is not begun", async () => {
+  it("does not start if a dependency of a member fails", async () => {
     const { endpoint, database, calls } = requestsEndpoint()
     const requests = [
       request("x", "/x?status=404"),
@@ -100,16 +105,16 @@ describe("an atomicity group of a JSON batch", () => {
       inGroup("g", "b"),
       request("y", "/y", { dependsOn: ["b"] }),
     ]
-    expect(summary(await ask(endpoint, { requests }))).toEqual([
+    expect(summary(await sendBatch(endpoint, { requests }))).toEqual([
       "x 404",
       "a 424 FAILED_DEPENDENCY",
       "b 424 ROLLED_BACK",
       "y 424 FAILED_DEPENDENCY",
     ])
-    expect([calls, database.keys]).toEqual([["x"], ["x"]])
+    expect({ calls, keys: database.keys }).toEqual({ calls: ["x"], keys: ["x"] })
   })
 
-  it("may be depended on by its name, whether it comes before or after", async () => {
+  it("can be a dependency by its name, of earlier and later requests", async () => {
     for (const [query, expected] of [
       ["", ["x 201", "a 201", "b 201", "y 201"]],
       ["?status=409", ["x 424 FAILED_DEPENDENCY", "a 424 ROLLED_BACK", "b 409", "y 424 FAILED_DEPENDENCY"]],
@@ -121,12 +126,12 @@ describe("an atomicity group of a JSON batch", () => {
         inGroup("g", "b", `/b${query}`),
         request("y", "/y", { dependsOn: [{ id: "g", accept: [] }] }),
       ]
-      expect(summary(await ask(endpoint, { requests }))).toEqual(expected)
+      expect(summary(await sendBatch(endpoint, { requests }))).toEqual(expected)
       expect(calls.slice(0, 2)).toEqual(["a", "b"])
     }
   })
 
-  it("may depend on another group, and refer to its members", async () => {
+  it("can depend on another group and refer to its members", async () => {
     const { endpoint, calls } = requestsEndpoint()
     const requests = [
       inGroup("late", "c", "/c-@{a.body.key}", { dependsOn: ["early"] }),
@@ -134,31 +139,31 @@ describe("an atomicity group of a JSON batch", () => {
       inGroup("early", "a"),
       inGroup("early", "b", "/b-@{a.body.key}"),
     ]
-    expect(summary(await ask(endpoint, { requests }))).toEqual(["c 201", "d 201", "a 201", "b 201"])
+    expect(summary(await sendBatch(endpoint, { requests }))).toEqual(["c 201", "d 201", "a 201", "b 201"])
     expect(calls).toEqual(["a", "b-a", "d", "c-a"])
   })
 
   it("runs its members one after another, in the order of their dependencies", async () => {
     const { endpoint, calls } = requestsEndpoint()
     const requests = [inGroup("g", "a", "/a", { dependsOn: ["c"] }), inGroup("g", "b"), inGroup("g", "c")]
-    expect(summary(await ask(endpoint, { requests }))).toEqual(["a 201", "b 201", "c 201"])
+    expect(summary(await sendBatch(endpoint, { requests }))).toEqual(["a 201", "b 201", "c 201"])
     expect(calls).toEqual(["b", "c", "a"])
   })
 
-  it("tells all of its members if its outcome cannot be found out", async () => {
+  it("gives all members OUTCOME_UNKNOWN if the outcome of its commit is unknown", async () => {
     const { endpoint } = requestsEndpoint({ commits: ["unknown"] })
-    const answer = await ask(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b")] })
-    expect(answer.status).toBe(200)
-    expect(summary(answer)).toEqual(["a 409 OUTCOME_UNKNOWN", "b 409 OUTCOME_UNKNOWN"])
+    const response = await sendBatch(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b")] })
+    expect(response.status).toBe(200)
+    expect(summary(response)).toEqual(["a 409 OUTCOME_UNKNOWN", "b 409 OUTCOME_UNKNOWN"])
   })
 
-  it("is a conflict where rivals defeat it as often as it is tried", async () => {
+  it("ends in a conflict if every attempt fails with a transient error", async () => {
     const { endpoint } = requestsEndpoint({ commits: ["transient", "transient", "transient", "transient"] })
-    const answer = await ask(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b"), request("c")] })
-    expect(summary(answer)).toEqual(["a 409 CONFLICT", "b 424 ROLLED_BACK", "c 201"])
+    const response = await sendBatch(endpoint, { requests: [inGroup("g", "a"), inGroup("g", "b"), request("c")] })
+    expect(summary(response)).toEqual(["a 409 CONFLICT", "b 424 ROLLED_BACK", "c 201"])
   })
 
-  it("is undone at the deadline", async () => {
+  it("rolls back at the deadline", async () => {
     const { endpoint, database } = requestsEndpoint({ limits: { deadline: 100 } })
     const requests = [
       inGroup("g", "a"),
@@ -166,7 +171,7 @@ describe("an atomicity group of a JSON batch", () => {
       inGroup("g", "c"),
       request("d", "/d", { dependsOn: ["g"] }),
     ]
-    expect(summary(await ask(endpoint, { requests }))).toEqual([
+    expect(summary(await sendBatch(endpoint, { requests }))).toEqual([
       "a 424 ROLLED_BACK",
       "b 504 DEADLINE_EXCEEDED",
       "c 424 ROLLED_BACK",
@@ -175,23 +180,23 @@ describe("an atomicity group of a JSON batch", () => {
     expect(database.keys).toEqual([])
   })
 
-  it("is undone when the client goes away; a request of its own may finish", async () => {
+  it("rolls back if the client disconnects, while a request outside of it finishes", async () => {
     const { endpoint, database, calls } = requestsEndpoint()
-    const gone = new AbortController()
-    const asking = ask(
+    const client = new AbortController()
+    const sending = sendBatch(
       endpoint,
       { requests: [inGroup("g", "a"), inGroup("g", "b", "/b?hang"), request("c")] },
-      { signal: gone.signal },
+      { signal: client.signal },
     )
     await until(() => calls.length === 3)
-    gone.abort()
-    await asking
+    client.abort()
+    await sending
     expect(database.keys).toEqual(["c"])
   })
 
   it.each([
     [
-      "that is torn apart",
+      "whose members are not adjacent",
       [inGroup("g", "a"), request("b"), inGroup("g", "c")],
       "INVALID_BATCH",
       "/requests/2/atomicityGroup",
@@ -199,7 +204,7 @@ describe("an atomicity group of a JSON batch", () => {
     ["whose name is empty", [inGroup("", "a")], "INVALID_BATCH", "/requests/0/atomicityGroup"],
     ["whose name is too long", [inGroup("g".repeat(257), "a")], "INVALID_BATCH", "/requests/0/atomicityGroup"],
     [
-      "whose name is no string",
+      "whose name is not a string",
       [request("a", "/a", { atomicityGroup: 7 })],
       "INVALID_BATCH",
       "/requests/0/atomicityGroup",
@@ -210,14 +215,19 @@ describe("an atomicity group of a JSON batch", () => {
       "INVALID_DEPENDENCY",
       "/requests/0/dependsOn",
     ],
-    ["that is not there", [request("a", "/a", { dependsOn: ["g"] })], "INVALID_DEPENDENCY", "/requests/0/dependsOn"],
-  ])("%s refuses the batch, and nothing runs", async (_, requests, code, pointer) => {
+    [
+      "that does not exist but is depended on",
+      [request("a", "/a", { dependsOn: ["g"] })],
+      "INVALID_DEPENDENCY",
+      "/requests/0/dependsOn",
+    ],
+  ])("%s refuses the batch before anything runs", async (_, requests, code, pointer) => {
     const { endpoint, calls } = requestsEndpoint()
-    expect(await ask(endpoint, { requests })).toMatchObject({ status: 400, json: { code, pointer } })
+    expect(await sendBatch(endpoint, { requests })).toMatchObject({ status: 400, json: { code, pointer } })
     expect(calls).toEqual([])
   })
 
-  it("that is waited for by what it waits for refuses the batch, and nothing runs", async () => {
+  it("that waits for an operation that waits for it refuses the batch before anything runs", async () => {
     const through = [
       inGroup("g", "a"),
       inGroup("g", "c", "/c", { dependsOn: ["b"] }),
@@ -233,81 +243,93 @@ describe("an atomicity group of a JSON batch", () => {
     const samePath = [inGroup("g", "a", "/same"), inGroup("g", "c", "/c", { dependsOn: ["b"] }), request("b", "/same")]
     for (const requests of [through, twoGroups, byReference, samePath]) {
       const { endpoint, calls } = requestsEndpoint()
-      expect(await ask(endpoint, { requests })).toMatchObject({ status: 400, json: { code: "INVALID_DEPENDENCY" } })
+      expect(await sendBatch(endpoint, { requests })).toMatchObject({
+        status: 400,
+        json: { code: "INVALID_DEPENDENCY" },
+      })
       expect(calls).toEqual([])
     }
   })
 
-  it("is refused where the endpoint has no transactions", async () => {
+  it("is refused if the endpoint has no transactions", async () => {
     const calls: Array<string> = []
     const batch = createBatch({ clientStrategies: ["stop-after"] })
     const endpoint = batch.requests(hostOf(new FakeDatabase(), calls))
-    const answer = await ask(endpoint, { requests: [inGroup("g", "a")] })
-    expect(answer).toMatchObject({ status: 400, json: { code: "STRATEGY_NOT_OFFERED" } })
-    expect(await ask(endpoint, { atomic: true, requests: [request("a")] })).toMatchObject({ status: 400 })
+    const response = await sendBatch(endpoint, { requests: [inGroup("g", "a")] })
+    expect(response).toMatchObject({ status: 400, json: { code: "STRATEGY_NOT_OFFERED" } })
+    expect(await sendBatch(endpoint, { atomic: true, requests: [request("a")] })).toMatchObject({ status: 400 })
     expect(calls).toEqual([])
   })
 
-  it("may be named like a request, which then is what is depended on", async () => {
+  it("may have the name of a request, to which dependencies then refer", async () => {
     const { endpoint, calls } = requestsEndpoint()
     const requests = [inGroup("x", "a", "/a?status=404"), request("x"), request("y", "/y", { dependsOn: ["x"] })]
-    expect(summary(await ask(endpoint, { requests }))).toEqual(["a 404", "x 201", "y 201"])
+    expect(summary(await sendBatch(endpoint, { requests }))).toEqual(["a 404", "x 201", "y 201"])
     expect(calls).toHaveLength(3)
   })
 })
 
 describe("an atomic JSON batch", () => {
-  it("is one group of all, and answers 200 whatever becomes of it", async () => {
+  it("is one group of all requests, and always answered 200", async () => {
     const { endpoint, database } = requestsEndpoint()
-    const good = await ask(endpoint, { atomic: true, requests: [request("a"), request("b")] })
-    expect([good.status, summary(good)]).toEqual([200, ["a 201", "b 201"]])
-    const bad = await ask(endpoint, {
+    const success = await sendBatch(endpoint, { atomic: true, requests: [request("a"), request("b")] })
+    expect({ status: success.status, responses: summary(success) }).toEqual({
+      status: 200,
+      responses: ["a 201", "b 201"],
+    })
+    const failure = await sendBatch(endpoint, {
       atomic: true,
       requests: [request("c"), request("d", "/d?status=422"), request("e")],
     })
-    expect([bad.status, summary(bad)]).toEqual([200, ["c 424 ROLLED_BACK", "d 422", "e 424 ROLLED_BACK"]])
+    expect({ status: failure.status, responses: summary(failure) }).toEqual({
+      status: 200,
+      responses: ["c 424 ROLLED_BACK", "d 422", "e 424 ROLLED_BACK"],
+    })
     expect(database).toMatchObject({ keys: ["a", "b"], begun: 2 })
   })
 
-  it("refuses routes that are known not to take part", async () => {
+  it("refuses routes that do not support transactions", async () => {
     const { endpoint, database, calls } = requestsEndpoint({
       requireTransaction: ({ method, url }) => method !== "POST" || !url.startsWith("/mail"),
     })
     const requests = [request("a"), request("mail"), request("b")]
-    expect(summary(await ask(endpoint, { atomic: true, requests }))).toEqual([
+    expect(summary(await sendBatch(endpoint, { atomic: true, requests }))).toEqual([
       "a 424 ROLLED_BACK",
       "mail 400 INVALID_REQUEST",
       "b 424 ROLLED_BACK",
     ])
     const grouped = [inGroup("g", "a"), inGroup("g", "mail"), request("b")]
-    expect(summary(await ask(endpoint, { requests: grouped }))).toEqual([
+    expect(summary(await sendBatch(endpoint, { requests: grouped }))).toEqual([
       "a 424 ROLLED_BACK",
       "mail 400 INVALID_REQUEST",
       "b 201",
     ])
     expect(calls).not.toContain("mail")
-    expect(summary(await ask(endpoint, { requests: [request("mail")] }))).toEqual(["mail 201"])
+    expect(summary(await sendBatch(endpoint, { requests: [request("mail")] }))).toEqual(["mail 201"])
     expect(database.keys).toEqual(["b", "mail"])
   })
 
-  it("tells all of its requests if its outcome cannot be found out", async () => {
+  it("gives all requests OUTCOME_UNKNOWN if the outcome of its commit is unknown", async () => {
     const { endpoint } = requestsEndpoint({ commits: ["unknown"] })
-    const answer = await ask(endpoint, { atomic: true, requests: [request("a"), request("b")] })
-    expect([answer.status, summary(answer)]).toEqual([200, ["a 409 OUTCOME_UNKNOWN", "b 409 OUTCOME_UNKNOWN"]])
+    const response = await sendBatch(endpoint, { atomic: true, requests: [request("a"), request("b")] })
+    expect({ status: response.status, responses: summary(response) }).toEqual({
+      status: 200,
+      responses: ["a 409 OUTCOME_UNKNOWN", "b 409 OUTCOME_UNKNOWN"],
+    })
   })
 })
 
 describe("an Effect in a transaction", () => {
-  it("finds it as CurrentTransaction and in its asynchronous context, and that of its request", async () => {
+  it("gets it as CurrentTransaction, in the asynchronous context of the transaction and of the request", async () => {
     const database = new FakeDatabase()
     const requestId = new AsyncLocalStorage<string>()
     const seen: Array<unknown> = []
     const put = (key: string) =>
       Effect.gen(function* () {
         const tx = (yield* CurrentTransaction) as Handle
-        yield* Effect.promise(() => tx.add(`${key} handed`))
+        yield* Effect.promise(() => tx.add(`${key} by tx`))
         yield* Effect.sleep(2)
-        yield* Effect.promise(() => database.addHere(`${key} found`))
+        yield* Effect.promise(() => database.addHere(`${key} by context`))
         seen.push(requestId.getStore())
         return key === "bad" ? yield* Effect.die(new Error("bad")) : { id: key }
       })
@@ -318,13 +340,18 @@ describe("an Effect in a transaction", () => {
     )
     const endpoint = batch.operations(things)
     const operations = (...keys: ReadonlyArray<string>) => keys.map((data) => ({ action: "put", data }))
-    const bad = await requestId.run("r1", () => ask(endpoint, { atomic: true, operations: operations("a", "bad") }))
-    expect([bad.status, database.keys]).toEqual([500, []])
-    const good = await requestId.run("r2", () => ask(endpoint, { atomic: true, operations: operations("a", "b") }))
-    expect(good.status).toBe(200)
-    expect(database.keys).toEqual(["a handed", "a found", "b handed", "b found"])
-    const alone = await requestId.run("r3", () => ask(endpoint, { operations: operations("c") }))
-    expect([alone.status, database.keys.slice(4)]).toEqual([200, ["c handed", "c found"]])
+    const failed = await requestId.run("r1", () =>
+      sendBatch(endpoint, { atomic: true, operations: operations("a", "bad") }),
+    )
+    expect({ status: failed.status, keys: database.keys }).toEqual({ status: 500, keys: [] })
+    const success = await requestId.run("r2", () =>
+      sendBatch(endpoint, { atomic: true, operations: operations("a", "b") }),
+    )
+    expect(success.status).toBe(200)
+    expect(database.keys).toEqual(["a by tx", "a by context", "b by tx", "b by context"])
+    const outside = await requestId.run("r3", () => sendBatch(endpoint, { operations: operations("c") }))
+    expect(outside.status).toBe(200)
+    expect(database.keys.slice(4)).toEqual(["c by tx", "c by context"])
     expect(seen).toEqual(["r1", "r1", "r2", "r2", "r3"])
     await batch.close()
   })

@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { expect, it } from "vitest"
 import type { CommitEnd } from "../support/FakeDatabase.ts"
-import { ask, codes, putEndpoint } from "../support/puts.ts"
+import { codes, putEndpoint, sendBatch } from "../support/putEndpoint.ts"
 
 const operation = fc.record({
   action: fc.constantFrom("put", "put", "puts", "puts", "refuse"),
@@ -13,7 +13,7 @@ const commit: fc.Arbitrary<CommitEnd> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(new Error("refused")) },
 )
 
-it("what is told to have succeeded is there, once, and nothing else, however transactions end", async () => {
+it("exactly the operations with the status success have taken effect, whatever the outcome of transactions", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(operation, { minLength: 1, maxLength: 20 }),
@@ -21,10 +21,10 @@ it("what is told to have succeeded is there, once, and nothing else, however tra
       fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
       fc.constantFrom("sequential" as const, 3),
       fc.boolean(),
-      async (drawn, commits, transactionSize, concurrency, atomic) => {
+      async (inputs, commits, transactionSize, concurrency, atomic) => {
         const { endpoint, database, batch } = putEndpoint({ commits: [...commits], transactionSize, concurrency })
-        const operations = drawn.map(({ action, end }, index) => ({ action, data: { key: `${index}`, end } }))
-        const { status, json } = await ask(endpoint, { atomic, operations })
+        const operations = inputs.map(({ action, end }, index) => ({ action, data: { key: `${index}`, end } }))
+        const { status, json } = await sendBatch(endpoint, { atomic, operations })
         await batch.close()
         if (atomic && status !== 200) {
           expect(json).toMatchObject({ status: "failed", operations_applied: 0 })
@@ -33,13 +33,13 @@ it("what is told to have succeeded is there, once, and nothing else, however tra
         }
         const results = codes(json)
         const succeeded = operations.flatMap(({ data }, index) => (results[index] === "success" ? [data.key] : []))
-        // Outside of transactions nothing is undone.
-        const kept =
+        // Outside of a transaction, a failed operation is not undone.
+        const committed =
           transactionSize === undefined && !atomic
             ? database.keys.filter((key) => succeeded.includes(key))
             : database.keys
-        expect([...kept].sort()).toEqual([...succeeded].sort())
-        drawn.forEach(({ action, end }, index) => {
+        expect([...committed].sort()).toEqual([...succeeded].sort())
+        inputs.forEach(({ action, end }, index) => {
           if (end !== undefined || action === "refuse") expect(results[index]).not.toBe("success")
         })
       },

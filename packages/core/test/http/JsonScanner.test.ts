@@ -4,16 +4,16 @@ import { JsonScanner } from "../../src/http/JsonScanner.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** Scans a text cut into chunks at the places given. */
-const scan = (text: string, maximum: number, deepest: number, cuts: ReadonlyArray<number> = []) => {
-  const scanner = new JsonScanner(maximum, deepest)
-  const whole = bytes(text)
-  const places = [0, ...cuts.map((cut) => cut % (whole.length + 1)).sort((a, b) => a - b), whole.length]
-  for (let at = 1; at < places.length; at++) {
-    const finding = scanner.scan(whole.subarray(places[at - 1], places[at]))
-    if (finding !== "within") return { finding, count: scanner.count }
+/** Scans a text in chunks; `cuts` are the positions between them. */
+const scan = (text: string, maximumItems: number, maximumDepth: number, cuts: ReadonlyArray<number> = []) => {
+  const scanner = new JsonScanner(maximumItems, maximumDepth)
+  const allBytes = bytes(text)
+  const positions = [0, ...cuts.map((cut) => cut % (allBytes.length + 1)).sort((a, b) => a - b), allBytes.length]
+  for (let index = 1; index < positions.length; index++) {
+    const result = scanner.scan(allBytes.subarray(positions[index - 1], positions[index]))
+    if (result !== "within") return { result, count: scanner.count }
   }
-  return { finding: "within", count: scanner.count }
+  return { result: "within", count: scanner.count }
 }
 
 const depthOf = (value: unknown): number =>
@@ -29,37 +29,37 @@ const cuts = fc.array(fc.nat(), { maxLength: 20 })
 const envelope = fc.dictionary(fc.string(), fc.oneof(fc.array(fc.jsonValue()), fc.jsonValue()))
 
 describe("JsonScanner", () => {
-  it("counts the items of the longest list in the envelope, as JSON.parse does, however the text is cut", () => {
+  it("counts the items of the longest list in the envelope, for any division into chunks", () => {
     fc.assert(
       fc.property(envelope, space, cuts, (value, space, cuts) => {
         const text = JSON.stringify(value, undefined, space)
-        const { finding, count } = scan(text, 1_000_000, 1_000_000, cuts)
-        expect({ finding, count }).toEqual({ finding: "within", count: longestList(JSON.parse(text)) })
+        const { result, count } = scan(text, 1_000_000, 1_000_000, cuts)
+        expect({ result, count }).toEqual({ result: "within", count: longestList(JSON.parse(text)) })
       }),
       { numRuns: 500 },
     )
   })
 
-  it("finds too many items exactly where there are more than allowed", () => {
+  it("reports too many items exactly if there are more than allowed", () => {
     fc.assert(
-      fc.property(envelope, cuts, fc.nat(5), (value, cuts, maximum) => {
-        const { finding } = scan(JSON.stringify(value), maximum, 1_000_000, cuts)
-        expect(finding).toBe(longestList(value) > maximum ? "too many" : "within")
+      fc.property(envelope, cuts, fc.nat(5), (value, cuts, maximumItems) => {
+        const { result } = scan(JSON.stringify(value), maximumItems, 1_000_000, cuts)
+        expect(result).toBe(longestList(value) > maximumItems ? "too many" : "within")
       }),
     )
   })
 
-  it("finds too many levels exactly where there are more than allowed", () => {
+  it("reports too many levels exactly if there are more than allowed", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 6 }), cuts, fc.integer({ min: 1, max: 6 }), (value, cuts, deepest) => {
-        const { finding } = scan(JSON.stringify(value), 1_000_000, deepest, cuts)
-        expect(finding).toBe(depthOf(value) > deepest ? "too deep" : "within")
+      fc.property(fc.jsonValue({ maxDepth: 6 }), cuts, fc.integer({ min: 1, max: 6 }), (value, cuts, maximumDepth) => {
+        const { result } = scan(JSON.stringify(value), 1_000_000, maximumDepth, cuts)
+        expect(result).toBe(depthOf(value) > maximumDepth ? "too deep" : "within")
       }),
     )
   })
 
-  it("stops counting at the first item too many", () => {
-    expect(scan(`{"users":[${"1,".repeat(5_000)}1]}`, 1_000, 64)).toEqual({ finding: "too many", count: 1_001 })
+  it("stops counting at the first item beyond the limit", () => {
+    expect(scan(`{"users":[${"1,".repeat(5_000)}1]}`, 1_000, 64)).toEqual({ result: "too many", count: 1_001 })
   })
 
   it.each([
@@ -76,9 +76,9 @@ describe("JsonScanner", () => {
     [`[1,2,3]`, 0],
     [`[[1,2],[3]]`, 2],
     [`"[1,2]"`, 0],
-  ])("counts in %s %i items", (text, count) => expect(scan(text, 10, 64).count).toBe(count))
+  ])("for %s counts %i items", (text, count) => expect(scan(text, 10, 64).count).toBe(count))
 
-  it("withstands any bytes", () => {
+  it("accepts any bytes without throwing", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
         expect(["within", "too many", "too deep"]).toContain(new JsonScanner(3, 3).scan(bytes))
@@ -86,14 +86,18 @@ describe("JsonScanner", () => {
     )
   })
 
-  it("never takes a text that is JSON for better than it is, whatever stands in its strings", () => {
-    const nasty = fc
+  it("is not misled by brackets, quotes and escapes inside of strings", () => {
+    const hostileStrings = fc
       .array(fc.constantFrom('"', "\\", "[", "]", "{", "}", ",", ":", "ü", "\u0000"))
       .map((all) => all.join(""))
     fc.assert(
-      fc.property(fc.dictionary(nasty, fc.array(fc.oneof(nasty, fc.array(nasty)))), cuts, (value, cuts) => {
-        expect(scan(JSON.stringify(value), 1_000, 64, cuts).count).toBe(longestList(value))
-      }),
+      fc.property(
+        fc.dictionary(hostileStrings, fc.array(fc.oneof(hostileStrings, fc.array(hostileStrings)))),
+        cuts,
+        (value, cuts) => {
+          expect(scan(JSON.stringify(value), 1_000, 64, cuts).count).toBe(longestList(value))
+        },
+      ),
     )
   })
 })

@@ -21,10 +21,10 @@ describe("returnPreference", () => {
     ["no-return=minimal", undefined],
     ["return=minimalist", undefined],
     ["respond-async", undefined],
-  ])("of %j is %j", (prefer, expected) => expect(returnPreference({ prefer })).toBe(expected))
+  ])("reads %j as %j", (prefer, expected) => expect(returnPreference({ prefer })).toBe(expected))
 })
 
-describe("not waiting for the answer", () => {
+describe("respondAsync and wait", () => {
   it.each<[string | ReadonlyArray<string> | undefined, boolean, number | undefined]>([
     ["respond-async", true, undefined],
     ["Respond-Async; wait=10", true, 10],
@@ -36,7 +36,7 @@ describe("not waiting for the answer", () => {
     ["wait=-1", false, undefined],
     ["wait=soon", false, undefined],
     [undefined, false, undefined],
-  ])("is told by %j: %s, within %s s", (prefer, isAsked, seconds) => {
-    expect([respondAsync({ prefer }), wait({ prefer })]).toEqual([isAsked, seconds])
+  ])("read %j as %s and %s", (prefer, isAsync, seconds) => {
+    expect({ isAsync: respondAsync({ prefer }), seconds: wait({ prefer }) }).toEqual({ isAsync, seconds })
   })
 })

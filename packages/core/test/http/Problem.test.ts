@@ -1,20 +1,20 @@
 import { describe, expect, it } from "vitest"
+import { BatchError } from "../../src/batch/BatchError.ts"
 import {
-  BatchError,
   ClientGone,
+  BatchExceedsQuota,
   Overloaded,
-  ExceedsQuota,
   PolicyRefusal,
   QuotaExceeded,
   ReceiveTimeout,
-} from "../../src/batch/BatchError.ts"
+} from "../../src/batch/RefusalReason.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import * as Problem from "../../src/http/Problem.ts"
 
 const json = (problem: Problem.Problem) => JSON.parse(JSON.stringify(problem))
 
 describe("ofBatchError", () => {
-  it("carries what RFC 9457 asks for, and what helps to mend the batch", () => {
+  it("has the members of RFC 9457, and the limit and the actual value", () => {
     expect(json(Problem.ofBatchError(BatchError.tooMany("TOO_MANY_OPERATIONS", 1_000, 1_001)))).toEqual({
       type: "urn:multistatus:problem:too-many-operations",
       title: "Too many operations",
@@ -26,7 +26,7 @@ describe("ofBatchError", () => {
     })
   })
 
-  it("points at what is wrong", () => {
+  it("has a pointer to the invalid part", () => {
     expect(json(Problem.ofBatchError(BatchError.invalid("DUPLICATE_ID", "twice", "/requests/1/id")))).toEqual({
       type: "urn:multistatus:problem:duplicate-id",
       title: "Duplicate id",
@@ -37,7 +37,7 @@ describe("ofBatchError", () => {
     })
   })
 
-  it("names the limit alone where nothing was counted", () => {
+  it("has no actual value where nothing was counted", () => {
     const problem = json(Problem.ofBatchError(BatchError.tooMany("PAYLOAD_TOO_LARGE", 10, undefined)))
     expect(problem).toMatchObject({ status: 413, limit: 10 })
     expect(problem).not.toHaveProperty("actual")
@@ -49,8 +49,8 @@ describe("ofBatchError", () => {
     [BatchError.strategyNotOffered("atomic", ["partial"]), 400, "STRATEGY_NOT_OFFERED"],
     [new BatchError({ reason: new ReceiveTimeout({ limit: 5 }) }), 408, "TIMEOUT"],
     [new BatchError({ reason: new ClientGone({}) }), 499, "CANCELLED"],
-    [new BatchError({ reason: new Overloaded({ limit: 2, whose: "server", retryAfter: 1 }) }), 503, "OVERLOADED"],
-    [new BatchError({ reason: new ExceedsQuota({ limit: 2, actual: 3 }) }), 422, "BATCH_EXCEEDS_QUOTA"],
+    [new BatchError({ reason: new Overloaded({ limit: 2, scope: "server", retryAfter: 1 }) }), 503, "OVERLOADED"],
+    [new BatchError({ reason: new BatchExceedsQuota({ limit: 2, actual: 3 }) }), 422, "BATCH_EXCEEDS_QUOTA"],
     [
       new BatchError({ reason: new QuotaExceeded({ violated: ["ops"], fitsAfter: 2, retryAfter: 3 }) }),
       429,
@@ -61,12 +61,12 @@ describe("ofBatchError", () => {
       451,
       "CLOSED",
     ],
-  ])("of %s has the status %i and the code %s", (error, status, code) => {
+  ])("for %s has the status %i and the code %s", (error, status, code) => {
     expect(error.status).toBe(status)
     expect(json(Problem.ofBatchError(error))).toMatchObject({ status, code, detail: error.message })
   })
 
-  it("names the policies of a quota that is used up, as the registered type has it", () => {
+  it("names the violated policies of a quota, with the registered problem type", () => {
     const exceeded = new BatchError({ reason: new QuotaExceeded({ violated: ["ops"], fitsAfter: 2, retryAfter: 3 }) })
     expect(json(Problem.ofBatchError(exceeded))).toMatchObject({
       type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
@@ -75,8 +75,8 @@ describe("ofBatchError", () => {
     })
   })
 
-  it("says when to try again", () => {
-    const overloaded = new BatchError({ reason: new Overloaded({ limit: 2, whose: "server", retryAfter: 1 }) })
+  it("says after how many seconds to retry", () => {
+    const overloaded = new BatchError({ reason: new Overloaded({ limit: 2, scope: "server", retryAfter: 1 }) })
     expect(json(Problem.ofBatchError(overloaded))).toMatchObject({ retry_after: 1, limit: 2 })
   })
 })
@@ -99,7 +99,7 @@ describe("ofFailure", () => {
 })
 
 describe("internal", () => {
-  it("says nothing of what happened", () => {
+  it("reveals nothing of the exception", () => {
     expect(json(Problem.internal())).toEqual({
       type: "urn:multistatus:problem:internal",
       title: "Internal",

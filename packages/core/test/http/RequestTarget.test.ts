@@ -25,7 +25,7 @@ describe("check", () => {
     "/~user/*,(x)!'",
     "/users?q=%0d%0a%00",
     "/a/..b/c..",
-  ])("takes %s", (url) => expect(Result.getOrThrow(RequestTarget.check(url))).toBe(url))
+  ])("accepts %s", (url) => expect(Result.getOrThrow(RequestTarget.check(url))).toBe(url))
 
   it.each([
     ["", "empty"],
@@ -74,13 +74,13 @@ describe("check", () => {
     ["/a/%2e%2e/%2e%2e/b", "root"],
     ["/..%2fb", "root"],
     ["/a%2f..%2f..%2f..%2fetc", "root"],
-  ])("refuses %j", (url, why) => expect(Result.getOrThrow(Result.flip(RequestTarget.check(url)))).toContain(why))
+  ])("rejects %j", (url, reason) => expect(Result.getOrThrow(Result.flip(RequestTarget.check(url)))).toContain(reason))
 
-  it.each([undefined, null, 7, true, [], {}, ["/users"]])("refuses %j, which is no string", (url) => {
+  it.each([undefined, null, 7, true, [], {}, ["/users"]])("rejects %j, which is not a string", (url) => {
     expect(Result.isFailure(RequestTarget.check(url))).toBe(true)
   })
 
-  it("takes nothing that a url parser would read as another origin", () => {
+  it("accepts no URL that a URL parser would resolve to another origin", () => {
     const pieces = fc.constantFrom(
       "/",
       "\\",
@@ -128,9 +128,9 @@ describe("normalise", () => {
     ["/%7euser", "/~user"],
     ["/a%20b", "/a%20b"],
     ["/%2525", "/%2525"],
-  ])("spells %s as %s", (url, expected) => expect(RequestTarget.normalise(url)).toBe(expected))
+  ])("turns %s into %s", (url, expected) => expect(RequestTarget.normalise(url)).toBe(expected))
 
-  it("changes nothing the second time", () => {
+  it("is idempotent", () => {
     const piece = fc.constantFrom("/", ".", "..", "a", "B", "%41", "%2e", "%2F", "%25", "?x", "~", "%7E")
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {

@@ -8,14 +8,14 @@ import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 import { readEnvelope } from "../../src/http/readBody.ts"
 import { request, stream } from "../support/request.ts"
 
-const read = (given: HttpRequest, limits: Limits.LimitsOptions = {}) =>
-  Effect.runPromise(readEnvelope(given, Limits.make(limits)))
+const read = (sent: HttpRequest, limits: Limits.LimitsOptions = {}) =>
+  Effect.runPromise(readEnvelope(sent, Limits.make(limits)))
 
-const refusal = async (given: HttpRequest, limits: Limits.LimitsOptions = {}): Promise<BatchError["reason"]> =>
-  (await Effect.runPromise(Effect.flip(readEnvelope(given, Limits.make(limits))))).reason
+const refusal = async (sent: HttpRequest, limits: Limits.LimitsOptions = {}): Promise<BatchError["reason"]> =>
+  (await Effect.runPromise(Effect.flip(readEnvelope(sent, Limits.make(limits))))).reason
 
-/** A body that must not be read. */
-const unread: HttpRequest["body"] = {
+/** A body that fails the test if it is read. */
+const unreadable: HttpRequest["body"] = {
   _tag: "Stream",
   bytes: {
     [Symbol.asyncIterator]: () => {
@@ -24,31 +24,32 @@ const unread: HttpRequest["body"] = {
   },
 }
 
-/** Counts how much of an endless body was asked for. */
+/** An endless body that records how many bytes were read from it. */
 const endless = (chunk: string) => {
-  const seen = { bytes: 0, ended: false }
+  const consumed = { bytes: 0, ended: false }
   const bytes = (async function* () {
     try {
       for (;;) {
-        seen.bytes += chunk.length
+        consumed.bytes += chunk.length
         yield new TextEncoder().encode(chunk)
       }
     } finally {
-      seen.ended = true
+      consumed.ended = true
     }
   })()
-  return { seen, body: { _tag: "Stream", bytes } as const }
+  return { consumed, body: { _tag: "Stream", bytes } as const }
 }
 
-const typed = (contentType: string | undefined) => request(stream("{}"), { headers: { "content-type": contentType } })
+const withType = (contentType: string | undefined) =>
+  request(stream("{}"), { headers: { "content-type": contentType } })
 
 describe("a body", () => {
-  it("is read and parsed, however it is cut", async () => {
+  it("is parsed for any division into chunks", async () => {
     const text = `{"users":["Zoë 😀"]}`
-    const whole = new TextEncoder().encode(text)
-    for (let cut = 0; cut <= whole.length; cut++) {
-      const envelope = await read(request(stream(whole.subarray(0, cut), whole.subarray(cut))))
-      expect(envelope).toEqual({ value: { users: ["Zoë 😀"] }, text, bytes: whole.length })
+    const bytes = new TextEncoder().encode(text)
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const envelope = await read(request(stream(bytes.subarray(0, cut), bytes.subarray(cut))))
+      expect(envelope).toEqual({ value: { users: ["Zoë 😀"] }, text, bytes: bytes.length })
     }
   })
 
@@ -56,7 +57,7 @@ describe("a body", () => {
     expect((await read(request(stream("\ufeff{}")))).value).toEqual({})
   })
 
-  it("is taken as the host parsed it", async () => {
+  it("is used as the host has parsed it", async () => {
     const value = { users: [] }
     const envelope = await read(request({ _tag: "Parsed", value }, { headers: { "content-length": "12" } }))
     expect(envelope).toEqual({ value, text: undefined, bytes: 12 })
@@ -72,7 +73,7 @@ describe("a body", () => {
     },
   )
 
-  it("without a byte is called empty", async () => {
+  it("without a byte is refused as empty", async () => {
     expect((await refusal(request(stream()))).message).toContain("empty")
   })
 
@@ -98,7 +99,7 @@ describe("the content type", () => {
     "application/json; charset=utf8",
     "APPLICATION/JSON",
     "application/vnd.api+json",
-  ])("may be %s", async (type) => expect((await read(typed(type))).value).toEqual({}))
+  ])("%s is accepted", async (type) => expect((await read(withType(type))).value).toEqual({}))
 
   it.each([
     undefined,
@@ -110,31 +111,31 @@ describe("the content type", () => {
     "application/jsonp",
     "application/json; charset=utf-16",
     "application/json; charset=iso-8859-1",
-  ])("must not be %s", async (type) => {
-    expect(await refusal(typed(type))).toMatchObject({ status: 415, code: "UNSUPPORTED_MEDIA_TYPE" })
+  ])("%s is refused", async (type) => {
+    expect(await refusal(withType(type))).toMatchObject({ status: 415, code: "UNSUPPORTED_MEDIA_TYPE" })
   })
 
-  it.each(["gzip", "br", "deflate", "gzip, identity"])("must not come with the encoding %s", async (encoding) => {
-    const given = request(unread, { headers: { "content-encoding": encoding } })
-    expect(await refusal(given)).toMatchObject({ status: 415, code: "UNSUPPORTED_MEDIA_TYPE" })
+  it.each(["gzip", "br", "deflate", "gzip, identity"])("with the content encoding %s is refused", async (encoding) => {
+    const sent = request(unreadable, { headers: { "content-encoding": encoding } })
+    expect(await refusal(sent)).toMatchObject({ status: 415, code: "UNSUPPORTED_MEDIA_TYPE" })
   })
 
-  it("may come with the encoding identity, and with any that the host has undone", async () => {
+  it("with the content encoding identity, or one that the host has decoded, is accepted", async () => {
     expect((await read(request(stream("{}"), { headers: { "content-encoding": "Identity" } }))).value).toEqual({})
     const parsed = request({ _tag: "Parsed", value: {} }, { headers: { "content-encoding": "gzip" } })
     expect((await read(parsed)).value).toEqual({})
   })
 
-  it("is of unknown size where the host has undone one", async () => {
+  it("with a content encoding that the host has decoded leaves the size unknown", async () => {
     const headers = { "content-encoding": "gzip", "content-length": "12" }
     expect((await read(request({ _tag: "Parsed", value: {} }, { headers }))).bytes).toBeUndefined()
   })
 })
 
-describe("the limit of bytes", () => {
+describe("the limit on bytes", () => {
   it("refuses a body by its declared length, without reading it", async () => {
-    const given = request(unread, { headers: { "content-length": "101" } })
-    expect(await refusal(given, { bodyBytes: 100 })).toMatchObject({
+    const sent = request(unreadable, { headers: { "content-length": "101" } })
+    expect(await refusal(sent, { bodyBytes: 100 })).toMatchObject({
       status: 413,
       code: "PAYLOAD_TOO_LARGE",
       limit: 100,
@@ -142,87 +143,87 @@ describe("the limit of bytes", () => {
     })
   })
 
-  it("takes a body of exactly as many bytes", async () => {
+  it("accepts a body of exactly that many bytes", async () => {
     const text = `"${"x".repeat(98)}"`
     expect((await read(request(stream(text)), { bodyBytes: 100 })).bytes).toBe(100)
     expect(await refusal(request(stream(text, " ")), { bodyBytes: 100 })).toMatchObject({ actual: 101, limit: 100 })
   })
 
-  it("stops reading a body without declared length as soon as there are too many", async () => {
-    const { seen, body } = endless("x".repeat(1_000))
+  it("stops reading a body of undeclared length as soon as it is exceeded", async () => {
+    const { consumed, body } = endless("x".repeat(1_000))
     expect(await refusal(request(body), { bodyBytes: 100_000 })).toMatchObject({
       status: 413,
       code: "PAYLOAD_TOO_LARGE",
     })
-    expect(seen.bytes).toBeLessThanOrEqual(102_000)
-    expect(seen.ended).toBe(true)
+    expect(consumed.bytes).toBeLessThanOrEqual(102_000)
+    expect(consumed.ended).toBe(true)
   })
 
-  it("does not believe a declared length that is too small", async () => {
-    const { seen, body } = endless("x".repeat(1_000))
-    const given = request(body, { headers: { "content-length": "5" } })
-    expect(await refusal(given, { bodyBytes: 100_000 })).toMatchObject({ code: "PAYLOAD_TOO_LARGE" })
-    expect(seen.bytes).toBeLessThanOrEqual(102_000)
+  it("does not trust a declared length that is too small", async () => {
+    const { consumed, body } = endless("x".repeat(1_000))
+    const sent = request(body, { headers: { "content-length": "5" } })
+    expect(await refusal(sent, { bodyBytes: 100_000 })).toMatchObject({ code: "PAYLOAD_TOO_LARGE" })
+    expect(consumed.bytes).toBeLessThanOrEqual(102_000)
   })
 })
 
-describe("the limit of operations", () => {
-  it("refuses a large body as soon as too many were counted, without parsing it", async () => {
-    const { seen, body } = endless(`{},`.repeat(1_000))
-    const given = request({
+describe("the limit on operations", () => {
+  it("refuses a large body as soon as it is exceeded, without parsing it", async () => {
+    const { consumed, body } = endless(`{},`.repeat(1_000))
+    const sent = request({
       _tag: "Stream",
       bytes: (async function* () {
         yield new TextEncoder().encode(`{"users":[`)
         yield* body.bytes
       })(),
     })
-    const reason = await refusal(given, { operations: 200_000, bodyBytes: 64 * 1024 * 1024 })
+    const reason = await refusal(sent, { operations: 200_000, bodyBytes: 64 * 1024 * 1024 })
     expect(reason).toMatchObject({ status: 413, code: "TOO_MANY_OPERATIONS", limit: 200_000, actual: 200_001 })
-    expect(seen.bytes).toBeLessThan(1_000_000)
-    expect(seen.ended).toBe(true)
+    expect(consumed.bytes).toBeLessThan(1_000_000)
+    expect(consumed.ended).toBe(true)
   })
 
-  it("leaves small bodies to be counted exactly, once parsed", async () => {
+  it("does not apply while a small body is read", async () => {
     const items = Array.from({ length: 5_000 }, () => 0)
     expect((await read(request(stream(JSON.stringify({ users: items }))))).value).toEqual({ users: items })
   })
 
-  it("counts from the first byte where a large body is declared", async () => {
-    const { seen, body } = endless(`[${"0,".repeat(2_000)}`)
-    const given = request(body, { headers: { "content-length": "1000000" } })
-    expect((await refusal(given)).code).toBe("TOO_MANY_OPERATIONS")
-    expect(seen.bytes).toBeLessThan(20_000)
+  it("is checked from the first byte if the declared length is large", async () => {
+    const { consumed, body } = endless(`[${"0,".repeat(2_000)}`)
+    const sent = request(body, { headers: { "content-length": "1000000" } })
+    expect((await refusal(sent)).code).toBe("TOO_MANY_OPERATIONS")
+    expect(consumed.bytes).toBeLessThan(20_000)
   })
 })
 
-describe("the limit of depth", () => {
-  it("refuses a large body as soon as it is too deep", async () => {
-    const { seen, body } = endless("[".repeat(10_000))
-    const given = request(body, { headers: { "content-length": "1000000" } })
-    expect(await refusal(given)).toMatchObject({ status: 400, code: "TOO_DEEP", limit: 64 })
-    expect(seen.bytes).toBe(10_000)
+describe("the limit on depth", () => {
+  it("refuses a large body as soon as it is exceeded", async () => {
+    const { consumed, body } = endless("[".repeat(10_000))
+    const sent = request(body, { headers: { "content-length": "1000000" } })
+    expect(await refusal(sent)).toMatchObject({ status: 400, code: "TOO_DEEP", limit: 64 })
+    expect(consumed.bytes).toBe(10_000)
   })
 
-  it("holds for what the host parsed", async () => {
+  it("applies to values that the host has parsed", async () => {
     const value = JSON.parse(`${"[".repeat(65)}${"]".repeat(65)}`)
     expect(await refusal(request({ _tag: "Parsed", value }))).toMatchObject({ code: "TOO_DEEP" })
   })
 
-  it("of 100,000 levels does no harm to the parser", async () => {
+  it("is enforced for 100,000 levels without a stack overflow", async () => {
     const text = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
     await expect(read(request(stream(text)))).resolves.toBeDefined()
-    const given = request(stream(text.repeat(2)), { headers: { "content-length": "400000" } })
-    expect((await refusal(given)).code).toBe("TOO_DEEP")
+    const sent = request(stream(text.repeat(2)), { headers: { "content-length": "400000" } })
+    expect((await refusal(sent)).code).toBe("TOO_DEEP")
   })
 })
 
-describe("a body that does not arrive", () => {
+describe("an incomplete body", () => {
   const silent: HttpRequest["body"] = {
     _tag: "Stream",
     bytes: { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) },
   }
 
-  it.effect("is given up when its time is over", () =>
+  it.effect("is refused with 408 when the receive timeout has passed", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(
         Effect.flip(readEnvelope(request(silent), Limits.make({ receiveTimeout: 1_000 }))),
@@ -235,7 +236,7 @@ describe("a body that does not arrive", () => {
     }),
   )
 
-  it("because the client went away is refused with nobody to read it", async () => {
+  it("of a client that disconnects is refused with 499", async () => {
     const broken: HttpRequest["body"] = {
       _tag: "Stream",
       bytes: (async function* () {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { BatchError, PolicyRefusal } from "../../src/batch/BatchError.ts"
+import { BatchError } from "../../src/batch/BatchError.ts"
+import { PolicyRefusal } from "../../src/batch/RefusalReason.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"

@@ -29,7 +29,7 @@ const subRequest = (headers: Readonly<Record<string, string>>, more: object = {}
     body: { name: "a" },
     poisoned: false,
     urlTemplate: undefined,
-    bodyRefers: false,
+    bodyHasReferences: false,
     ...more,
   },
 })

@@ -11,48 +11,48 @@ const make = (operations: ReadonlyArray<Operation>) => Result.getOrThrow(Depende
 const waitsFor = ({ waits }: DependencyOrder.DependencyOrder, from: number, to: number): boolean =>
   [...waits[from]!].some((earlier) => earlier === to || waitsFor({ order: [], waits }, earlier, to))
 
-/** Operations on the targets given; `links` are pairs of which the first depends on the second. */
+/** Creates an operation for each order key. In each pair of `dependencies`, the first index depends on the second. */
 const operationsOf = (
-  targets: ReadonlyArray<string | undefined>,
-  links: ReadonlyArray<readonly [number, number]> = [],
+  orderKeys: ReadonlyArray<string | undefined>,
+  dependencies: ReadonlyArray<readonly [number, number]> = [],
 ) => {
-  const operations = targets.map((target, index) => ({ ...operation({ index, id: `op-${index}` }), target }))
-  const linked = operations.map((each) =>
-    Object.assign(each, { dependsOn: [] as Array<{ operation: Operation; accept: [] }> }),
-  )
-  for (const [from, to] of links) linked[from]!.dependsOn.push({ operation: linked[to]!, accept: [] })
-  return linked
+  const operations = orderKeys.map((orderKey, index) => ({
+    ...operation({ index, id: `op-${index}`, orderKey }),
+    dependsOn: [] as Array<{ operation: Operation; accept: [] }>,
+  }))
+  for (const [from, to] of dependencies) operations[from]!.dependsOn.push({ operation: operations[to]!, accept: [] })
+  return operations
 }
 
 describe("make", () => {
-  it("keeps the request order where nothing has to wait", () => {
-    const schedule = make(operationsOf([undefined, "a", "b", undefined]))
-    expect(schedule.order).toEqual([0, 1, 2, 3])
-    expect(schedule.waits.every((earlier) => earlier.size === 0)).toBe(true)
+  it("keeps the request order if no operation waits", () => {
+    const result = make(operationsOf([undefined, "a", "b", undefined]))
+    expect(result.order).toEqual([0, 1, 2, 3])
+    expect(result.waits.every((earlier) => earlier.size === 0)).toBe(true)
   })
 
-  it("makes operations on one target wait for each other, in request order", () => {
+  it("makes operations with the same order key wait for each other, in request order", () => {
     const { waits } = make(operationsOf(["a", "b", "a", "b", "a"]))
     expect(waits.map((earlier) => [...earlier])).toEqual([[], [], [0], [1], [2]])
   })
 
-  it("puts every operation after all that it waits for, and loses none", () => {
+  it("puts every operation after those it waits for, and omits none", () => {
     fc.assert(
-      fc.property(randomOperations(), (operations) => {
-        const { order, waits } = make(operations())
+      fc.property(randomOperations(), (createOperations) => {
+        const { order, waits } = make(createOperations())
         expect([...order].sort((a, b) => a - b)).toEqual(order.map((_, index) => index))
-        const place = new Map(order.map((index, place) => [index, place]))
+        const positions = new Map(order.map((index, position) => [index, position]))
         waits.forEach((earlier, index) => {
-          for (const other of earlier) expect(place.get(other)).toBeLessThan(place.get(index)!)
+          for (const other of earlier) expect(positions.get(other)).toBeLessThan(positions.get(index)!)
         })
       }),
     )
   })
 
-  it("makes every operation wait for what it depends on", () => {
+  it("makes every operation wait for its dependencies", () => {
     fc.assert(
-      fc.property(randomOperations(), (make_) => {
-        const operations = make_()
+      fc.property(randomOperations(), (createOperations) => {
+        const operations = createOperations()
         const { waits } = make(operations)
         for (const { index, dependsOn } of operations) {
           for (const { operation } of dependsOn) expect(waits[index]!.has(operation.index)).toBe(true)
@@ -61,15 +61,15 @@ describe("make", () => {
     )
   })
 
-  it("leaves no two operations on one target free to run at the same time", () => {
+  it("never lets two operations with the same order key run at the same time", () => {
     fc.assert(
-      fc.property(randomOperations(), (make_) => {
-        const operations = make_()
-        const schedule = make(operations)
+      fc.property(randomOperations(), (createOperations) => {
+        const operations = createOperations()
+        const result = make(operations)
         for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
             if (orderKey === undefined || other.orderKey !== orderKey) continue
-            expect(waitsFor(schedule, index, other.index) || waitsFor(schedule, other.index, index)).toBe(true)
+            expect(waitsFor(result, index, other.index) || waitsFor(result, other.index, index)).toBe(true)
           }
         }
       }),
@@ -77,41 +77,41 @@ describe("make", () => {
     )
   })
 
-  it("keeps the request order per target where dependencies lead back alone", () => {
+  it("keeps the request order per key if operations depend only on earlier ones", () => {
     fc.assert(
-      fc.property(randomOperations({ forward: false }), (make_) => {
-        const operations = make_()
-        const schedule = make(operations)
-        expect(schedule.order).toEqual(operations.map(({ index }) => index))
+      fc.property(randomOperations({ forward: false }), (createOperations) => {
+        const operations = createOperations()
+        const result = make(operations)
+        expect(result.order).toEqual(operations.map(({ index }) => index))
         for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
             if (orderKey === undefined || other.orderKey !== orderKey) continue
-            expect(waitsFor(schedule, other.index, index)).toBe(true)
+            expect(waitsFor(result, other.index, index)).toBe(true)
           }
         }
       }),
     )
   })
 
-  it("keeps the request order per target wherever dependencies leave that possible", () => {
+  it("keeps the request order per key wherever dependencies allow it", () => {
     fc.assert(
-      fc.property(randomOperations(), (make_) => {
-        const operations = make_()
-        // With the request order per target written down as dependencies, there may be a cycle; if there is none, it holds.
-        const wished = make_()
-        wished.forEach((each, index) => {
-          const previous = wished
+      fc.property(randomOperations(), (createOperations) => {
+        const operations = createOperations()
+        // If the request order per key, added as dependencies, forms no cycle, then it must be kept.
+        const combined = createOperations()
+        combined.forEach((each, index) => {
+          const previous = combined
             .slice(0, index)
             .findLast(({ orderKey }) => orderKey !== undefined && orderKey === each.orderKey)
-          const more = previous === undefined ? [] : [{ operation: previous, accept: [] }]
-          Object.assign(each, { dependsOn: [...each.dependsOn, ...more] })
+          const chained = previous === undefined ? [] : [{ operation: previous, accept: [] }]
+          Object.assign(each, { dependsOn: [...each.dependsOn, ...chained] })
         })
-        fc.pre(Result.isSuccess(DependencyOrder.make(wished)))
-        const schedule = make(operations)
+        fc.pre(Result.isSuccess(DependencyOrder.make(combined)))
+        const result = make(operations)
         for (const { index, orderKey } of operations) {
           for (const other of operations.slice(index + 1)) {
             if (orderKey === undefined || other.orderKey !== orderKey) continue
-            expect(waitsFor(schedule, other.index, index)).toBe(true)
+            expect(waitsFor(result, other.index, index)).toBe(true)
           }
         }
       }),
@@ -119,25 +119,25 @@ describe("make", () => {
     )
   })
 
-  it("keeps the order on a target of operations that others wait for", () => {
-    const schedule = make(operationsOf([undefined, "u", "u"], [[0, 2]]))
-    expect(schedule.order).toEqual([1, 2, 0])
+  it("keeps the order per key of operations that others wait for", () => {
+    const result = make(operationsOf([undefined, "u", "u"], [[0, 2]]))
+    expect(result.order).toEqual([1, 2, 0])
   })
 
-  it("keeps the order on a target whose first operation waits for a later one elsewhere", () => {
-    const schedule = make(operationsOf(["t", "t", undefined], [[0, 2]]))
-    expect(schedule.order).toEqual([2, 0, 1])
+  it("keeps the order per key if the first operation waits for a later one with another key", () => {
+    const result = make(operationsOf(["t", "t", undefined], [[0, 2]]))
+    expect(result.order).toEqual([2, 0, 1])
   })
 
-  it("keeps a third operation on the target after both that a dependency turned round", () => {
-    const schedule = make(operationsOf(["a", "a", "a"], [[0, 1]]))
-    expect(schedule.order).toEqual([1, 0, 2])
-    expect(waitsFor(schedule, 2, 0)).toBe(true)
-    expect(waitsFor(schedule, 2, 1)).toBe(true)
+  it("keeps a third operation last if a dependency reverses the first two of its key", () => {
+    const result = make(operationsOf(["a", "a", "a"], [[0, 1]]))
+    expect(result.order).toEqual([1, 0, 2])
+    expect(waitsFor(result, 2, 0)).toBe(true)
+    expect(waitsFor(result, 2, 1)).toBe(true)
   })
 
-  it("lets the order per target yield where targets and dependencies together would form a cycle", () => {
-    const schedule = make(
+  it("gives up the order per key if it would form a cycle with the dependencies", () => {
+    const result = make(
       operationsOf(
         ["t", "t", "u", "u"],
         [
@@ -146,8 +146,8 @@ describe("make", () => {
         ],
       ),
     )
-    expect(schedule.order).toHaveLength(4)
-    expect(waitsFor(schedule, 0, 3) && waitsFor(schedule, 2, 1)).toBe(true)
+    expect(result.order).toHaveLength(4)
+    expect(waitsFor(result, 0, 3) && waitsFor(result, 2, 1)).toBe(true)
   })
 
   it.each<[ReadonlyArray<readonly [number, number]>, string]>([
@@ -182,18 +182,18 @@ describe("make", () => {
       ],
       `"op-3" depends on "op-2" depends on "op-3"`,
     ],
-  ])("refuses %j and names the cycle", (links, cycle) => {
+  ])("refuses %j and names the cycle", (dependencies, cycle) => {
     const error = Result.getOrThrow(
-      Result.flip(DependencyOrder.make(operationsOf([undefined, "a", "a", undefined], links))),
+      Result.flip(DependencyOrder.make(operationsOf([undefined, "a", "a", undefined], dependencies))),
     )
     expect(error.reason).toMatchObject({ code: "INVALID_DEPENDENCY", status: 400 })
     expect(error.message).toBe(`Dependencies form a cycle: ${cycle}`)
   })
 
-  it("refuses any dependencies that form a cycle, and names one that is there", () => {
+  it("refuses any dependencies that form a cycle, and names an existing cycle", () => {
     fc.assert(
-      fc.property(randomOperations({ maxLength: 8 }), fc.nat(), fc.nat(), (make_, from, to) => {
-        const operations = make_()
+      fc.property(randomOperations({ maxLength: 8 }), fc.nat(), fc.nat(), (createOperations, from, to) => {
+        const operations = createOperations()
         const first = operations[from % operations.length]!
         const second = operations[to % operations.length]!
         fc.pre(first === second || dependsOn(second, first))
@@ -202,21 +202,23 @@ describe("make", () => {
         const cycle = [...error.message.matchAll(/"op-(\d+)"/g)].map(([, index]) => operations[Number(index)]!)
         expect(cycle.length).toBeGreaterThan(1)
         expect(cycle[0]).toBe(cycle.at(-1))
-        cycle.slice(1).forEach((earlier, at) => {
-          expect(cycle[at]!.dependsOn.some(({ operation }) => operation === earlier)).toBe(true)
+        cycle.slice(1).forEach((earlier, position) => {
+          expect(cycle[position]!.dependsOn.some(({ operation }) => operation === earlier)).toBe(true)
         })
       }),
     )
   })
 
-  it("turns a thousand operations on one target round without delay, each of which depends on all that follow", () => {
+  it("reverses a thousand operations of one key, each of which depends on all later ones, within 2 s", () => {
     const count = 1_000
-    const targets = Array.from({ length: count }, () => "a")
-    const links = targets.flatMap((_, from) => targets.slice(from + 1).map((_, at) => [from, from + 1 + at] as const))
-    const operations = operationsOf(targets, links)
+    const orderKeys = Array.from({ length: count }, () => "a")
+    const dependencies = orderKeys.flatMap((_, from) =>
+      orderKeys.slice(from + 1).map((_, offset) => [from, from + 1 + offset] as const),
+    )
+    const operations = operationsOf(orderKeys, dependencies)
     const startedAt = performance.now()
     const { order } = make(operations)
     expect(performance.now() - startedAt).toBeLessThan(2_000)
-    expect(order).toEqual(targets.map((_, index) => count - 1 - index))
+    expect(order).toEqual(orderKeys.map((_, index) => count - 1 - index))
   })
 })

@@ -4,28 +4,31 @@ import { describe, expect, it } from "vitest"
 import type { Operation } from "../../src/batch/Operation.ts"
 import * as Plan from "../../src/planning/Plan.ts"
 import * as DependencyOrder from "../../src/planning/DependencyOrder.ts"
-import { partial } from "../../src/batch/Strategy.ts"
+import { partial, type Strategy } from "../../src/batch/Strategy.ts"
 import { operation } from "../support/operation.ts"
 import { dependsOn, type Operations, randomOperations } from "../support/randomOperations.ts"
 
 const options = { concurrency: 10, coalesces: () => false }
 
-const planned = (operations: ReadonlyArray<Operation>, given: Partial<Plan.PlanOptions> = {}, strategy = partial) =>
-  Plan.make({ operations, strategy }, { ...options, ...given })
+const plan = (
+  operations: ReadonlyArray<Operation>,
+  changes: Partial<Plan.PlanOptions> = {},
+  strategy: Strategy = partial,
+) => Plan.make({ operations, strategy }, { ...options, ...changes })
 
-const groups = (result: ReturnType<typeof planned>) =>
+const groupsOf = (result: ReturnType<typeof plan>) =>
   Result.getOrThrow(result).groups.map(({ calls, transaction }) => ({
     calls: calls.map((call) => call.map(({ index }) => index)),
     transaction,
   }))
 
-const many = (count: number, given: (index: number) => Partial<Operation> = () => ({})) =>
-  Array.from({ length: count }, (_, index) => operation({ index, ...given(index) }))
+const operationsOf = (count: number, members: (index: number) => Partial<Operation> = () => ({})) =>
+  Array.from({ length: count }, (_, index) => operation({ index, ...members(index) }))
 
 describe("groups", () => {
-  it("keep request order among what stands between them", () => {
-    const operations = many(6, (index) => (index === 2 || index === 3 ? { group: "g" } : {}))
-    expect(groups(planned(operations, { concurrency: 1 })).map(({ calls }) => calls.flat())).toEqual([
+  it("keep request order with the operations between them", () => {
+    const operations = operationsOf(6, (index) => (index === 2 || index === 3 ? { group: "g" } : {}))
+    expect(groupsOf(plan(operations, { concurrency: 1 })).map(({ calls }) => calls.flat())).toEqual([
       [0],
       [1],
       [2, 3],
@@ -34,65 +37,69 @@ describe("groups", () => {
     ])
   })
 
-  it("never make operations that are put together wait for each other", () => {
-    const target = (index: number) => ({ target: "t", ...(index === 1 && { group: "g" }) })
-    for (const given of [{ transactionSize: 5 }, { coalesces: () => true }]) {
-      expect(groups(planned(many(3, target), given)).map(({ calls }) => calls.flat())).toEqual([[0], [1], [2]])
+  it("never combine operations that wait for each other", () => {
+    const sameKey = (index: number) => ({ orderKey: "t", ...(index === 1 && { group: "g" }) })
+    for (const changes of [{ transactionSize: 5 }, { coalesces: () => true }]) {
+      expect(groupsOf(plan(operationsOf(3, sameKey), changes)).map(({ calls }) => calls.flat())).toEqual([
+        [0],
+        [1],
+        [2],
+      ])
     }
   })
 })
 
 describe("groups that share a transaction", () => {
-  it("are cut from calls that follow each other, so many to each", () => {
-    expect(groups(planned(many(7), { transactionSize: 3 }))).toEqual([
+  it("are cut from consecutive calls, `transactionSize` to each", () => {
+    expect(groupsOf(plan(operationsOf(7), { transactionSize: 3 }))).toEqual([
       { calls: [[0], [1], [2]], transaction: "shared" },
       { calls: [[3], [4], [5]], transaction: "shared" },
       { calls: [[6]], transaction: "shared" },
     ])
   })
 
-  it("hold one coalesced call, or several that are not coalesced", () => {
+  it("contain one coalesced call, or several calls that are not coalesced", () => {
     const coalesces = ({ action }: Operation) => action === "create"
-    const operations = many(8, (index) => ({ action: [2, 3, 4].includes(index) ? "create" : "delete" }))
-    expect(groups(planned(operations, { transactionSize: 3, coalesces })).map(({ calls }) => calls)).toEqual([
+    const operations = operationsOf(8, (index) => ({ action: [2, 3, 4].includes(index) ? "create" : "delete" }))
+    expect(groupsOf(plan(operations, { transactionSize: 3, coalesces })).map(({ calls }) => calls)).toEqual([
       [[0], [1]],
       [[2, 3, 4]],
       [[5], [6], [7]],
     ])
   })
 
-  it("leave atomicity groups as they are", () => {
-    const operations = many(6, (index) => (index === 2 || index === 3 ? { group: "g" } : {}))
-    const found = groups(planned(operations, { transactionSize: 2 }))
-    expect(found.filter(({ transaction }) => transaction === "atomic")).toEqual([
+  it("do not include atomicity groups", () => {
+    const operations = operationsOf(6, (index) => (index === 2 || index === 3 ? { group: "g" } : {}))
+    const groups = groupsOf(plan(operations, { transactionSize: 2 }))
+    expect(groups.filter(({ transaction }) => transaction === "atomic")).toEqual([
       { calls: [[2], [3]], transaction: "atomic" },
     ])
-    expect(found.filter(({ transaction }) => transaction === "shared").map(({ calls }) => calls)).toEqual([
+    expect(groups.filter(({ transaction }) => transaction === "shared").map(({ calls }) => calls)).toEqual([
       [[0], [1]],
       [[4], [5]],
     ])
   })
 
-  it("do not exist where operations stop after a failure", () => {
-    const found = groups(planned(many(4), { transactionSize: 2 }, { _tag: "stop-after", failures: 1 } as never))
-    expect(found.map(({ transaction }) => transaction)).toEqual(["none", "none", "none", "none"])
+  it("are not formed with the strategy stop-after", () => {
+    const groups = groupsOf(plan(operationsOf(4), { transactionSize: 2 }, { _tag: "stop-after", failures: 1 }))
+    expect(groups.map(({ transaction }) => transaction)).toEqual(["none", "none", "none", "none"])
   })
 })
 
 describe("an atomic batch", () => {
   it("is one group in request order, with adjacent operations coalesced", () => {
     const coalesces = ({ action }: Operation) => action === "create"
-    const operations = many(6, (index) => ({
+    const operations = operationsOf(6, (index) => ({
       action: index === 3 ? "delete" : "create",
       group: index < 2 ? "g" : undefined,
     }))
-    expect(groups(planned(operations, { coalesces, transactionSize: 2 }, { _tag: "atomic" } as never))).toEqual([
+    expect(groupsOf(plan(operations, { coalesces, transactionSize: 2 }, { _tag: "atomic" }))).toEqual([
       { calls: [[0, 1, 2], [3], [4, 5]], transaction: "atomic" },
     ])
   })
 })
 
-/** The operations with some neighbours put into atomicity groups. */
+/** Puts some neighbouring operations into atomicity groups. */
 const withGroups = (operations: ReadonlyArray<Operation>, cuts: ReadonlyArray<boolean>): ReadonlyArray<Operation> => {
   let group = 0
   operations.forEach((each, index) => {
@@ -102,17 +109,17 @@ const withGroups = (operations: ReadonlyArray<Operation>, cuts: ReadonlyArray<bo
   return operations
 }
 
-/** Whether groups wait for each other in a circle, found the slow way. */
+/** Whether groups wait for each other, directly or not. Computed by brute force. */
 const isCircular = (operations: ReadonlyArray<Operation>): boolean => {
   const { waits } = Result.getOrThrow(DependencyOrder.make(operations))
-  const same = (one: Operation, other: Operation) => one.group !== undefined && one.group === other.group
-  const follows = (from: Operation) =>
-    operations.filter((next) => same(from, next) || waits[next.index]!.has(from.index))
-  const reach = operations.map((from) => {
+  const isSameGroup = (one: Operation, other: Operation) => one.group !== undefined && one.group === other.group
+  const followersOf = (from: Operation) =>
+    operations.filter((next) => isSameGroup(from, next) || waits[next.index]!.has(from.index))
+  const reachable = operations.map((from) => {
     const reached = new Set<Operation>()
     const pending = [from]
     for (let current = pending.pop(); current !== undefined; current = pending.pop()) {
-      for (const next of follows(current)) {
+      for (const next of followersOf(current)) {
         if (reached.has(next)) continue
         reached.add(next)
         pending.push(next)
@@ -120,23 +127,26 @@ const isCircular = (operations: ReadonlyArray<Operation>): boolean => {
     }
     return reached
   })
-  const both = (one: Operation, other: Operation) => reach[one.index]!.has(other) && reach[other.index]!.has(one)
-  return operations.some((one) => operations.some((other) => one !== other && !same(one, other) && both(one, other)))
+  const reachEachOther = (one: Operation, other: Operation) =>
+    reachable[one.index]!.has(other) && reachable[other.index]!.has(one)
+  return operations.some((one) =>
+    operations.some((other) => one !== other && !isSameGroup(one, other) && reachEachOther(one, other)),
+  )
 }
 
 const cuts = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 })
 const size = fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined })
 
-const rules = (operations: ReadonlyArray<Operation>, plan: Plan.Plan) => {
-  const place = new Map<Operation, number>()
+const expectValidPlan = (operations: ReadonlyArray<Operation>, plan: Plan.Plan) => {
+  const positions = new Map<Operation, number>()
   plan.groups.forEach(({ operations, calls }, position) => {
     expect(calls.flat()).toEqual(operations)
     for (const each of operations) {
-      expect(place.has(each)).toBe(false)
-      place.set(each, position)
+      expect(positions.has(each)).toBe(false)
+      positions.set(each, position)
     }
   })
-  expect(place.size).toBe(operations.length)
+  expect(positions.size).toBe(operations.length)
   plan.groups.forEach(({ operations, releases, transaction }, position) => {
     expect(releases.every((later) => later > position)).toBe(true)
     const waitsFor = plan.groups.filter(({ releases }) => releases.includes(position)).length
@@ -147,9 +157,9 @@ const rules = (operations: ReadonlyArray<Operation>, plan: Plan.Plan) => {
   })
   for (const one of operations) {
     for (const other of operations) {
-      if (one.group !== undefined && one.group === other.group) expect(place.get(one)).toBe(place.get(other))
+      if (one.group !== undefined && one.group === other.group) expect(positions.get(one)).toBe(positions.get(other))
       if (!dependsOn(other, one)) continue
-      const [earlier, later] = [place.get(one)!, place.get(other)!]
+      const [earlier, later] = [positions.get(one)!, positions.get(other)!]
       if (earlier !== later) expect(earlier).toBeLessThan(later)
       else
         expect(plan.groups[later]!.operations.indexOf(one)).toBeLessThan(plan.groups[later]!.operations.indexOf(other))
@@ -158,33 +168,33 @@ const rules = (operations: ReadonlyArray<Operation>, plan: Plan.Plan) => {
 }
 
 describe("a plan with transactions", () => {
-  it("has every operation once, after its dependencies, and groups whole; or it is refused because groups wait in a circle", () => {
+  it("contains every operation once, after its dependencies, with groups complete, unless groups wait for each other", () => {
     let refused = 0
-    let made = 0
+    let accepted = 0
     fc.assert(
       fc.property(
         randomOperations(),
         cuts,
         size,
         fc.boolean(),
-        (draw: Operations, cuts, transactionSize, coalescing) => {
-          const operations = withGroups(draw(), cuts)
-          const result = planned(operations, { transactionSize, coalesces: () => coalescing })
+        (createOperations: Operations, cuts, transactionSize, coalescing) => {
+          const operations = withGroups(createOperations(), cuts)
+          const result = plan(operations, { transactionSize, coalesces: () => coalescing })
           if (Result.isSuccess(result)) {
-            made++
-            rules(operations, result.success)
+            accepted++
+            expectValidPlan(operations, result.success)
             expect(isCircular(operations)).toBe(false)
           } else {
             refused++
             expect(result.failure.reason.code).toBe("INVALID_DEPENDENCY")
-            // Sharing a transaction must never refuse what would be planned without it.
-            expect(Result.isFailure(planned(withGroups(draw(), cuts)))).toBe(true)
+            // A batch that can be planned without shared transactions must not be refused with them.
+            expect(Result.isFailure(plan(withGroups(createOperations(), cuts)))).toBe(true)
           }
         },
       ),
       { numRuns: 400 },
     )
-    expect(made).toBeGreaterThan(50)
+    expect(accepted).toBeGreaterThan(50)
     expect(refused).toBeGreaterThan(5)
   })
 })

@@ -13,16 +13,17 @@ const options: Plan.PlanOptions = { concurrency: 10, coalesces: () => true }
 
 const plan = (
   operations: ReadonlyArray<Operation>,
-  given: Partial<Plan.PlanOptions> = {},
+  changes: Partial<Plan.PlanOptions> = {},
   strategy: Strategy = partial,
-): Plan.Plan => Result.getOrThrow(Plan.make({ operations, strategy }, { ...options, ...given }))
+): Plan.Plan => Result.getOrThrow(Plan.make({ operations, strategy }, { ...options, ...changes }))
 
-const indexes = ({ groups }: Plan.Plan) => groups.map(({ operations }) => operations.map(({ index }) => index))
+const indexesOf = ({ groups }: Plan.Plan) => groups.map(({ operations }) => operations.map(({ index }) => index))
 
-const operationsOf = (...actions: ReadonlyArray<string>) =>
-  actions.map((text, index) => {
-    const [action = "", target] = text.split(" ")
-    return operation({ index, id: `op-${index}`, action, orderKey: target })
+/** Creates operations; each text is an action, optionally followed by a space and an order key. */
+const operationsOf = (...texts: ReadonlyArray<string>) =>
+  texts.map((text, index) => {
+    const [action = "", orderKey] = text.split(" ")
+    return operation({ index, id: `op-${index}`, action, orderKey })
   })
 
 const anyOptions: fc.Arbitrary<Plan.PlanOptions> = fc.record({
@@ -39,8 +40,8 @@ const strategies = fc.constantFrom<Strategy>(partial, { _tag: "stop-after", fail
 describe("make", () => {
   it("puts every operation into exactly one group", () => {
     fc.assert(
-      fc.property(randomOperations(), anyOptions, strategies, (make, options, strategy) => {
-        const operations = make()
+      fc.property(randomOperations(), anyOptions, strategies, (createOperations, options, strategy) => {
+        const operations = createOperations()
         const planned = plan(operations, options, strategy).groups.flatMap(({ operations }) => operations)
         expect(planned).toHaveLength(operations.length)
         expect(new Set(planned)).toEqual(new Set(operations))
@@ -48,10 +49,10 @@ describe("make", () => {
     )
   })
 
-  it("makes groups wait for groups before them alone, as often as they are released", () => {
+  it("makes each group wait only for earlier groups, and each of these release it once", () => {
     fc.assert(
-      fc.property(randomOperations(), anyOptions, strategies, (make, options, strategy) => {
-        const { groups } = plan(make(), options, strategy)
+      fc.property(randomOperations(), anyOptions, strategies, (createOperations, options, strategy) => {
+        const { groups } = plan(createOperations(), options, strategy)
         const released = groups.map(() => 0)
         groups.forEach(({ releases }, position) => {
           expect(new Set(releases).size).toBe(releases.length)
@@ -65,16 +66,16 @@ describe("make", () => {
     )
   })
 
-  it("coalesces operations of one action on distinct targets alone, none of which depends on anything", () => {
+  it("coalesces only operations of one action with different order keys and without dependencies", () => {
     fc.assert(
-      fc.property(randomOperations(), anyOptions, (make, options) => {
-        for (const { operations, calls } of plan(make(), options).groups) {
+      fc.property(randomOperations(), anyOptions, (createOperations, options) => {
+        for (const { operations, calls } of plan(createOperations(), options).groups) {
           expect(calls.flat()).toEqual(operations)
           for (const call of calls) {
             if (call.length === 1) continue
-            const targets = call.flatMap(({ orderKey }) => (orderKey === undefined ? [] : [orderKey]))
+            const orderKeys = call.flatMap(({ orderKey }) => (orderKey === undefined ? [] : [orderKey]))
             expect(new Set(call.map(({ action }) => action)).size).toBe(1)
-            expect(new Set(targets).size).toBe(targets.length)
+            expect(new Set(orderKeys).size).toBe(orderKeys.length)
             expect(call.every((each) => each.dependsOn.length === 0 && options.coalesces(each))).toBe(true)
           }
         }
@@ -82,38 +83,38 @@ describe("make", () => {
     )
   })
 
-  it("makes one call of what can be one call", () => {
-    expect(indexes(plan(operationsOf("create", "create", "create")))).toEqual([[0, 1, 2]])
-    expect(indexes(plan(operationsOf("create", "delete a", "create", "delete b", "update c")))).toEqual([
+  it("coalesces all operations that may share a call", () => {
+    expect(indexesOf(plan(operationsOf("create", "create", "create")))).toEqual([[0, 1, 2]])
+    expect(indexesOf(plan(operationsOf("create", "delete a", "create", "delete b", "update c")))).toEqual([
       [0, 2],
       [1, 3],
       [4],
     ])
   })
 
-  it("coalesces neighbours alone where operations run one after another", () => {
+  it("coalesces only adjacent operations if groups run one after another", () => {
     const operations = operationsOf("create", "create", "delete a", "create", "delete b", "delete c")
-    expect(indexes(plan(operations, { concurrency: 1 }))).toEqual([[0, 1], [2], [3], [4, 5]])
+    expect(indexesOf(plan(operations, { concurrency: 1 }))).toEqual([[0, 1], [2], [3], [4, 5]])
   })
 
-  it("never moves an operation before an earlier one on its target", () => {
-    expect(indexes(plan(operationsOf("update a", "delete a", "update b", "update a")))).toEqual([[0, 2], [1], [3]])
-    expect(indexes(plan(operationsOf("update a", "update a")))).toEqual([[0], [1]])
+  it("never moves an operation before an earlier one with the same order key", () => {
+    expect(indexesOf(plan(operationsOf("update a", "delete a", "update b", "update a")))).toEqual([[0, 2], [1], [3]])
+    expect(indexesOf(plan(operationsOf("update a", "update a")))).toEqual([[0], [1]])
   })
 
-  it("leaves an operation alone that has its result already", () => {
+  it("does not coalesce an operation that has its result already", () => {
     const operations = operationsOf("create", "create", "create")
     operations[1]!.result = OperationResult.error(failure("VALIDATION_ERROR", "m"))
-    expect(indexes(plan(operations))).toEqual([[0, 2], [1]])
+    expect(indexesOf(plan(operations))).toEqual([[0, 2], [1]])
   })
 
-  it("neither coalesces nor reorders what may be stopped", () => {
-    const planned = plan(operationsOf("create", "create", "create"), {}, { _tag: "stop-after", failures: 2 })
-    expect(indexes(planned)).toEqual([[0], [1], [2]])
-    expect(planned).toMatchObject({ ordered: true, stopAfter: 2 })
+  it("neither coalesces nor reorders with the strategy stop-after", () => {
+    const stoppable = plan(operationsOf("create", "create", "create"), {}, { _tag: "stop-after", failures: 2 })
+    expect(indexesOf(stoppable)).toEqual([[0], [1], [2]])
+    expect(stoppable).toMatchObject({ ordered: true, stopAfter: 2 })
   })
 
-  it("is ordered where operations run one after another", () => {
+  it("is ordered if groups run one after another", () => {
     expect(plan(operationsOf("create"), { concurrency: 1 })).toMatchObject({ ordered: true, concurrency: 1 })
     expect(plan(operationsOf("create"))).toMatchObject({ ordered: false, concurrency: 10, stopAfter: undefined })
   })
@@ -129,7 +130,7 @@ describe("make", () => {
     expect(error.message).toContain(`"op-0" depends on "op-1" depends on "op-0"`)
   })
 
-  it("plans 100,000 operations without delay", () => {
+  it("plans 100,000 operations within 2 s", () => {
     const operations = Array.from({ length: 100_000 }, (_, index) =>
       operation({ index, orderKey: String(index % 50_000) }),
     )

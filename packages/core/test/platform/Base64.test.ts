@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import * as Base64 from "../../src/platform/Base64.ts"
 
 describe("base64", () => {
-  it("is that of Node, and read back", () => {
+  it("equals Node's own and decodes to the same bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const text = Base64.encode(bytes)
@@ -13,12 +13,12 @@ describe("base64", () => {
     )
   })
 
-  it("takes more bytes than a call takes arguments", () => {
+  it("encodes more bytes than one function call takes arguments", () => {
     const bytes = new Uint8Array(300_000).map((_, index) => index % 251)
     expect(Base64.encode(bytes)).toBe(Buffer.from(bytes).toString("base64"))
   })
 
-  it("is not read from what is none", () => {
+  it("rejects text that is not base64", () => {
     expect(() => Base64.decode("a")).toThrow()
   })
 })

@@ -15,9 +15,9 @@ import { operation } from "../support/operation.ts"
 
 const batch: BatchContext = { tenant: "acme", headers: {}, request: { url: "/batch" } }
 
-/** Runs operations through actions as the engine does; tells what was reported as a defect. */
-const run = async (actions: Readonly<Record<string, Action<never>>>, given: ReadonlyArray<Partial<Operation>>) => {
-  const operations = given.map((each, index) => operation<unknown>({ index, id: `u_${index}`, ...each }))
+/** Runs operations through actions as the engine does; also returns the reported defects. */
+const run = async (actions: Readonly<Record<string, Action<never>>>, members: ReadonlyArray<Partial<Operation>>) => {
+  const operations = members.map((each, index) => operation<unknown>({ index, id: `u_${index}`, ...each }))
   const defects: Array<unknown> = []
   const onDefect: OnDefect = (defect) => {
     defects.push(defect)
@@ -34,9 +34,9 @@ const run = async (actions: Readonly<Record<string, Action<never>>>, given: Read
   }
 }
 
-const nothing = () => undefined
+const returnNothing = () => undefined
 
-// What an asynchronous library would make.
+// A schema like those of asynchronous libraries.
 const evenNumber: StandardSchemaV1<unknown, string> = {
   "~standard": {
     version: 1,
@@ -73,15 +73,15 @@ describe("an input", () => {
     expect(failures[3]!.message).not.toBe("")
   })
 
-  it("with several faults lists all of them", async () => {
+  it("with several errors lists all of them", async () => {
     const input = z.object({ name: z.string(), address: z.object({ city: z.string() }), tags: z.array(z.string()) })
-    const { failures } = await run({ create: { input: input as never, run: nothing } }, [
+    const { failures } = await run({ create: { input: input as never, run: returnNothing } }, [
       { input: { name: 1, address: { city: 2 }, tags: ["a", 3] } },
     ])
     expect(failures[0]!.errors!.map(({ field }) => field)).toEqual(["name", "address.city", "tags.1"])
   })
 
-  it("may be validated asynchronously, and a schema that dies takes its operation with it alone", async () => {
+  it("may be validated asynchronously; a schema that throws fails only its operation", async () => {
     const seen: Array<unknown> = []
     const action: Action<string> = { input: evenNumber, run: (value) => void seen.push(value) }
     const { endings, failures, defects } = await run(
@@ -94,7 +94,7 @@ describe("an input", () => {
     expect(defects).toEqual([new Error("bug")])
   })
 
-  it("is taken as it is where there is no schema", async () => {
+  it("is passed on unchanged without a schema", async () => {
     const seen: Array<unknown> = []
     await run({ create: { run: (value) => void seen.push(value) } }, [{ input: { any: "thing" } }])
     expect(seen).toEqual([{ any: "thing" }])
@@ -103,25 +103,29 @@ describe("an input", () => {
 
 describe("an operation", () => {
   it.each(["archive", "", "valueOf", "toString", "__proto__", "constructor", "hasOwnProperty"])(
-    "with the unknown action %j fails alone",
+    "with the unknown action %j is refused on its own",
     async (action) => {
-      const { endings, failures } = await run({ create: { run: nothing } }, [{ action }, { action: "create" }])
+      const { endings, failures } = await run({ create: { run: returnNothing } }, [{ action }, { action: "create" }])
       expect(endings).toEqual(["error UNKNOWN_ACTION", "success"])
       expect(failures[0]).toMatchObject({ status: 400, field: "action" })
       expect(failures[0]!.message).toContain("create")
     },
   )
 
-  it("may have any other name that the resource defines", async () => {
-    const { endings } = await run({ toString: { run: nothing }, archive: { run: nothing } }, [
+  it("may have any action that the resource defines", async () => {
+    const { endings } = await run({ toString: { run: returnNothing }, archive: { run: returnNothing } }, [
       { action: "toString" },
       { action: "archive" },
     ])
     expect(endings).toEqual(["success", "success"])
   })
 
-  it("without the id that its action needs fails alone", async () => {
-    const actions = { create: { run: nothing }, update: { run: nothing }, reset: { identified: false, run: nothing } }
+  it("without the required id is refused on its own", async () => {
+    const actions = {
+      create: { run: returnNothing },
+      update: { run: returnNothing },
+      reset: { identified: false, run: returnNothing },
+    }
     const { endings, failures } = await run(actions, [
       { action: "update", id: undefined },
       { action: "update", id: "u_1" },
@@ -134,27 +138,27 @@ describe("an operation", () => {
 
   it("that has its result already is neither validated nor run", async () => {
     const refused = OperationResult.error(failure("PAYLOAD_TOO_LARGE", "m"))
-    const { endings, operations } = await run({ create: { input: evenNumber as never, run: nothing } }, [
+    const { endings, operations } = await run({ create: { input: evenNumber as never, run: returnNothing } }, [
       { result: refused, input: "throw" },
     ])
     expect(operations[0]!.result).toBe(refused)
     expect(endings).toEqual(["error PAYLOAD_TOO_LARGE"])
   })
 
-  it("is told its id, its place, its caller and the request", async () => {
+  it("gets its id, its index, its caller and the request", async () => {
     const seen: Array<unknown> = []
     const { endings } = await run(
       {
         update: {
           run: (_, { id, index, tenant, request, signal }) =>
-            void seen.push([id, index, tenant, request, signal.aborted]),
+            void seen.push({ id, index, tenant, request, aborted: signal.aborted }),
         },
       },
       [{ action: "update" }, { action: "update", id: "x" }],
     )
     expect(seen).toEqual([
-      ["u_0", 0, "acme", { url: "/batch" }, false],
-      ["x", 1, "acme", { url: "/batch" }, false],
+      { id: "u_0", index: 0, tenant: "acme", request: { url: "/batch" }, aborted: false },
+      { id: "x", index: 1, tenant: "acme", request: { url: "/batch" }, aborted: false },
     ])
     expect(endings).toEqual(["success", "success"])
   })
@@ -163,7 +167,7 @@ describe("an operation", () => {
 describe("an action", () => {
   const notFound = failure("NOT_FOUND", "User not found")
 
-  const ways: Readonly<Record<string, () => unknown>> = {
+  const failing: Readonly<Record<string, () => unknown>> = {
     returns: () => notFound,
     "resolves with": async () => notFound,
     throws: () => {
@@ -172,15 +176,15 @@ describe("an action", () => {
     "rejects with": async () => {
       throw notFound
     },
-    "succeeds as an effect with": () => Effect.succeed(notFound),
-    "fails as an effect with": () => Effect.fail(notFound),
-    "dies as an effect with": () => Effect.die(notFound),
+    "returns an effect that succeeds with": () => Effect.succeed(notFound),
+    "returns an effect that fails with": () => Effect.fail(notFound),
+    "returns an effect that dies with": () => Effect.die(notFound),
   }
 
-  it.each(Object.entries(ways))("that %s a failure makes its operation fail with it", async (_, run_) => {
+  it.each(Object.entries(failing))("that %s a failure fails its operation with it", async (_, runAction) => {
     const operations = [{ index: 0 }, { index: 1 }]
-    // The engine, which knows thrown failures for what they are, stands between; here they come as defects.
-    const { failures, defects } = await run({ create: { run: run_ } }, operations)
+    // The engine recognises thrown failures in `onDefect`; without it, as here, they are reported as defects.
+    const { failures, defects } = await run({ create: { run: runAction } }, operations)
     expect(failures.every((each) => each === notFound || each?.code === "INTERNAL")).toBe(true)
     expect(defects.every((defect) => defect === notFound)).toBe(true)
     expect(failures.filter((each) => each === notFound).length + defects.length).toBe(2)
@@ -190,18 +194,18 @@ describe("an action", () => {
     ["a value", () => ({ id: 1 })],
     ["a promise", async () => ({ id: 1 })],
     ["an effect", () => Effect.succeed({ id: 1 })],
-  ])("may answer %s", async (_, answer) => {
-    const { operations } = await run({ create: { run: answer } }, [{}])
+  ])("may return %s", async (_, runAction) => {
+    const { operations } = await run({ create: { run: runAction } }, [{}])
     expect(operations[0]!.result?.value).toEqual({ id: 1 })
   })
 
-  it("that runs many is called once, with what belongs to each in one record", async () => {
+  it("with runMany is called once, with an item for each operation", async () => {
     const calls: Array<unknown> = []
     const { operations } = await run(
       {
         update: {
           runMany: (items, { tenant }) => {
-            calls.push(items, tenant)
+            calls.push({ items, tenant })
             return items.map(({ id, index }) => (index === 1 ? notFound : { id }))
           },
         },
@@ -213,12 +217,14 @@ describe("an action", () => {
       ],
     )
     expect(calls).toEqual([
-      [
-        { input: "a", id: "u_0", index: 0 },
-        { input: "b", id: "u_1", index: 1 },
-        { input: "c", id: "u_2", index: 2 },
-      ],
-      "acme",
+      {
+        items: [
+          { input: "a", id: "u_0", index: 0 },
+          { input: "b", id: "u_1", index: 1 },
+          { input: "c", id: "u_2", index: 2 },
+        ],
+        tenant: "acme",
+      },
     ])
     expect(operations.map(({ result }) => result?.failure ?? result?.value)).toEqual([
       { id: "u_0" },
@@ -227,7 +233,7 @@ describe("an action", () => {
     ])
   })
 
-  it("that can only run many is called with one where there is one", async () => {
+  it("with runMany alone is called with one item for one operation", async () => {
     const { operations } = await run({ create: { runMany: (items) => items.map(({ index }) => index) } }, [{}])
     expect(operations[0]!.result?.value).toBe(0)
   })
@@ -235,16 +241,17 @@ describe("an action", () => {
   it.each<[string, unknown]>([
     ["nothing", undefined],
     ["an object", {}],
-    ["too few", [1]],
-    ["too many", [1, 2, 3]],
-  ])("that runs many and answers %s is a defect of each, and not called again", async (_, answer) => {
+    ["too few results", [1]],
+    ["too many results", [1, 2, 3]],
+  ])("with runMany that returns %s is a defect of each operation, and not called again", async (_, output) => {
     let calls = 0
-    const { endings, defects } = await run({ create: { runMany: () => (calls++, answer) } }, [{}, {}])
+    const { endings, defects } = await run({ create: { runMany: () => (calls++, output) } }, [{}, {}])
     expect(endings).toEqual(["error INTERNAL", "error INTERNAL"])
-    expect([calls, defects.length]).toEqual([1, 2])
+    expect(calls).toBe(1)
+    expect(defects).toHaveLength(2)
   })
 
-  it("that runs many and throws is called again until the offender is found", async () => {
+  it("with runMany that throws is called again until the faulty item is found", async () => {
     const stored: Array<unknown> = []
     const runMany = async (items: ReadonlyArray<{ readonly input: unknown }>) => {
       if (items.some(({ input }) => input === "bad")) throw failure("DUPLICATE", "Email already exists")

@@ -15,10 +15,10 @@ const UserPatch = Schema.toStandardSchemaV1(
   Schema.Struct({ name: Schema.optionalKey(Schema.String), born: Schema.NumberFromString }),
 )
 
-const anything = (actions: unknown) => resource("users", actions as never)
+const resourceOf = (actions: unknown) => resource("users", actions as never)
 
 describe("resource", () => {
-  it("gives actions their inputs as their schemas put them out", () => {
+  it("types the inputs of actions by the output of their schemas", () => {
     const users = resource("users", {
       create: {
         input: NewUser,
@@ -52,7 +52,7 @@ describe("resource", () => {
     expect([...users.actions.keys()]).toEqual(["create", "update", "delete"])
   })
 
-  it("takes actions under names that objects inherit", () => {
+  it("accepts actions named like members of Object.prototype", () => {
     const { actions } = resource("users", { toString: { run: () => {} }, constructor: { run: () => {} } })
     expect([...actions.keys()]).toEqual(["toString", "constructor"])
     expect(actions.get("valueOf")).toBeUndefined()
@@ -67,19 +67,19 @@ describe("resource", () => {
     [{ create: { run: "insert" } }, `"create"`],
     [{ create: { input: {}, run: () => {} } }, "Standard Schema"],
     [{ create: { input: { "~standard": {} }, run: () => {} } }, "Standard Schema"],
-  ])("throws for %j and says why", (actions, why) => {
-    expect(() => anything(actions)).toThrow(TypeError)
-    expect(() => anything(actions)).toThrow(why)
+  ])("rejects %j with a message that names the error", (actions, message) => {
+    expect(() => resourceOf(actions)).toThrow(TypeError)
+    expect(() => resourceOf(actions)).toThrow(message)
   })
 
-  it("throws without a name", () => {
+  it("rejects a resource without a name", () => {
     expect(() => resource("", { create: { run: () => {} } })).toThrow(TypeError)
     expect(() => resource(undefined as never, { create: { run: () => {} } })).toThrow(TypeError)
   })
 })
 
 describe("isIdentified", () => {
-  it("is true of every action but create, unless it is said otherwise", () => {
+  it("is true by default for every action but create", () => {
     expect(["create", "update", "archive"].map((name) => isIdentified(name, {}))).toEqual([false, true, true])
     expect(isIdentified("create", { identified: true })).toBe(true)
     expect(isIdentified("archive", { identified: false })).toBe(false)

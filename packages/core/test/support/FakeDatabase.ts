@@ -1,34 +1,35 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Transaction, TransactionOutcome, UnitOfWork } from "../../src/execution/UnitOfWork.ts"
 
-/** What handlers are given as `tx`. */
+/** The `tx` of handlers. */
 export interface Handle {
-  /** Adds a key, or rejects if it is there. */
+  /** Adds a key; rejects if it exists. */
   readonly add: (key: string) => Promise<void>
 }
 
-/** What a commit comes to; an error is what the database refuses it with. */
+/** How a commit ends; an error is what the database rejects it with. */
 export type CommitEnd = Extract<TransactionOutcome, "committed" | "unknown"> | "transient" | Error
 
+/** A transient error, such as a deadlock. */
 export class Transient extends Error {}
 
-/** A set of keys with transactions, one at a time, whose commits end as a test wants it. */
+/** A set of keys with transactions, which run one at a time and whose commits end as the test configures. */
 export class FakeDatabase implements UnitOfWork {
   keys: ReadonlyArray<string> = []
-  /** Transactions that were begun. */
+  /** How many transactions have begun. */
   begun = 0
   savepoints = 0
-  /** How the next commits end; those after them commit. */
+  /** How the next commits end; later ones succeed. */
   commits: Array<CommitEnd> = []
   /** Awaited before a transaction begins. */
   beforeBegin = async (): Promise<void> => undefined
-  /** Awaited when a commit is on its way. */
+  /** Awaited after a commit was sent, before it takes effect. */
   beforeCommitted = async (): Promise<void> => undefined
   readonly handle: Handle = { add: async (key) => void (this.keys = plus(this.keys, key)) }
   readonly #current = new AsyncLocalStorage<Handle>()
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Adds a key in the transaction that this is called in. */
+  /** Adds a key in the transaction of the asynchronous context, or outside of one. */
   readonly addHere = (key: string): Promise<void> => (this.#current.getStore() ?? this.handle).add(key)
 
   readonly isTransient = (error: unknown): boolean => error instanceof Transient
@@ -95,6 +96,6 @@ export class FakeDatabase implements UnitOfWork {
 }
 
 const plus = (keys: ReadonlyArray<string>, key: string): ReadonlyArray<string> => {
-  if (keys.includes(key)) throw new Error(`The key ${key} is there already`)
+  if (keys.includes(key)) throw new Error(`The key ${key} exists already`)
   return [...keys, key]
 }

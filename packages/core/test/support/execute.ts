@@ -8,25 +8,26 @@ import { partial, type Strategy } from "../../src/batch/Strategy.ts"
 import { type ExecuteOptions, Executor } from "../../src/execution/Executor.ts"
 import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 
+/** Options of an execution; by default there are no limits. */
 export interface Execution extends Partial<ExecuteOptions> {
   readonly concurrency?: number
   readonly strategy?: Strategy
 }
 
-/** Plans and executes operations, as the engine does. What is not given is without limit. */
+/** Plans and executes operations as the engine does. */
 export const execute = <Input>(
   operations: ReadonlyArray<Operation<Input>>,
   dispatcher: Partial<Dispatcher<Input>>,
   { concurrency = 10, strategy = partial, ...options }: Execution = {},
 ): Effect.Effect<void> => {
-  const whole: Dispatcher<Input> = {
+  const complete: Dispatcher<Input> = {
     coalesces: () => dispatcher.runMany !== undefined,
     run: () => OperationResult.success(undefined),
     ...dispatcher,
   }
-  const plan = Result.getOrThrow(Plan.make({ operations, strategy }, { concurrency, coalesces: whole.coalesces }))
+  const plan = Result.getOrThrow(Plan.make({ operations, strategy }, { concurrency, coalesces: complete.coalesces }))
   const running = Executor.use((executor) =>
-    executor.execute(plan, whole, {
+    executor.execute(plan, complete, {
       deadlineMs: 60_000,
       operationTimeoutMs: undefined,
       signal: undefined,
@@ -39,7 +40,7 @@ export const execute = <Input>(
   return Effect.provide(running, Executor.layer)
 }
 
-/** Operations that differ in their index alone. */
+/** Creates operations that differ only in their index and id. */
 export const operations = (count: number): ReadonlyArray<Operation<undefined>> =>
   Array.from({ length: count }, (_, index) => ({
     index,
@@ -51,7 +52,7 @@ export const operations = (count: number): ReadonlyArray<Operation<undefined>> =
     result: undefined,
   }))
 
-/** What became of each operation: `success`, or the code of its failure. */
+/** Returns how each operation ended: its outcome, and the code of its failure if it has one. */
 export const endings = (operations: ReadonlyArray<Operation>): ReadonlyArray<string | undefined> =>
   operations.map(({ result }) =>
     result?.failure === undefined ? result?.outcome : `${result.outcome} ${result.failure.code}`,

@@ -1,4 +1,4 @@
-/** The application that `AdapterContract` describes, on Koa: everything but the batch endpoints. */
+/** The test application of `AdapterContract` on Koa, without the batch endpoints. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { randomUUID } from "node:crypto"
 import { Readable } from "node:stream"
@@ -12,7 +12,7 @@ const storage = new AsyncLocalStorage<{ readonly id: string; readonly parent: st
 
 type Route = (ctx: Context, query: Readonly<Record<string, string>>) => unknown
 
-const answer = (ctx: Context, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void => {
+const respond = (ctx: Context, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void => {
   ctx.set(headers)
   ctx.body = body
   ctx.status = status
@@ -28,47 +28,47 @@ const bodyOf = async (ctx: Context): Promise<unknown> => {
   }
 }
 
-const kinds = (fixture: AdapterContract.Fixture): Readonly<Record<string, Route>> => ({
+const simpleRoutes = (fixture: AdapterContract.Fixture): Readonly<Record<string, Route>> => ({
   text: (ctx) =>
     ["GET", "HEAD"].includes(ctx.method)
-      ? answer(ctx, 200, payloads.text)
-      : answer(ctx, 405, "no", { allow: "GET, HEAD" }),
-  html: (ctx) => answer(ctx, 200, payloads.html),
-  binary: (ctx) => answer(ctx, 200, Buffer.from(payloads.binary)),
-  large: (ctx) => answer(ctx, 200, payloads.large),
-  unicode: (ctx) => answer(ctx, 200, payloads.unicode),
-  empty: (ctx) => answer(ctx, 200, ""),
-  nothing: (ctx) => answer(ctx, 204, null),
-  health: (ctx) => answer(ctx, 200, { ok: true }),
+      ? respond(ctx, 200, payloads.text)
+      : respond(ctx, 405, "no", { allow: "GET, HEAD" }),
+  html: (ctx) => respond(ctx, 200, payloads.html),
+  binary: (ctx) => respond(ctx, 200, Buffer.from(payloads.binary)),
+  large: (ctx) => respond(ctx, 200, payloads.large),
+  unicode: (ctx) => respond(ctx, 200, payloads.unicode),
+  empty: (ctx) => respond(ctx, 200, ""),
+  nothing: (ctx) => respond(ctx, 204, null),
+  health: (ctx) => respond(ctx, 200, { ok: true }),
   redirect: (ctx, { to = "/text" }) => ctx.redirect(to),
   chunked: (ctx, { ms = "0" }) => {
     const chunks = async function* () {
       for (const chunk of payloads.chunks) yield await delay(Number(ms), chunk)
     }
-    answer(ctx, 200, Readable.from(chunks()), { "content-type": "text/plain" })
+    respond(ctx, 200, Readable.from(chunks()), { "content-type": "text/plain" })
   },
   negotiated: (ctx) => {
     const type = ctx.accepts("html", "json")
-    if (type === false) answer(ctx, 406, "not acceptable")
-    else answer(ctx, 200, type === "html" ? payloads.html : { json: true })
+    if (type === false) respond(ctx, 406, "not acceptable")
+    else respond(ctx, 200, type === "html" ? payloads.html : { json: true })
   },
-  cookies: (ctx) => answer(ctx, 200, { cookie: ctx.get("cookie") }, { "set-cookie": "seen=1; HttpOnly" }),
+  cookies: (ctx) => respond(ctx, 200, { cookie: ctx.get("cookie") }, { "set-cookie": "seen=1; HttpOnly" }),
   whoami: (ctx) =>
     ctx.get("authorization") === "Bearer alice"
-      ? answer(ctx, 200, { who: "alice" })
-      : answer(ctx, 401, { error: "who are you?" }, { "www-authenticate": "Bearer" }),
+      ? respond(ctx, 200, { who: "alice" })
+      : respond(ctx, 401, { error: "who are you?" }, { "www-authenticate": "Bearer" }),
   context: async (ctx) => {
     const store = storage.getStore()
     await delay(2)
-    answer(ctx, 200, { ...store, kept: storage.getStore() === store })
+    respond(ctx, 200, { ...store, kept: storage.getStore() === store })
   },
   slow: async (ctx, { ms, mark }) => {
     await fixture.slow(Number(ms), mark)
-    answer(ctx, 200, { ms: Number(ms) })
+    respond(ctx, 200, { ms: Number(ms) })
   },
-  marks: (ctx) => answer(ctx, 200, fixture.marks),
-  busy: (ctx, { ms }) => answer(ctx, 200, { done: AdapterContract.busy(Number(ms)) }),
-  limited: (ctx, { key = "" }) => answer(ctx, fixture.admit(key) ? 200 : 429, { key }),
+  marks: (ctx) => respond(ctx, 200, fixture.marks),
+  busy: (ctx, { ms }) => respond(ctx, 200, { done: AdapterContract.busy(Number(ms)) }),
+  limited: (ctx, { key = "" }) => respond(ctx, fixture.admit(key) ? 200 : 429, { key }),
   "fail/sync": () => {
     throw new Error("thrown")
   },
@@ -88,23 +88,23 @@ const echo = async (ctx: Context): Promise<void> => {
   const { connection: _, ...headers } = ctx.headers
   const sorted = Object.fromEntries(Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)))
   const { method, originalUrl: url, ip } = ctx
-  answer(ctx, 200, { method, url, ip, headers: sorted, body: await bodyOf(ctx) })
+  respond(ctx, 200, { method, url, ip, headers: sorted, body: await bodyOf(ctx) })
 }
 
-const oneItem = async (ctx: Context, fixture: AdapterContract.Fixture, id: string): Promise<void> => {
-  if (ctx.method === "DELETE") return fixture.remove(id) ? answer(ctx, 204, null) : answer(ctx, 404, "no such item")
+const itemRoute = async (ctx: Context, fixture: AdapterContract.Fixture, id: string): Promise<void> => {
+  if (ctx.method === "DELETE") return fixture.remove(id) ? respond(ctx, 204, null) : respond(ctx, 404, "no such item")
   const input = (await bodyOf(ctx)) as AdapterContract.ItemPatch
-  const found = ctx.method === "PUT" ? fixture.put(id, input.name!) : fixture.get(id)
-  const item = ctx.method === "PATCH" ? await fixture.patch(id, input) : found
-  if (item === undefined) return answer(ctx, 404, "no such item")
-  answer(ctx, 200, item, { etag: AdapterContract.etag(item) })
+  const current = ctx.method === "PUT" ? fixture.put(id, input.name!) : fixture.get(id)
+  const item = ctx.method === "PATCH" ? await fixture.patch(id, input) : current
+  if (item === undefined) return respond(ctx, 404, "no such item")
+  respond(ctx, 200, item, { etag: AdapterContract.etag(item) })
   if (ctx.fresh) ctx.status = 304
 }
 
-const newItem = async (ctx: Context, fixture: AdapterContract.Fixture): Promise<void> => {
+const createItem = async (ctx: Context, fixture: AdapterContract.Fixture): Promise<void> => {
   const { id, name } = ((await bodyOf(ctx)) ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof id !== "string" || typeof name !== "string") return answer(ctx, 422, { error: "not valid" })
-  answer(ctx, 201, fixture.put(id, name), { location: `/items/${encodeURIComponent(id)}` })
+  if (typeof id !== "string" || typeof name !== "string") return respond(ctx, 422, { error: "not valid" })
+  respond(ctx, 201, fixture.put(id, name), { location: `/items/${encodeURIComponent(id)}` })
 }
 
 const segmentsOf = (ctx: Context): ReadonlyArray<string> => {
@@ -115,14 +115,14 @@ const segmentsOf = (ctx: Context): ReadonlyArray<string> => {
   }
 }
 
-/** Makes the application; `serveBatch` is asked first, and tells whether it answered. */
+/** Creates the application. It first calls `serveBatch`, which returns whether it has responded. */
 export const koaApplication = (
   fixture: AdapterContract.Fixture,
   serveBatch: (ctx: Context, path: string) => Promise<boolean>,
 ): Koa => {
   const app = new Koa({ proxy: true })
   app.silent = true
-  const routes = new Map(Object.entries(kinds(fixture)))
+  const routes = new Map(Object.entries(simpleRoutes(fixture)))
   app.use((ctx, next) => {
     const id = ctx.get("x-request-id") === "" ? randomUUID() : ctx.get("x-request-id")
     return storage.run({ id, parent: storage.getStore()?.id ?? null }, next)
@@ -133,8 +133,8 @@ export const koaApplication = (
     if (await serveBatch(ctx, path)) return
     const route = routes.get(segments.join("/"))
     if (segments[0] === "echo") await echo(ctx)
-    else if (path === "/items" && ctx.method === "POST") await newItem(ctx, fixture)
-    else if (segments[0] === "items" && segments[1] !== undefined) await oneItem(ctx, fixture, segments[1])
+    else if (path === "/items" && ctx.method === "POST") await createItem(ctx, fixture)
+    else if (segments[0] === "items" && segments[1] !== undefined) await itemRoute(ctx, fixture, segments[1])
     else await route?.(ctx, ctx.query as Readonly<Record<string, string>>)
   })
   return app

@@ -1,6 +1,6 @@
 import type { Operation } from "../../src/batch/Operation.ts"
 
-/** An operation on nothing in particular, but for what is given. */
+/** Creates an operation with the given members and defaults for the others. */
 export const operation = <Input = undefined>(
   given: Partial<Operation<Input>> & { readonly input?: Input } = {},
 ): Operation<Input> => ({

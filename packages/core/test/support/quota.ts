@@ -6,8 +6,8 @@ import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 import type { QuotaStore } from "../../src/quota/QuotaStore.ts"
 import { make, send } from "./endpoints.ts"
 
-/** Things that can be done, fail, or take until they are told to stop. */
-export const doings = resource("things", {
+/** A resource with actions that succeed (one by one or many at once), fail, or run until they are aborted. */
+export const things = resource("things", {
   do: { identified: false, run: (data: unknown) => ({ done: data }) },
   fail: { identified: false, run: () => failure("CONFLICT", "No") },
   wait: {
@@ -18,37 +18,37 @@ export const doings = resource("things", {
   many: { identified: false, runMany: (items) => items.map(() => ({})) },
 })
 
-/** So many operations of one action. */
+/** A batch of `count` operations of one action. */
 export const batchOf = (count: number, action = "do") => ({
   operations: Array.from({ length: count }, (_, index) => ({ action, data: index })),
 })
 
-/** An endpoint under a quota that does not come back within a test, unless it is said otherwise. */
-export const under = (quota: BatchOptions<string>["quota"], options: BatchOptions<string> = {}) => {
-  const endpoint = make<string>({ tenant: (native) => native, quota, ...options }).operations(doings, {
+/** Creates an operations endpoint with a quota, and a function that sends batches to it. */
+export const endpointWith = (quota: BatchOptions<string>["quota"], options: BatchOptions<string> = {}) => {
+  const endpoint = make<string>({ tenant: (caller) => caller, quota, ...options }).operations(things, {
     clientStrategies: options.unitOfWork === undefined ? ["stop-after"] : ["stop-after", "atomic"],
   })
   return {
     endpoint,
-    send: (value: unknown, given: Partial<HttpRequest> = {}) => send(endpoint, value, { raw: "a", ...given }),
+    send: (value: unknown, changes: Partial<HttpRequest> = {}) => send(endpoint, value, { raw: "a", ...changes }),
   }
 }
 
-/** What is left of the first policy, as the answer tells. */
-export const left = ({ headers }: { readonly headers: Readonly<Record<string, string>> }): number =>
+/** Returns the remaining units of the first policy, as the response says. */
+export const remainingUnits = ({ headers }: { readonly headers: Readonly<Record<string, string>> }): number =>
   Number(/;r=(\d+)/.exec(headers["ratelimit"] ?? "")?.[1])
 
-/** A store that never answers, or always fails. */
-export const broken = (how: "hangs" | "fails"): QuotaStore => {
-  const answer = async (): Promise<never> => {
-    if (how === "hangs") await new Promise(() => undefined)
+/** A store whose calls never complete, or always fail. */
+export const brokenStore = (fault: "hangs" | "fails"): QuotaStore => {
+  const request = async (): Promise<never> => {
+    if (fault === "hangs") await new Promise(() => undefined)
     throw new Error("The connection is closed")
   }
-  return { charge: answer, refund: answer, peek: answer }
+  return { charge: request, refund: request, peek: request }
 }
 
-/** Costs that are none. */
-export const noCosts = fc.constantFrom<unknown>(
+/** Values that are no valid cost. */
+export const invalidCosts = fc.constantFrom<unknown>(
   Number.NaN,
   Number.POSITIVE_INFINITY,
   -1,

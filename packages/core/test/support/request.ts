@@ -1,6 +1,6 @@
 import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 
-/** A body that arrives in chunks. */
+/** Creates a body that arrives in chunks. */
 export const stream = (...chunks: ReadonlyArray<string | Uint8Array>): HttpRequest["body"] => ({
   _tag: "Stream",
   bytes: (async function* () {
@@ -8,7 +8,7 @@ export const stream = (...chunks: ReadonlyArray<string | Uint8Array>): HttpReque
   })(),
 })
 
-/** A request to a batch endpoint, JSON unless it is said otherwise. */
+/** Creates a request to a batch endpoint; its content type is JSON by default. */
 export const request = (body: HttpRequest["body"], given: Partial<HttpRequest> = {}): HttpRequest => ({
   method: "POST",
   isSubRequest: false,
@@ -19,6 +19,6 @@ export const request = (body: HttpRequest["body"], given: Partial<HttpRequest> =
   body,
 })
 
-/** A request with a JSON value as its body. */
+/** Creates a request with a JSON value as its body. */
 export const jsonRequest = (value: unknown, given: Partial<HttpRequest> = {}): HttpRequest =>
   request(stream(JSON.stringify(value)), given)

@@ -1,26 +1,28 @@
-/** Which sub-requests of a JSON batch happen together or not at all: `atomicityGroup`, as in OData 4.01. */
+/** Atomicity groups of a JSON batch: sub-requests that all succeed or all fail (`atomicityGroup`, as in OData 4.01). */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { BatchError } from "../../batch/BatchError.ts"
 import type { StrategyOffer } from "../../batch/Strategy.ts"
 
+/** The atomicity groups of one batch. */
 export interface AtomicityGroups {
   /** Positions of the members of each group. */
   readonly members: ReadonlyMap<string, ReadonlySet<number>>
+  /** Returns the group of the request at a position; undefined if it is in none. */
   readonly groupOf: (position: number) => string | undefined
 }
 
 /**
- * Reads the groups of a batch; refuses names that are none, groups that are torn apart, and groups where the endpoint
- * has no transactions: one that is not run as such would be a pretence.
+ * Reads the groups of a batch. Fails for invalid names, for groups whose members are not adjacent, and for any group if the
+ * endpoint has no transactions.
  */
 export const read = (
   items: ReadonlyArray<unknown>,
-  { default: standard, choices }: StrategyOffer,
+  { default: defaultStrategy, choices }: StrategyOffer,
 ): Result.Result<AtomicityGroups, BatchError> => {
   const members = new Map<string, Set<number>>()
   const names: Array<string | undefined> = []
-  const offered = standard._tag === "atomic" || choices.includes("atomic")
+  const isOffered = defaultStrategy._tag === "atomic" || choices.includes("atomic")
   for (let index = 0; index < items.length; index++) {
     const item = items[index]
     const name = Predicate.isObject(item) && Object.hasOwn(item, "atomicityGroup") ? item["atomicityGroup"] : undefined
@@ -29,14 +31,14 @@ export const read = (
       names.push(undefined)
       continue
     }
-    if (!offered) return Result.fail(notOffered(pointer))
+    if (!isOffered) return Result.fail(notOffered(pointer))
     if (typeof name !== "string" || name === "" || name.length > 256) {
       const detail = `"atomicityGroup" must be a string of 1 to 256 characters`
       return Result.fail(BatchError.invalid("INVALID_BATCH", detail, pointer))
     }
     const group = members.get(name)
     if (group !== undefined && names.at(-1) !== name) {
-      const detail = `The requests of the atomicity group ${JSON.stringify(name)} must follow one another`
+      const detail = `The requests of the atomicity group ${JSON.stringify(name)} must be adjacent`
       return Result.fail(BatchError.invalid("INVALID_BATCH", detail, pointer))
     }
     if (group === undefined) members.set(name, new Set([index]))

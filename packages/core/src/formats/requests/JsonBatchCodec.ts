@@ -1,6 +1,6 @@
 /**
- * JSON batches of sub-requests: `{"requests":[{"id","method","url","headers","body","dependsOn"}]}` in,
- * `{"responses":[{"id","status","headers","body"}]}` out, as clients of Microsoft Graph and OData 4.01 speak it.
+ * The codec of JSON batches: `{"requests":[{"id","method","url","headers","body","dependsOn"}]}` in,
+ * `{"responses":[{"id","status","headers","body"}]}` out, the format of Microsoft Graph and OData 4.01.
  */
 import * as Result from "effect/Result"
 import * as Strategy from "../../batch/Strategy.ts"
@@ -10,20 +10,20 @@ import type { Codec } from "../../batch/Codec.ts"
 import * as AtomicityGroups from "./AtomicityGroups.ts"
 import * as OperationList from "../OperationList.ts"
 import { storedReplies } from "./storedReplies.ts"
-import * as SubRequests from "./SubRequestDecoder.ts"
-import * as SubResponses from "./SubResponseEncoder.ts"
+import * as SubRequestDecoder from "./SubRequestDecoder.ts"
+import * as SubResponseEncoder from "./SubResponseEncoder.ts"
 
-/** Which headers a JSON batch lets in, and which it shows. */
-export interface JsonBatchOptions extends SubResponses.SubResponseOptions {
+/** Options of the codec: the headers of sub-requests and of sub-responses. */
+export interface JsonBatchOptions extends SubResponseEncoder.SubResponseOptions {
   readonly headers: HeaderRules
   /** Whether the header `Idempotency-Key` of sub-requests is read. Default false. */
   readonly keyed?: boolean | undefined
 }
 
-/** The codec of JSON batches. The answer is always 200. */
+/** Creates the codec of JSON batches. The status of a response is always 200. */
 export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
   const list = "requests"
-  const encodeResponses = SubResponses.encoder(options)
+  const encodeResponses = SubResponseEncoder.encoder(options)
   return {
     kind: "requests",
     list,
@@ -36,12 +36,12 @@ export const make = (options: JsonBatchOptions): Codec<SubRequest> => {
           stopAfter: members["stop_after"],
         })
         const groups = yield* AtomicityGroups.read(items, decoding.strategy)
-        const operations = yield* SubRequests.decode(items, {
+        const operations = yield* SubRequestDecoder.decode(items, {
           groups,
           keyed: options.keyed ?? false,
           headers: options.headers,
           tooLarge: OperationList.sizeGuard(envelope, decoding),
-          mayRefer: envelope.text === undefined || /@\{|\\u00/.test(envelope.text),
+          mayHaveReferences: envelope.text === undefined || /@\{|\\u00/.test(envelope.text),
         })
         return { strategy, operations }
       }),

@@ -1,72 +1,73 @@
 /**
- * References of one sub-request to the reply of an earlier one: `@{req-1.body.id}`, `@{req-1.headers.location}`,
- * `@{req-1.status}`. A reference is a parsed path over own properties; nothing is ever evaluated.
+ * References of one sub-request to the reply of another: `@{req-1.body.id}`, `@{req-1.headers.location}`,
+ * `@{req-1.status}`. A reference is parsed into a path over own properties; nothing is evaluated.
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 
-/** A part of the reply of the sub-request `id`. */
+/** A reference to a part of the reply to the sub-request `id`. */
 export interface Reference {
   readonly id: string
   readonly path: ReadonlyArray<string>
 }
 
-/** A string cut at its references. */
+/** A string, split into plain text and references. */
 export type Template = ReadonlyArray<string | Reference>
 
-/** The ids that references may begin with, ready to be looked for. */
-export interface Names {
+/** The ids that references may name, prepared for `parse`. */
+export interface KnownIds {
   readonly ids: ReadonlySet<string>
-  /** The lengths that occur among the ids, longest first. */
+  /** The different lengths of the ids, longest first. */
   readonly lengths: ReadonlyArray<number>
 }
 
-export const names = (ids: ReadonlySet<string>): Names => ({
+/** Prepares ids for `parse`. */
+export const knownIds = (ids: ReadonlySet<string>): KnownIds => ({
   ids,
   lengths: [...new Set(Array.from(ids, (id) => id.length))].sort((a, b) => b - a),
 })
 
-const longestPath = 1024
+const maximumPathLength = 1024
 
 /**
- * Cuts a string at the references in it; undefined where it is text as it stands.
+ * Splits a string at its references; returns undefined if it has neither references nor escapes.
  *
- * **Details** `@{` begins a reference only if an id of this batch follows, the longest that fits, and then `.` and a
- * path of at most 1,024 characters, or `}`. Everything else is plain text. `@@{` stands for the text `@{`.
+ * **Details** `@{` begins a reference only if an id of the batch follows (the longest that fits), and then `}`, or `.` and a
+ * path of at most 1,024 characters. Anything else is plain text. `@@{` is an escape for the text `@{`.
  */
-export const parse = (text: string, among: Names): Template | undefined => {
+export const parse = (text: string, known: KnownIds): Template | undefined => {
   let start = text.indexOf("@{")
   if (start === -1) return undefined
   const parts: Array<string | Reference> = []
   let plain = ""
-  let at = 0
-  for (; start !== -1; start = text.indexOf("@{", at)) {
-    if (start > at && text[start - 1] === "@") {
-      plain += `${text.slice(at, start - 1)}@{`
-      at = start + 2
+  let position = 0
+  for (; start !== -1; start = text.indexOf("@{", position)) {
+    if (start > position && text[start - 1] === "@") {
+      plain += `${text.slice(position, start - 1)}@{`
+      position = start + 2
       continue
     }
-    const found = read(text, start + 2, among)
-    plain += text.slice(at, found === undefined ? start + 2 : start)
-    at = found?.end ?? start + 2
-    if (found === undefined) continue
+    const parsed = parseReference(text, start + 2, known)
+    plain += text.slice(position, parsed === undefined ? start + 2 : start)
+    position = parsed?.end ?? start + 2
+    if (parsed === undefined) continue
     if (plain !== "") parts.push(plain)
-    parts.push(found.reference)
+    parts.push(parsed.reference)
     plain = ""
   }
-  plain += text.slice(at)
+  plain += text.slice(position)
   if (plain !== "" || parts.length === 0) parts.push(plain)
   return parts
 }
 
-const read = (text: string, start: number, { ids, lengths }: Names) => {
-  // An id may itself hold dots and braces, so the ids are tried, not the text cut at its dots.
+const parseReference = (text: string, start: number, { ids, lengths }: KnownIds) => {
+  // An id may contain dots and braces, so the known ids are tried instead of splitting the text at dots.
   for (const length of lengths) {
     const next = text[start + length]
     if (next !== "." && next !== "}") continue
     const id = text.slice(start, start + length)
     if (!ids.has(id)) continue
-    const rest = text.slice(start + length, start + length + longestPath + 2)
+    const rest = text.slice(start + length, start + length + maximumPathLength + 2)
     const end = rest.indexOf("}")
     if (end === -1) return undefined
     const path = end === 0 ? [] : rest.slice(1, end).split(".")
@@ -76,16 +77,16 @@ const read = (text: string, start: number, { ids, lengths }: Names) => {
 }
 
 /**
- * How much work `parse` may make of a text: marks times lengths to try. Ordinary batches stay far below a million;
- * a text full of marks against hundreds of unlike ids does not.
+ * Returns the effort that `parse` may need for a text: the number of `@{` times the number of id lengths to try. It is far
+ * below a million for ordinary batches, but not for a text full of `@{` with hundreds of ids of different lengths.
  */
-export const effort = (text: string, { lengths }: Names): number => {
+export const effort = (text: string, { lengths }: KnownIds): number => {
   let marks = 0
-  for (let at = text.indexOf("@{"); at !== -1; at = text.indexOf("@{", at + 2)) marks++
+  for (let start = text.indexOf("@{"); start !== -1; start = text.indexOf("@{", start + 2)) marks++
   return marks * lengths.length
 }
 
-/** Follows a path of own properties, and of indexes of arrays; fails with the member that is not there. */
+/** Follows a path of own properties and array indexes; fails with the name of the member that does not exist. */
 export const follow = (root: unknown, path: ReadonlyArray<string>): Result.Result<unknown, string> => {
   let value = root
   for (const name of path) {
@@ -96,5 +97,5 @@ export const follow = (root: unknown, path: ReadonlyArray<string>): Result.Resul
   return value === undefined ? Result.fail(path.at(-1) ?? "") : Result.succeed(value)
 }
 
-/** How a reference is written, for messages. */
+/** Writes a reference as text. */
 export const toText = ({ id, path }: Reference): string => `@{${[id, ...path].join(".")}}`

@@ -1,26 +1,26 @@
-/** An operation in HTTP form: what a JSON batch is made of. */
-import type { Headers } from "../../batch/Headers.ts"
+/** Sub-requests: operations in HTTP form, which JSON batches consist of. */
+import type { HeaderRecord } from "../../batch/Headers.ts"
 import type { Template } from "./Reference.ts"
 
-/** A sub-request, decoded; `url` and `body` may still hold references. */
+/** A decoded sub-request; `url` and `body` may contain references. */
 export interface SubRequest {
   /** In upper case. */
   readonly method: string
-  /** An absolute path with optional query, checked; with references, the text as it was sent. */
+  /** A checked absolute path with an optional query; with references, the text as it was sent. */
   readonly url: string
   /** The sub-request's own headers, checked, by lower-case name. */
-  readonly headers: Headers
-  /** A JSON value; undefined where there is no body. */
+  readonly headers: HeaderRecord
+  /** A JSON value; undefined without a body. */
   readonly body: unknown
-  /** Whether `body` has a member name that only a host's own parser may judge. */
+  /** Whether `body` has member names that could poison a prototype; the host's own parser has to decide about them. */
   readonly poisoned: boolean
-  /** References in the url; undefined where there are none. */
+  /** The URL, split at its references; undefined if it has none. */
   readonly urlTemplate: Template | undefined
-  /** Whether strings of the body hold references or escapes of them. */
-  readonly bodyRefers: boolean
+  /** Whether strings of the body contain references or escapes. */
+  readonly bodyHasReferences: boolean
 }
 
-/** The reply to a sub-request, as the application gave it. */
+/** The reply to a sub-request, as the application sent it. */
 export interface Reply {
   readonly status: number
   /** By lower-case name. */
@@ -33,5 +33,5 @@ export interface Reply {
 /** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). */
 export const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** Methods that change nothing (RFC 9110, section 9.2.1): they need not wait for others on the same path. */
+/** Safe methods (RFC 9110, section 9.2.1). They change nothing, so they do not wait for others on the same path. */
 export const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])

@@ -1,4 +1,4 @@
-/** Encodes the replies of a JSON batch. The text of a JSON reply goes into the answer as the application wrote it. */
+/** Encodes the responses of a JSON batch. The text of a JSON reply is copied as the application wrote it. */
 import * as Base64 from "../../platform/Base64.ts"
 import type { Batch } from "../../batch/Batch.ts"
 import type { Failure } from "../../batch/Failure.ts"
@@ -9,24 +9,26 @@ import { isJsonType } from "../../http/MediaType.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import { tooLarge } from "../MultiStatus.ts"
 
-/** What sub-responses show. */
+/** Which headers sub-responses contain. */
 export interface SubResponseOptions {
-  /** Headers of replies, beside `location`, `etag` and `retry-after`, that are shown to the client. */
+  /** Headers of replies, beside `location`, `etag` and `retry-after`, that the client gets. */
   readonly exposeHeaders?: ReadonlyArray<string> | undefined
-  /** Whether every sub-response with a body names its `Content-Type`, as clients of Graph need it. Default false. */
+  /** Whether every sub-response with a body has a `Content-Type`, as Graph clients require. Default false. */
   readonly contentType?: boolean | undefined
 }
 
+/** Encodes the responses of a batch; `responseBytes` is the maximum size of all of them. */
 type Encoder = (batch: Batch<SubRequest>, responseBytes: number | undefined) => string
 
+/** Creates the encoder of an endpoint. */
 export const encoder = ({ exposeHeaders = [], contentType = false }: SubResponseOptions): Encoder => {
   const exposed = [...new Set(["location", "etag", "retry-after", ...exposeHeaders.map((name) => name.toLowerCase())])]
   return (batch, responseBytes) => {
-    let room = responseBytes ?? Number.POSITIVE_INFINITY
+    let remainingBytes = responseBytes ?? Number.POSITIVE_INFINITY
     const responses = batch.operations.map((operation) => {
       const text = encodeOne(operation, exposed, contentType)
-      room -= responseBytes === undefined ? 0 : Json.utf8Length(text)
-      return room >= 0 ? text : encodeFailure(operation.id, tooLarge(operation.result!), contentType)
+      remainingBytes -= responseBytes === undefined ? 0 : Json.utf8Length(text)
+      return remainingBytes >= 0 ? text : encodeFailure(operation.id, tooLarge(operation.result!), contentType)
     })
     return `{"responses":[${responses.join(",")}]}`
   }
@@ -51,50 +53,53 @@ const encodeReply = (
   contentType: boolean,
   replayed: boolean,
 ): string => {
-  const type = single(reply.headers["content-type"])
+  const type = joinValues(reply.headers["content-type"])
   const coding = codingOf(reply)
-  const { text, named } = coding === undefined ? encodeBody(reply, type) : encodeCoded(reply)
+  const { text, needsType } = coding === undefined ? encodeBody(reply, type) : encodeCompressed(reply)
   const headers: Record<string, string> = {}
   for (const name of exposed) {
     const value = reply.headers[name]
-    if (value !== undefined) headers[name] = single(value)!
+    if (value !== undefined) headers[name] = joinValues(value)!
   }
   if (contentType && reply.body.length > 0) headers["Content-Type"] = type ?? "application/octet-stream"
-  else if (named && type !== undefined) headers["content-type"] = type
-  if (named && coding !== undefined) headers["content-encoding"] = coding
-  const shown = Object.keys(headers).length === 0 ? "" : `"headers":${JSON.stringify(headers)},`
-  return `{"id":${JSON.stringify(id)},"status":${reply.status},${replayed ? replayedMember : ""}${shown}"body":${text}}`
+  else if (needsType && type !== undefined) headers["content-type"] = type
+  if (needsType && coding !== undefined) headers["content-encoding"] = coding
+  const headersMember = Object.keys(headers).length === 0 ? "" : `"headers":${JSON.stringify(headers)},`
+  return `{"id":${JSON.stringify(id)},"status":${reply.status},${replayed ? replayedMember : ""}${headersMember}"body":${text}}`
 }
 
-const single = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
+const joinValues = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   value === undefined || typeof value === "string" ? value : value.join(", ")
 
 const codingOf = ({ headers }: Reply): string | undefined => {
-  const coding = single(headers["content-encoding"])
+  const coding = joinValues(headers["content-encoding"])
   return coding === undefined || /^(?:\s*|identity)$/i.test(coding) ? undefined : coding
 }
 
-// What is compressed is neither JSON nor text until the client has undone that.
-const encodeCoded = ({ body }: Reply): Body =>
-  body.length === 0 ? { text: "null", named: false } : { text: JSON.stringify(Base64.encode(body)), named: true }
+// A compressed body is neither JSON nor text before the client has decompressed it.
+const encodeCompressed = ({ body }: Reply): EncodedBody =>
+  body.length === 0
+    ? { text: "null", needsType: false }
+    : { text: JSON.stringify(Base64.encode(body)), needsType: true }
 
-interface Body {
+interface EncodedBody {
   readonly text: string
-  /** Whether the client cannot tell from the body alone what it is. */
-  readonly named: boolean
+  /** Whether the client needs the content type to interpret the body. */
+  readonly needsType: boolean
 }
 
-const encodeBody = (reply: Reply, type: string | undefined): Body => {
+const encodeBody = (reply: Reply, type: string | undefined): EncodedBody => {
   if (type !== undefined && isJsonType(type)) {
-    if (reply.text === "") return { text: "null", named: false }
-    if (isJson(reply.text)) return { text: reply.text, named: false }
+    if (reply.text === "") return { text: "null", needsType: false }
+    if (isJson(reply.text)) return { text: reply.text, needsType: false }
   }
-  if (reply.body.length === 0) return { text: "null", named: false }
-  if (type !== undefined && /^text\//i.test(type)) return { text: JSON.stringify(decodeText(reply, type)), named: true }
-  return { text: JSON.stringify(Base64.encode(reply.body)), named: true }
+  if (reply.body.length === 0) return { text: "null", needsType: false }
+  if (type !== undefined && /^text\//i.test(type))
+    return { text: JSON.stringify(decodeText(reply, type)), needsType: true }
+  return { text: JSON.stringify(Base64.encode(reply.body)), needsType: true }
 }
 
-// A reply that says JSON and is none would spoil the whole answer, so the text is parsed before it goes in.
+// A reply that claims to be JSON but is not would make the whole response invalid.
 const isJson = (text: string): boolean => {
   try {
     JSON.parse(text)

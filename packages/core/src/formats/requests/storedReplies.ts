@@ -1,16 +1,16 @@
 /**
- * How replies of sub-requests are kept for replay: their status, the headers that a client needs, their body. And what
- * makes a sub-request the same as an earlier one.
+ * The format in which replies to sub-requests are stored for replay: status, body and the headers that a client needs. It
+ * also determines when two sub-requests are the same.
  */
 import * as Predicate from "effect/Predicate"
 import * as Base64 from "../../platform/Base64.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import type { ValueFormat } from "../../batch/Codec.ts"
 
-const standing = ["content-type", "content-encoding", "content-language", "location", "etag"]
+const alwaysStored = ["content-type", "content-encoding", "content-language", "location", "etag"]
 
-// Bodies are kept as text where they are, and else as bytes in base64.
-interface Kept {
+// Bodies are stored as text (`t`) if they are valid UTF-8, and in base64 (`b`) otherwise. `s` is the status, `h` the headers.
+interface StoredReply {
   readonly s: number
   readonly h: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly t?: string
@@ -20,44 +20,48 @@ interface Kept {
 const encoder = new TextEncoder()
 
 /**
- * The format of replies. Of their headers those on a list are kept: never `set-cookie`, dates, limits or traces, which
- * were the first request's own.
+ * Creates the format. Only listed headers are stored: cookies, dates, rate limits and trace ids belong to the first request
+ * alone.
  */
 export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueFormat => {
-  const kept = [...new Set([...standing, ...exposeHeaders.map((name) => name.toLowerCase())])]
+  const storedNames = [...new Set([...alwaysStored, ...exposeHeaders.map((name) => name.toLowerCase())])]
   return {
     toJson: (value) => {
       const { status, headers, text, body } = value as Reply
       const h: Record<string, string | ReadonlyArray<string>> = {}
-      for (const name of kept) {
+      for (const name of storedNames) {
         const header = headers[name]
         if (header !== undefined) h[name] = header
       }
       const isText = sameBytes(encoder.encode(text), body)
-      return { s: status, h, ...(isText ? { t: text } : { b: Base64.encode(body) }) } satisfies Kept
+      return { s: status, h, ...(isText ? { t: text } : { b: Base64.encode(body) }) } satisfies StoredReply
     },
     stub: (value) => {
       const { status, headers } = value as Reply
       const location = headers["location"]
-      return { s: status, h: location === undefined ? {} : { location } } satisfies Kept
+      return { s: status, h: location === undefined ? {} : { location } } satisfies StoredReply
     },
     fromJson: (json) => {
-      if (!isKept(json)) throw new TypeError("This was not written as a reply")
-      // Without a body: it was too large to be kept, and all that is left of it is that there was one.
+      if (!isStoredReply(json)) throw new TypeError("The stored value is not a reply")
+      // A stub has neither `t` nor `b`: its body was too large to be stored.
       const { s, h, t, b } = json
       const body = b === undefined ? encoder.encode(t ?? "") : Base64.decode(b)
       return { status: s, headers: h, body, text: t ?? new TextDecoder().decode(body) } satisfies Reply
     },
-    // Not its id, which only says which one of its batch it is.
+    // Without the id, which only identifies the request within its batch.
     purpose: ({ input }) => {
       const { url, headers, body } = input as SubRequest
-      return { url, body, headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !volatile.has(name))) }
+      return {
+        url,
+        body,
+        headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !ignoredHeaders.has(name))),
+      }
     },
   }
 }
 
-// What a client sends anew with every attempt, and what changes nothing about the request.
-const volatile = new Set([
+// Headers that differ between attempts, or do not change the meaning of the request.
+const ignoredHeaders = new Set([
   "idempotency-key",
   "traceparent",
   "tracestate",
@@ -69,13 +73,13 @@ const volatile = new Set([
   "date",
 ])
 
-const isKept = (json: unknown): json is Kept => {
+const isStoredReply = (json: unknown): json is StoredReply => {
   if (!Predicate.isObject(json)) return false
-  const { s, h, t, b } = json as Partial<Record<keyof Kept, unknown>>
-  return Number.isInteger(s) && Predicate.isObject(h) && isTextOrNone(t) && isTextOrNone(b)
+  const { s, h, t, b } = json as Partial<Record<keyof StoredReply, unknown>>
+  return Number.isInteger(s) && Predicate.isObject(h) && isOptionalText(t) && isOptionalText(b)
 }
 
-const isTextOrNone = (value: unknown): boolean => value === undefined || typeof value === "string"
+const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
 
-const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, index) => byte === other[index])
+const sameBytes = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && left.every((byte, index) => byte === right[index])

@@ -1,51 +1,55 @@
-/** A client of the contract's application, which sends requests alone and in batches. */
+/** A client of the test application, which sends requests alone and in batches. */
 import { isJsonType } from "../../http/MediaType.ts"
 import type { ContractRequest } from "./requests.ts"
-import { type Connection, latin1, type Message, open, type Received, type Wire } from "./Wire.ts"
+import { type Connection, latin1, type WireRequest, open, type WireResponse, type Wire } from "./Wire.ts"
 
-/** A server that runs. */
-export interface Started {
-  /** Its origin, such as `http://127.0.0.1:3000`. */
+/** A running test application. */
+export interface RunningServer {
+  /** The origin, such as `http://127.0.0.1:3000`. */
   readonly url: string
-  /** Opens a connection to it: `() => connect(port, "127.0.0.1")` with `connect` of `node:net`. */
+  /** Opens a connection: `() => connect(port, "127.0.0.1")` with `connect` of `node:net`. */
   readonly connect: () => Connection
   readonly close: () => Promise<unknown>
 }
 
-/** A sub-request as it stands in the envelope. */
-export interface Sent extends ContractRequest {
+/** A sub-request in the envelope. */
+export interface SubRequestMembers extends ContractRequest {
   readonly id?: string | undefined
   readonly dependsOn?: ReadonlyArray<unknown> | undefined
 }
 
-/** A sub-response as it stands in the answer. */
-export interface Answered {
+/** A sub-response in the response. */
+export interface SubResponse {
   readonly id: string
   readonly status: number
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body: unknown
 }
 
-/** A client of the server under test. */
+/** A client of the test application. */
 export interface Client {
+  /** Opens a connection. */
   readonly open: () => Wire
   readonly host: string
-  /** Sends one request over a connection of its own. */
-  readonly send: (message: Message) => Promise<Received>
-  readonly get: (url: string, headers?: Message["headers"]) => Promise<Received>
+  /** Sends one request over a new connection. */
+  readonly send: (request: WireRequest) => Promise<WireResponse>
+  readonly get: (url: string, headers?: WireRequest["headers"]) => Promise<WireResponse>
   /** Posts JSON. */
-  readonly post: (url: string, body: unknown, headers?: Message["headers"]) => Promise<Received>
-  /** Sends a batch, with ids `0`, `1`, … where there are none, and expects it to be run. */
-  readonly batch: (requests: ReadonlyArray<Sent>, headers?: Message["headers"]) => Promise<ReadonlyArray<Answered>>
+  readonly post: (url: string, body: unknown, headers?: WireRequest["headers"]) => Promise<WireResponse>
+  /** Sends a batch; throws unless its status is 200. Requests without an id get `0`, `1`, …. */
+  readonly batch: (
+    requests: ReadonlyArray<SubRequestMembers>,
+    headers?: WireRequest["headers"],
+  ) => Promise<ReadonlyArray<SubResponse>>
 }
 
-/** Makes the client of a server that runs. */
-export const makeClient = ({ url, connect }: Started): Client => {
+/** Creates a client of a running application. */
+export const makeClient = ({ url, connect }: RunningServer): Client => {
   const { host } = new URL(url)
-  const send = async (message: Message) => {
+  const send = async (request: WireRequest) => {
     const wire = open(connect(), host)
     try {
-      return await wire.send(message)
+      return await wire.send(request)
     } finally {
       wire.destroy()
     }
@@ -64,22 +68,23 @@ export const makeClient = ({ url, connect }: Started): Client => {
     get: (path, headers) => send({ method: "GET", url: path, headers }),
     post,
     batch: async (requests, headers) => {
-      const answer = await post("/batch", envelope(requests), headers)
-      if (answer.status !== 200) throw new Error(`The batch was not run: ${answer.status} ${textOf(answer)}`)
-      return (jsonOf(answer) as { readonly responses: ReadonlyArray<Answered> }).responses
+      const response = await post("/batch", envelope(requests), headers)
+      if (response.status !== 200) throw new Error(`The batch was refused: ${response.status} ${textOf(response)}`)
+      return (jsonOf(response) as { readonly responses: ReadonlyArray<SubResponse> }).responses
     },
   }
 }
 
-export const envelope = (requests: ReadonlyArray<Sent>) => ({
+/** Creates the envelope of a batch. Requests without an id get `0`, `1`, …. */
+export const envelope = (requests: ReadonlyArray<SubRequestMembers>) => ({
   requests: requests.map((request, index) => ({ ...request, id: request.id ?? String(index) })),
 })
 
-/** The request as it is sent alone: with what it would inherit, and with its body as text. */
+/** Creates the request that is sent alone: with the headers that it would inherit in a batch, and its body as text. */
 export const alone = (
   { method, url, headers: own = {}, body }: ContractRequest,
-  outer: Message["headers"],
-): Message => {
+  outer: WireRequest["headers"],
+): WireRequest => {
   const headers: Record<string, string> = { ...outer }
   for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = value
   if (body === undefined) return { method: method.toUpperCase(), url, headers }
@@ -88,16 +93,18 @@ export const alone = (
   return { method: method.toUpperCase(), url, headers, body: text }
 }
 
-export const textOf = ({ body }: Received): string => new TextDecoder().decode(body)
+/** Returns the body of a response as text. */
+export const textOf = ({ body }: WireResponse): string => new TextDecoder().decode(body)
 
-export const jsonOf = (received: Received): unknown => JSON.parse(textOf(received))
+/** Returns the body of a response as JSON. */
+export const jsonOf = (response: WireResponse): unknown => JSON.parse(textOf(response))
 
-/** A body as a JSON batch shows it: JSON as it is, text as a string, the rest in base64, nothing as `null`. */
-export const bodyInBatch = (received: Received): unknown => {
-  const { headers, body } = received
+/** Returns a body as it appears in a sub-response: JSON as it is, text as a string, others in base64, none as `null`. */
+export const bodyInBatch = (response: WireResponse): unknown => {
+  const { headers, body } = response
   const type = headers["content-type"] ?? ""
   if (body.length === 0) return null
-  if (headers["content-encoding"] === undefined && isJsonType(type)) return jsonOf(received)
-  if (headers["content-encoding"] === undefined && type.startsWith("text/")) return textOf(received)
+  if (headers["content-encoding"] === undefined && isJsonType(type)) return jsonOf(response)
+  if (headers["content-encoding"] === undefined && type.startsWith("text/")) return textOf(response)
   return btoa(latin1(body))
 }

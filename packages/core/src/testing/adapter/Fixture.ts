@@ -1,5 +1,5 @@
 /**
- * What the contract's application is made of, neutral of frameworks: the routes of each framework are one line around it.
+ * The parts of the test application that do not depend on a framework. Each route calls them in about one line.
  */
 import { resource, type Resource } from "../../resources/Resource.ts"
 import { failure } from "../../batch/Failure.ts"
@@ -8,21 +8,21 @@ import type { BulkOptions } from "../../api/BulkOptions.ts"
 import type { OperationsOptions } from "../../api/OperationsOptions.ts"
 import type { RequestsOptions } from "../../api/RequestsOptions.ts"
 
-/** One item of the contract's application. */
+/** An item of the test application. */
 export interface Item {
   readonly id: string
   readonly name: string
   readonly notes: ReadonlyArray<string>
 }
 
-/** What a `PATCH` may say: a new name, a note to append, and how many milliseconds to take for it. */
+/** The body of a `PATCH`: a new name, a note to append, and how many milliseconds it takes. */
 export interface ItemPatch {
   readonly name?: string | undefined
   readonly note?: string | undefined
   readonly ms?: number | undefined
 }
 
-/** What the routes answer with. */
+/** The bodies of the routes. */
 export const payloads = {
   text: "Plain text, ✓ and all.\n",
   html: "<!doctype html><title>Grüße</title><p>1 &lt; 2</p>",
@@ -32,11 +32,11 @@ export const payloads = {
   unicode: { ключ: "значение", emoji: "🎉", escape: '\u0000\u001f"\\/', separators: "\u2028\u2029" },
 } as const
 
-/** The state of one application. */
+/** The state of a test application. */
 export class Fixture {
   private readonly items = new Map<string, Item>()
   private readonly admitted = new Map<string, number>()
-  /** Which slow requests have begun and ended, by what their `mark` says. */
+  /** The marks of slow requests that have begun and ended. */
   readonly marks = { began: [] as Array<string>, ended: [] as Array<string> }
 
   get(id: string): Item | undefined {
@@ -69,7 +69,7 @@ export class Fixture {
     if (mark !== undefined) this.marks.ended.push(mark)
   }
 
-  /** Whether one more request may be answered: three are, for each key. */
+  /** Whether one more request is admitted: three are, for each key. */
   admit(key: string): boolean {
     const count = (this.admitted.get(key) ?? 0) + 1
     this.admitted.set(key, count)
@@ -101,19 +101,19 @@ const missing = (id: string) => failure("NOT_FOUND", `There is no item "${id}"`)
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-/** Keeps the processor busy for so many milliseconds. */
+/** Blocks the event loop for some milliseconds. */
 export const busy = (ms: number): void => {
   const end = performance.now() + ms
   while (performance.now() < end);
 }
 
-/** The entity tag of an item. */
+/** Returns the entity tag of an item. */
 export const etag = ({ id, notes }: Item): string => `"${id}-${notes.length}"`
 
-/** What `createBatch`, or whatever the adapter has for it, is given. */
+/** The options of `createBatch`, or of the adapter's own function for it. */
 export const batchOptions: BatchOptions = { limits: { bodyBytes: 1024 * 1024 }, onUnexpected: () => {} }
 
-/** The endpoint at `/batch`: every header of replies is shown, so that every one can be compared. */
+/** The options of the endpoint at `/batch`, which exposes all headers so that they can be compared. */
 export const requestsOptions: RequestsOptions = {
   exposeHeaders: [
     "content-type content-length content-encoding content-language content-disposition cache-control expires",
@@ -127,7 +127,7 @@ export const requestsOptions: RequestsOptions = {
   ].flatMap((names) => names.split(" ")),
 }
 
-/** Operations endpoints over `Fixture.resource`, by path. */
+/** Options of the operations endpoints for `Fixture.resource`, by path. */
 export const operationsEndpoints: Readonly<Record<string, OperationsOptions>> = {
   "/items/batch": { clientStrategies: ["stop-after"] },
   "/items/batch-failed": { results: "failed" },
@@ -136,7 +136,7 @@ export const operationsEndpoints: Readonly<Record<string, OperationsOptions>> = 
   "/items/batch-207": { status: "207" },
 }
 
-/** Bulk endpoints over `Fixture.resource`, by path: the action, and the options. */
+/** Action and options of the bulk endpoints for `Fixture.resource`, by path. */
 export const bulkEndpoints: Readonly<Record<string, readonly [action: string, options: BulkOptions]>> = {
   "/items/bulk-create": ["create", {}],
   "/items/bulk-update": ["update", {}],

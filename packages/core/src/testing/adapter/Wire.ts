@@ -1,50 +1,51 @@
 /**
- * HTTP/1.1 over a raw connection: what a client sends is exactly what it was told to send, and what it received can be
- * read to the byte. Clients that follow, decompress or add headers would hide what an adapter has to prove.
+ * HTTP/1.1 over a raw connection, under full control of the bytes that are sent and received. Ordinary clients follow
+ * redirects, decompress bodies and add headers, which would hide differences.
  */
 
-/** A connection to the server; `node:net`'s sockets are such. */
+/** A connection to the server, such as a socket of `node:net`. */
 export interface Connection {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown
   on(event: "close", listener: () => void): unknown
   on(event: "error", listener: (error: Error) => void): unknown
   write(bytes: Uint8Array): unknown
-  /** Stops and starts reading. */
+  /** Pauses reading; `resume` continues it. */
   pause(): unknown
   resume(): unknown
   destroy(): unknown
 }
 
-/** A request as it goes over the wire. */
-export interface Message {
+/** A request on the wire. */
+export interface WireRequest {
   readonly method: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body?: string | Uint8Array | undefined
 }
 
-/** A response as it came over the wire. */
-export interface Received {
+/** A response on the wire. */
+export interface WireResponse {
   readonly status: number
-  /** By lower-case name; several lines of one name joined by `, `. */
+  /** By lower-case name; several lines of one name are joined with `, `. */
   readonly headers: Readonly<Record<string, string>>
-  /** Without its framing; a content coding is left on. */
+  /** The body without its transfer coding; a content coding is not decoded. */
   readonly body: Uint8Array
-  /** Everything, byte by byte as characters of Latin-1; made when it is asked for. */
+  /** Returns the whole response, with each byte as a character of Latin-1. */
   readonly raw: () => string
 }
 
-/** A connection that requests are sent over one after another. */
+/** A connection over which requests are sent one after another. */
 export interface Wire {
-  readonly send: (message: Message) => Promise<Received>
+  readonly send: (request: WireRequest) => Promise<WireResponse>
   readonly write: (bytes: Uint8Array) => void
-  /** The next response. Rejects if the connection ends before it is whole. */
-  readonly receive: (method: string) => Promise<Received>
-  /** Sends for a while without reading what comes meanwhile, as most clients do with a body. */
+  /** Reads the next response; rejects if the connection ends before it is complete. */
+  readonly receive: (method: string) => Promise<WireResponse>
+  /** Sends parts slowly without reading meanwhile, as most clients do with a body. */
   readonly sendBlindly: (parts: ReadonlyArray<Uint8Array>) => Promise<void>
   readonly destroy: () => void
 }
 
+/** Uses a connection for HTTP. */
 export const open = (connection: Connection, host: string): Wire => {
   let bytes = new Uint8Array()
   let closed: Error | undefined
@@ -60,23 +61,23 @@ export const open = (connection: Connection, host: string): Wire => {
     closed ??= new Error("The connection was closed")
     wake()
   })
-  const receive = async (method: string): Promise<Received> => {
+  const receive = async (method: string): Promise<WireResponse> => {
     for (;;) {
-      const found = read(bytes, method, closed !== undefined)
-      if (found !== undefined) {
-        bytes = bytes.slice(found.end)
-        return found.received
+      const parsed = parse(bytes, method, closed !== undefined)
+      if (parsed !== undefined) {
+        bytes = bytes.slice(parsed.end)
+        return parsed.response
       }
-      if (closed !== undefined) throw new Error(`No whole response: ${closed.message}`, { cause: latin1(bytes) })
+      if (closed !== undefined) throw new Error(`No complete response: ${closed.message}`, { cause: latin1(bytes) })
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
   }
   const write = (data: Uint8Array) => void connection.write(data)
-  const send = (message: Message) => {
-    write(toBytes(message, host))
-    return receive(message.method)
+  const send = (request: WireRequest) => {
+    write(toBytes(request, host))
+    return receive(request.method)
   }
   const sendBlindly = async (parts: ReadonlyArray<Uint8Array>) => {
     connection.pause()
@@ -89,45 +90,48 @@ export const open = (connection: Connection, host: string): Wire => {
   return { send, write, receive, sendBlindly, destroy: () => void connection.destroy() }
 }
 
-/** A request with a body of known length, or the head alone where the body is left out. */
-export const toBytes = ({ method, url, headers = {}, body }: Message, host: string): Uint8Array => {
+/** Encodes a request. Without a body only the head is written. */
+export const toBytes = ({ method, url, headers = {}, body }: WireRequest, host: string): Uint8Array => {
   const content = typeof body === "string" ? utf8(body) : body
-  const expects = method === "POST" || method === "PUT" || method === "PATCH"
+  const needsLength = method === "POST" || method === "PUT" || method === "PATCH"
   const isFramed = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined
-  const length = isFramed || (content === undefined && !expects) ? [] : [`content-length: ${content?.length ?? 0}`]
+  const length = isFramed || (content === undefined && !needsLength) ? [] : [`content-length: ${content?.length ?? 0}`]
   const own = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   const head = [`${method} ${url} HTTP/1.1`, `host: ${host}`, ...own, ...length].map((line) => `${line}\r\n`).join("")
   return concat([fromLatin1(`${head}\r\n`), content ?? new Uint8Array()])
 }
 
+/** Encodes text in UTF-8. */
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Bytes as characters. */
+/** Decodes bytes as Latin-1. */
 export const latin1 = (bytes: Uint8Array): string => {
   let text = ""
-  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000))
+  for (let start = 0; start < bytes.length; start += 0x8000) {
+    text += String.fromCharCode(...bytes.subarray(start, start + 0x8000))
+  }
   return text
 }
 
 const fromLatin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let offset = 0
   for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
+    bytes.set(part, offset)
+    offset += part.length
   }
-  return whole
+  return bytes
 }
 
-interface Found {
-  readonly received: Received
+interface ParsedResponse {
+  readonly response: WireResponse
   readonly end: number
 }
 
-// Undefined as long as the response is not whole.
-const read = (bytes: Uint8Array, method: string, isClosed: boolean): Found | undefined => {
+// Undefined while the response is incomplete.
+const parse = (bytes: Uint8Array, method: string, isClosed: boolean): ParsedResponse | undefined => {
   const bodyAt = indexOf(bytes, [13, 10, 13, 10], 0) + 4
   if (bodyAt === 3) return undefined
   const [line = "", ...lines] = latin1(bytes.subarray(0, bodyAt - 4)).split("\r\n")
@@ -136,7 +140,7 @@ const read = (bytes: Uint8Array, method: string, isClosed: boolean): Found | und
   const body = readBody(bytes, bodyAt, { headers, isClosed, isEmpty: method === "HEAD" || [204, 304].includes(status) })
   if (body === undefined) return undefined
   const raw = () => latin1(bytes.subarray(0, body.end))
-  return { received: { status, headers, body: body.content, raw }, end: body.end }
+  return { response: { status, headers, body: body.content, raw }, end: body.end }
 }
 
 const readHeaders = (lines: ReadonlyArray<string>): Record<string, string> => {

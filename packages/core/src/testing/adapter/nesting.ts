@@ -1,4 +1,4 @@
-/** A batch holds no batch, however its URL is spelt. */
+/** Tests that a batch must not contain a batch, for any spelling of its URL. */
 import { beforeAll, describe, expect, it } from "vitest"
 import { type Client, jsonOf } from "./Client.ts"
 import { bulkEndpoints, operationsEndpoints } from "./Fixture.ts"
@@ -10,8 +10,9 @@ const spellings = words(
   "/batch;x=1 /batch%20 /%2562atch /batch/describe /batch%00",
 )
 
+/** Declares the tests. */
 export const nesting = (client: () => Client): void => {
-  describe("a batch in a batch", () => {
+  describe("a nested batch", () => {
     const note = (id: string) => ({ id, method: "PATCH", url: "/items/nested", body: { note: id } })
     const harmless = { requests: [{ id: "n", method: "GET", url: "/text" }] }
     const inner = { requests: [note("n")] }
@@ -27,36 +28,35 @@ export const nesting = (client: () => Client): void => {
       })
     })
 
-    it.each(spellings)("is refused when it is spelt %s", async (url) => {
-      const byItself = await client().post(url, harmless)
+    it.each(spellings)("is refused for the URL %s", async (url) => {
+      const alone = await client().post(url, harmless)
       const [nested, other] = await client().batch([
         { method: "POST", url, body: inner },
         { method: "GET", url: "/text" },
       ])
       expect(nested!.status).toBeGreaterThanOrEqual(400)
-      // Where the spelling leads nowhere, the application's own 404 says so; where it leads here, it is refused here.
+      // A spelling that does not reach the endpoint gets the application's own 404.
       const code = url.startsWith("//") ? "INVALID_REQUEST" : "NESTED_BATCH"
-      if (byItself.status === 200) expect(nested).toMatchObject({ status: 400, body: { code } })
+      if (alone.status === 200) expect(nested).toMatchObject({ status: 400, body: { code } })
       expect(other!.status).toBe(200)
       expect(await notes()).toEqual([])
     })
 
-    it("is refused when its url is made of references", async () => {
-      const answers = await client().batch([
+    it("is refused if its URL is made of references", async () => {
+      const responses = await client().batch([
         { id: "word", method: "POST", url: "/echo", body: { word: "batch", first: "bat" } },
         { id: "whole", method: "POST", url: "/@{word.body.body.word}", body: inner },
         { id: "parts", method: "POST", url: "/@{word.body.body.first}ch", body: inner },
       ])
-      expect(answers.slice(1).map(({ status, body }) => [status, (body as { readonly code?: unknown }).code])).toEqual([
-        [400, "NESTED_BATCH"],
-        [400, "NESTED_BATCH"],
-      ])
+      for (const nested of responses.slice(1)) {
+        expect(nested).toMatchObject({ status: 400, body: { code: "NESTED_BATCH" } })
+      }
       expect(await notes()).toEqual([])
     })
 
-    it("is not reached by a redirect, which is answered and not followed", async () => {
-      const [answer] = await client().batch([{ method: "GET", url: "/redirect?to=/batch" }])
-      expect(answer).toMatchObject({ status: 302, headers: { location: "/batch" } })
+    it("is not reached by a redirect, which is returned and not followed", async () => {
+      const [response] = await client().batch([{ method: "GET", url: "/redirect?to=/batch" }])
+      expect(response).toMatchObject({ status: 302, headers: { location: "/batch" } })
     })
 
     it.each([...Object.keys(bulkEndpoints), ...Object.keys(operationsEndpoints)])(
@@ -66,8 +66,8 @@ export const nesting = (client: () => Client): void => {
           operations: [{ action: "update", id: "nested", data: { note: "x" } }],
           items: [{ id: "nested", note: "x" }],
         }
-        const [answer] = await client().batch([{ method: "POST", url, body }])
-        expect(answer).toMatchObject({ status: 400, body: { code: "NESTED_BATCH" } })
+        const [response] = await client().batch([{ method: "POST", url, body }])
+        expect(response).toMatchObject({ status: 400, body: { code: "NESTED_BATCH" } })
         expect(await notes()).toEqual([])
       },
     )

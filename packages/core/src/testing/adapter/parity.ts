@@ -1,53 +1,58 @@
-/** A sub-request is answered as the same request is alone: status, headers and body. */
+/** Tests that a sub-request gets the same response as the request alone: status, headers and body. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { alone, type Answered, bodyInBatch, type Client } from "./Client.ts"
+import { alone, bodyInBatch, type Client, type SubResponse } from "./Client.ts"
 import { type ContractRequest, inherited, items, nameOf, requests } from "./requests.ts"
-import type { Message, Received } from "./Wire.ts"
+import type { WireRequest, WireResponse } from "./Wire.ts"
 
-/** Headers that are not compared, each with the reason. */
+/** Headers that are not compared, each with a reason. */
 export const exceptions: Readonly<Record<string, string>> = {
-  date: "says when the answer was made",
-  connection: "belongs to the connection, which a sub-request has none of (RFC 9110, section 7.6.1)",
+  date: "differs by the time of the response",
+  connection: "belongs to the connection, and a sub-request has none (RFC 9110, section 7.6.1)",
   "keep-alive": "belongs to the connection",
   "transfer-encoding": "belongs to the connection",
-  "set-cookie": "is never shown to whoever sent the batch, unless an endpoint is configured to",
-  "content-length": "is compared where both have it: a server may frame a body either way (RFC 9112, section 6)",
+  "set-cookie": "is not exposed unless the endpoint is configured to",
+  "content-length": "is compared if both have it: a server may frame a body either way (RFC 9112, section 6)",
 }
 
 type Exceptions = Readonly<Record<string, string>>
 
-export const parity = (client: () => Client, more: ReadonlyArray<ContractRequest>, except: Exceptions): void => {
-  const table = [...requests, ...more]
-  const envelopes: ReadonlyArray<readonly [who: string, outer: Message["headers"]]> = [
+/** Declares the tests. */
+export const parity = (
+  client: () => Client,
+  furtherRequests: ReadonlyArray<ContractRequest>,
+  except: Exceptions,
+): void => {
+  const allRequests = [...requests, ...furtherRequests]
+  const envelopes: ReadonlyArray<readonly [name: string, outer: WireRequest["headers"]]> = [
     ["with credentials, cookies and forwarding headers", inherited],
-    ["with no header of its own", undefined],
+    ["without headers of its own", undefined],
   ]
 
   describe.each(envelopes)("a batch %s", (_, outer) => {
-    const received: Array<Received> = []
+    const responsesAlone: Array<WireResponse> = []
 
     beforeAll(async () => {
-      for (const request of table) {
+      for (const request of allRequests) {
         if (request.url.startsWith("/items")) await restore(client())
-        received.push(await client().send(alone(request, outer)))
+        responsesAlone.push(await client().send(alone(request, outer)))
       }
     })
 
-    it.each(table.map((request, index) => ({ name: nameOf(request), request, index })))(
-      "answers a lone sub-request as the request alone: $name",
+    it.each(allRequests.map((request, index) => ({ name: nameOf(request), request, index })))(
+      "with one sub-request returns the response of the request alone: $name",
       async ({ request, index }) => {
         if (request.url.startsWith("/items")) await restore(client())
-        const [answer] = await client().batch([request], outer)
-        const { inBatch, byItself } = views(answer!, received[index]!, except)
-        expect(inBatch).toEqual(byItself)
+        const [response] = await client().batch([request], outer)
+        const { inBatch, alone } = compare(response!, responsesAlone[index]!, except)
+        expect(inBatch).toEqual(alone)
       },
     )
 
-    it("answers all of them together as each alone", async () => {
+    it("with all sub-requests returns the responses of the requests alone", async () => {
       await restore(client())
-      const answers = await client().batch(table, outer)
-      const compared = answers.map((answer, index) => views(answer, received[index]!, except))
-      expect(compared.map(({ inBatch }) => inBatch)).toEqual(compared.map(({ byItself }) => byItself))
+      const responses = await client().batch(allRequests, outer)
+      const compared = responses.map((response, index) => compare(response, responsesAlone[index]!, except))
+      expect(compared.map(({ inBatch }) => inBatch)).toEqual(compared.map(({ alone }) => alone))
     })
   })
 }
@@ -58,24 +63,25 @@ const restore = async (client: Client): Promise<void> => {
   }
 }
 
-const views = (answer: Answered, received: Received, except: Exceptions) => {
-  const shown = answer.headers ?? {}
-  const bothHaveLength = "content-length" in shown && "content-length" in received.headers
+// Returns the comparable parts of a sub-response and of the response to the request alone, which must be equal.
+const compare = (response: SubResponse, responseAlone: WireResponse, except: Exceptions) => {
+  const exposed = response.headers ?? {}
+  const bothHaveLength = "content-length" in exposed && "content-length" in responseAlone.headers
   const isCompared = (name: string) =>
     name === "content-length" ? bothHaveLength : !(Object.hasOwn(exceptions, name) || Object.hasOwn(except, name))
   const compared = (headers: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => isCompared(name)))
   return {
     inBatch: {
-      status: answer.status,
-      headers: compared(shown),
-      body: JSON.stringify(answer.body),
-      hidden: Object.keys(shown).filter((name) => name !== "content-length" && Object.hasOwn(exceptions, name)),
+      status: response.status,
+      headers: compared(exposed),
+      body: JSON.stringify(response.body),
+      hidden: Object.keys(exposed).filter((name) => name !== "content-length" && Object.hasOwn(exceptions, name)),
     },
-    byItself: {
-      status: received.status,
-      headers: compared(received.headers),
-      body: JSON.stringify(bodyInBatch(received)),
+    alone: {
+      status: responseAlone.status,
+      headers: compared(responseAlone.headers),
+      body: JSON.stringify(bodyInBatch(responseAlone)),
       hidden: [],
     },
   }

@@ -1,16 +1,16 @@
-/** The requests that are answered alike alone and in a batch. */
+/** The requests whose responses must be the same alone and in a batch. */
 
-/** A request that can be sent either way. */
+/** A request that can be sent alone and in a batch. */
 export interface ContractRequest {
   /** In a batch as it is written here; alone in upper case. */
   readonly method: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** JSON, or text where the headers name a content type that is not JSON. */
+  /** A JSON value, or text if the headers have a content type that is not JSON. */
   readonly body?: unknown
 }
 
-/** Headers that the envelope brings and every sub-request inherits; a request that is sent alone brings them itself. */
+/** Headers of the envelope, which every sub-request inherits; a request that is sent alone has them itself. */
 export const inherited: Readonly<Record<string, string>> = {
   authorization: "Bearer alice",
   cookie: "flavour=oat; size=%22big%22",
@@ -21,7 +21,7 @@ export const inherited: Readonly<Record<string, string>> = {
   "x-forwarded-proto": "https",
 }
 
-/** Items that are there, each with its name, before requests are sent. */
+/** Names of the items that exist before requests are sent, by id. */
 export const items: Readonly<Record<string, string>> = {
   fixed: "Fixed",
   gone: "Gone",
@@ -29,33 +29,38 @@ export const items: Readonly<Record<string, string>> = {
   "ein ding": "Ü",
 }
 
-/** Urls or names in lines of text, which is how so many of them can be read. */
+/** Splits lines of text into words, which keeps long lists of URLs readable. */
 export const words = (...lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.flatMap((line) => line.split(" "))
 
 const get = (url: string, headers?: ContractRequest["headers"]): ContractRequest => ({ method: "GET", url, headers })
-const call = (method: string, url: string, body?: unknown, headers?: ContractRequest["headers"]): ContractRequest => ({
+const requestOf = (
+  method: string,
+  url: string,
+  body?: unknown,
+  headers?: ContractRequest["headers"],
+): ContractRequest => ({
   method,
   url,
   headers,
   body,
 })
 const echo = (body: unknown, type?: string): ContractRequest =>
-  call("POST", "/echo", body, type === undefined ? undefined : { "content-type": type })
+  requestOf("POST", "/echo", body, type === undefined ? undefined : { "content-type": type })
 
 const nested = (depth: number): unknown => (depth === 0 ? "deep" : [nested(depth - 1)])
 
 const methods: ReadonlyArray<ContractRequest> = [
-  ...words("GET POST PUT PATCH DELETE OPTIONS HEAD get Patch").map((method) => call(method, "/echo")),
+  ...words("GET POST PUT PATCH DELETE OPTIONS HEAD get Patch").map((method) => requestOf(method, "/echo")),
   ...words("/text /html /binary /large /empty /nothing /redirect /missing /items/fixed /fail/sync").map((url) =>
-    call("HEAD", url),
+    requestOf("HEAD", url),
   ),
-  ...words("POST DELETE PATCH OPTIONS").map((method) => call(method, "/text")),
+  ...words("POST DELETE PATCH OPTIONS").map((method) => requestOf(method, "/text")),
 ]
 
 const long = `/${"long-".repeat(500)}`
 
-const targets: ReadonlyArray<ContractRequest> = [
+const urls: ReadonlyArray<ContractRequest> = [
   ...words(
     "?a=1&b=2 ?a=1&a=2&a[]=3 ? ?q=%26%3D%20+%2B ?path=/x//y/../z ?u=http://a.test/?x=1 ?empty=&flag ?%00 ?_method=PUT",
     `/a%20b /%E2%9C%93 /a%2Fb /%C3%A4;v=1,2:@$&'()*+!~ /../echo/x //double /trailing/ /%ff ${long}`,
@@ -79,12 +84,12 @@ const bodies: ReadonlyArray<ContractRequest> = [
   echo("<x>", "application/xml"),
   echo("{not: json", "text/plain; charset=utf-8"),
   echo({ a: 1 }, "not a content type"),
-  call("POST", "/echo", { a: 1 }, { "content-encoding": "gzip" }),
-  call("POST", "/echo", { a: 1 }, { "content-encoding": "none-such" }),
-  ...["PUT", "PATCH", "DELETE"].map((method) => call(method, "/echo", { of: method })),
+  requestOf("POST", "/echo", { a: 1 }, { "content-encoding": "gzip" }),
+  requestOf("POST", "/echo", { a: 1 }, { "content-encoding": "none-such" }),
+  ...["PUT", "PATCH", "DELETE"].map((method) => requestOf(method, "/echo", { of: method })),
 ]
 
-const kinds: ReadonlyArray<ContractRequest> = words(
+const representations: ReadonlyArray<ContractRequest> = words(
   "/text /html /binary /chunked /chunked?ms=5 /large /unicode /empty /nothing /health /slow?ms=15 /fail/sync /fail/async",
   "/redirect /redirect?to=https://elsewhere.test/x?y=z /missing /cookies /whoami /negotiated",
 )
@@ -96,7 +101,7 @@ const kinds: ReadonlyArray<ContractRequest> = words(
     ...["/large", "/text", "/unicode", "/nothing"].map((url) => get(url, { "accept-encoding": "gzip" })),
     get("/text", { range: "bytes=0-3" }),
     get("/text", { origin: "http://app.test" }),
-    call("OPTIONS", "/text", undefined, { origin: "http://app.test", "access-control-request-method": "PUT" }),
+    requestOf("OPTIONS", "/text", undefined, { origin: "http://app.test", "access-control-request-method": "PUT" }),
   ])
 
 const headers: ReadonlyArray<ContractRequest> = [
@@ -107,37 +112,37 @@ const headers: ReadonlyArray<ContractRequest> = [
 ]
 
 const resources: ReadonlyArray<ContractRequest> = [
-  call("POST", "/items", { id: "made", name: "Made" }),
-  call("POST", "/items", { id: "made-2", name: "Größe" }),
-  call("POST", "/items", { id: "unnamed" }),
-  call("POST", "/items", { id: "mistyped", name: 5 }),
-  call("POST", "/items", []),
-  call("POST", "/items"),
-  call("POST", "/items", "id=x&name=y", { "content-type": "text/plain" }),
+  requestOf("POST", "/items", { id: "made", name: "Made" }),
+  requestOf("POST", "/items", { id: "made-2", name: "Größe" }),
+  requestOf("POST", "/items", { id: "unnamed" }),
+  requestOf("POST", "/items", { id: "mistyped", name: 5 }),
+  requestOf("POST", "/items", []),
+  requestOf("POST", "/items"),
+  requestOf("POST", "/items", "id=x&name=y", { "content-type": "text/plain" }),
   get("/items/fixed"),
   get("/items/fixed", { "if-none-match": '"fixed-0"' }),
   get("/items/fixed", { "if-none-match": '"other-1"' }),
   get("/items/none"),
-  call("PUT", "/items/put", { name: "Put" }),
-  call("PUT", "/items/put-2", { name: "" }),
-  call("PATCH", "/items/patched", { name: "Again" }),
-  call("PATCH", "/items/none", { name: "Nobody" }),
-  call("DELETE", "/items/gone"),
-  call("DELETE", "/items/none"),
+  requestOf("PUT", "/items/put", { name: "Put" }),
+  requestOf("PUT", "/items/put-2", { name: "" }),
+  requestOf("PATCH", "/items/patched", { name: "Again" }),
+  requestOf("PATCH", "/items/none", { name: "Nobody" }),
+  requestOf("DELETE", "/items/gone"),
+  requestOf("DELETE", "/items/none"),
 ]
 
-/** More than a hundred of them, each independent of the others. */
+/** More than a hundred requests, independent of each other. */
 export const requests: ReadonlyArray<ContractRequest> = [
   ...methods,
-  ...targets,
+  ...urls,
   ...bodies,
-  ...kinds,
+  ...representations,
   ...headers,
   ...resources,
 ]
 
-/** What a request is called in the names of tests. */
+/** Returns the name of a request for test names. */
 export const nameOf = ({ method, url, headers: own, body }: ContractRequest): string => {
-  const shown = [own, body].map((part) => (part === undefined ? "" : ` ${JSON.stringify(part)}`))
-  return `${method} ${url}${shown.join("")}`.slice(0, 120)
+  const details = [own, body].map((part) => (part === undefined ? "" : ` ${JSON.stringify(part)}`))
+  return `${method} ${url}${details.join("")}`.slice(0, 120)
 }

@@ -1,8 +1,8 @@
-/** What a sub-request may and may not do, and what becomes of the others. */
+/** Tests of what a sub-request may do, and that it does not affect others. */
 import { describe, expect, it } from "vitest"
 import { type Client, jsonOf, textOf } from "./Client.ts"
 
-interface Echoed {
+interface Echo {
   readonly method: string
   readonly url: string
   readonly ip: string
@@ -17,18 +17,19 @@ interface Context {
 
 const codeOf = (body: unknown): unknown => (body as { readonly code?: unknown } | null)?.code
 
+/** Declares the tests. */
 export const subRequests = (client: () => Client): void => {
   describe("a sub-request", () => {
-    it("is who the envelope says, whatever its own headers say", async () => {
+    it("has the credentials of the envelope, regardless of its own headers", async () => {
       const whoami = { method: "GET", url: "/whoami" }
-      const posing = { ...whoami, headers: { Authorization: "Bearer mallory", COOKIE: "session=stolen" } }
-      const known = await client().batch([whoami, posing], { authorization: "Bearer alice" })
-      expect(known.map(({ body }) => body)).toEqual([{ who: "alice" }, { who: "alice" }])
-      const unknown = await client().batch([whoami, posing])
-      expect(unknown.map(({ status }) => status)).toEqual([401, 401])
+      const forged = { ...whoami, headers: { Authorization: "Bearer mallory", COOKIE: "session=stolen" } }
+      const authenticated = await client().batch([whoami, forged], { authorization: "Bearer alice" })
+      expect(authenticated.map(({ body }) => body)).toEqual([{ who: "alice" }, { who: "alice" }])
+      const anonymous = await client().batch([whoami, forged])
+      expect(anonymous.map(({ status }) => status)).toEqual([401, 401])
     })
 
-    it("comes from where the envelope came from, whatever its own headers say", async () => {
+    it("has the address of the envelope, regardless of its own headers", async () => {
       const own = {
         "X-Forwarded-For": "198.51.100.66",
         "x-forwarded-host": "evil.test",
@@ -36,30 +37,30 @@ export const subRequests = (client: () => Client): void => {
         forwarded: "for=198.51.100.66",
         host: "evil.test",
       }
-      const [plain, posing] = await client().batch([
+      const [plain, forged] = await client().batch([
         { method: "GET", url: "/echo" },
         { method: "GET", url: "/echo", headers: own },
       ])
-      expect(posing!.body).toEqual(plain!.body)
-      const [behind] = await client().batch([{ method: "GET", url: "/echo", headers: own }], {
+      expect(forged!.body).toEqual(plain!.body)
+      const [proxied] = await client().batch([{ method: "GET", url: "/echo", headers: own }], {
         "x-forwarded-for": "203.0.113.9",
       })
-      expect((behind!.body as Echoed).ip).toBe("203.0.113.9")
-      expect((behind!.body as Echoed).headers).toMatchObject({ host: client().host, "x-forwarded-for": "203.0.113.9" })
+      expect((proxied!.body as Echo).ip).toBe("203.0.113.9")
+      expect((proxied!.body as Echo).headers).toMatchObject({ host: client().host, "x-forwarded-for": "203.0.113.9" })
     })
 
-    it("keeps its method, whatever its headers say", async () => {
+    it("keeps its method, regardless of its headers", async () => {
       const names = ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "x-original-url", "X-Rewrite-URL"]
       const headers = Object.fromEntries(names.map((name) => [name, "DELETE"]))
-      const [answer] = await client().batch([{ method: "POST", url: "/echo", headers, body: {} }], headers)
-      const echoed = answer!.body as Echoed
-      expect([echoed.method, echoed.url]).toEqual(["POST", "/echo"])
+      const [response] = await client().batch([{ method: "POST", url: "/echo", headers, body: {} }], headers)
+      const echo = response!.body as Echo
+      expect(echo).toMatchObject({ method: "POST", url: "/echo" })
       expect(
-        Object.keys(echoed.headers).filter((name) => names.map((given) => given.toLowerCase()).includes(name)),
+        Object.keys(echo.headers).filter((name) => names.map((given) => given.toLowerCase()).includes(name)),
       ).toEqual([])
     })
 
-    it("passes on nothing that belongs to a connection", async () => {
+    it("does not pass on connection headers", async () => {
       const headers = {
         Connection: "close, x-custom",
         "keep-alive": "timeout=1",
@@ -72,19 +73,19 @@ export const subRequests = (client: () => Client): void => {
         "proxy-authorization": "Basic eDp5",
       }
       const sent = { method: "POST", url: "/echo", body: { a: 1 } }
-      const [plain, dressed] = await client().batch([sent, { ...sent, headers }])
-      expect(dressed!.body).toEqual(plain!.body)
+      const [plain, withHeaders] = await client().batch([sent, { ...sent, headers }])
+      expect(withHeaders!.body).toEqual(plain!.body)
     })
 
-    it("does not see headers of its neighbours", async () => {
-      const marked = { method: "GET", url: "/echo", headers: { "x-mark": "mine" } }
+    it("does not have the headers of other sub-requests", async () => {
+      const marked = { method: "GET", url: "/echo", headers: { "x-mark": "own" } }
       const plain = { method: "GET", url: "/echo" }
-      const answers = await client().batch([marked, plain, marked, plain])
-      const marks = answers.map(({ body }) => (body as Echoed).headers["x-mark"])
-      expect(marks).toEqual(["mine", undefined, "mine", undefined])
+      const responses = await client().batch([marked, plain, marked, plain])
+      const marks = responses.map(({ body }) => (body as Echo).headers["x-mark"])
+      expect(marks).toEqual(["own", undefined, "own", undefined])
     })
 
-    it("cannot inject a header or another target, and the others run", async () => {
+    it("cannot inject a header or another target, and others run", async () => {
       const get = { method: "GET", url: "/echo" }
       const hostile = [
         { ...get, headers: { "x-a": "a\r\nx-injected: b" } },
@@ -110,15 +111,17 @@ export const subRequests = (client: () => Client): void => {
         { ...get, method: "GET /whoami HTTP/1.1\r\nx: " },
         { ...get, body: { a: 1 } },
       ]
-      const answers = await client().batch(hostile.flatMap((request) => [request, get]))
-      expect(answers.filter((_, index) => index % 2 === 0).map(({ status, body }) => [status, codeOf(body)])).toEqual(
-        hostile.map(() => [400, "INVALID_REQUEST"]),
+      const responses = await client().batch(hostile.flatMap((request) => [request, get]))
+      const refused = responses.filter((_, index) => index % 2 === 0)
+      const others = responses.filter((_, index) => index % 2 === 1)
+      expect(refused.map(({ status, body }) => ({ status, code: codeOf(body) }))).toEqual(
+        hostile.map(() => ({ status: 400, code: "INVALID_REQUEST" })),
       )
-      expect(answers.filter((_, index) => index % 2 === 1).every(({ status }) => status === 200)).toBe(true)
-      expect(JSON.stringify(answers.filter((_, index) => index % 2 === 1))).not.toContain("x-injected")
+      expect(others.every(({ status }) => status === 200)).toBe(true)
+      expect(JSON.stringify(others)).not.toContain("x-injected")
     })
 
-    it("shows no cookie that it was given, neither in its answer nor in that of the batch", async () => {
+    it("exposes no cookie that it sets, neither in its own response nor in that of the batch", async () => {
       const body = { requests: [{ id: "a", method: "GET", url: "/cookies" }] }
       const alone = await client().get("/cookies")
       const inBatch = await client().post("/batch", body)
@@ -127,52 +130,54 @@ export const subRequests = (client: () => Client): void => {
       expect(inBatch.raw()).not.toContain("seen=1")
     })
 
-    it("has an asynchronous context of its own, below that of the envelope", async () => {
+    it("has an asynchronous context of its own, whose parent is that of the envelope", async () => {
       const requests = Array.from({ length: 12 }, () => ({ method: "GET", url: "/context" }))
       const batches = await Promise.all([client().batch(requests), client().batch(requests)])
-      const contexts = batches.map((answers) => answers.map(({ body }) => body as Context))
+      const contexts = batches.map((responses) => responses.map(({ body }) => body as Context))
       expect(contexts.flat().every(({ kept }) => kept)).toBe(true)
       expect(new Set(contexts.flat().map(({ id }) => id)).size).toBe(24)
-      const parents = contexts.map((own) => [...new Set(own.map(({ parent }) => parent))])
-      expect(parents.map((own) => own.length)).toEqual([1, 1])
+      const parents = contexts.map((batch) => [...new Set(batch.map(({ parent }) => parent))])
+      expect(parents.map(({ length }) => length)).toEqual([1, 1])
       expect(parents.flat()).not.toContain(null)
       expect(parents[0]).not.toEqual(parents[1])
     })
 
     it("has the request id of the envelope", async () => {
-      const [answer] = await client().batch([{ method: "GET", url: "/context" }], { "x-request-id": "outer-7" })
-      expect(answer!.body).toEqual({ id: "outer-7", parent: "outer-7", kept: true })
+      const [response] = await client().batch([{ method: "GET", url: "/context" }], { "x-request-id": "outer-7" })
+      expect(response!.body).toEqual({ id: "outer-7", parent: "outer-7", kept: true })
     })
 
-    it("counts towards the limits of the route it is for, under the address of the caller", async () => {
+    it("counts towards the rate limit of its route, for the address of the caller", async () => {
       const url = "/limited?key=in-batch"
-      // One after another: a limiter that awaits its store may judge requests that arrive at once by their last count.
+      // One after another: a limiter that awaits its store may use the same count for requests that arrive at once.
       const dependsOn = (index: number) => (index === 0 ? [] : [{ id: String(index - 1), accept: [429] }])
       const five = Array.from({ length: 5 }, (_, index) => ({ method: "GET", url, dependsOn: dependsOn(index) }))
-      const answers = await client().batch(five)
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429])
+      const responses = await client().batch(five)
+      expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429])
       expect((await client().get(url)).status).toBe(429)
     })
 
-    it("that dies is answered 500 by itself, and the others are not touched", async () => {
+    it("that fails unexpectedly gets 500, and others are not affected", async () => {
       const urls = ["/fail/sync", "/text", "/fail/async", "/text", "/fail/destroy", "/text", "/fail/half", "/text"]
-      const answers = await client().batch(urls.map((url) => ({ method: "GET", url })))
-      expect(answers.map(({ status }) => status)).toEqual([500, 200, 500, 200, 500, 200, 500, 200])
-      expect(answers.slice(4).map(({ body }) => codeOf(body))).toEqual(["INTERNAL", undefined, "INTERNAL", undefined])
-      expect(textOf(await client().get("/text"))).toBe(answers[1]!.body)
+      const responses = await client().batch(urls.map((url) => ({ method: "GET", url })))
+      expect(responses.map(({ status }) => status)).toEqual([500, 200, 500, 200, 500, 200, 500, 200])
+      expect(responses.slice(4).map(({ body }) => codeOf(body))).toEqual(["INTERNAL", undefined, "INTERNAL", undefined])
+      expect(textOf(await client().get("/text"))).toBe(responses[1]!.body)
     })
   })
 
   describe("sub-requests of one batch", () => {
-    it("are answered in request order, whichever ends first", async () => {
+    it("are listed in request order, whichever ends first", async () => {
       const delays = [60, 0, 30, 5, 45, 15, 0, 20]
-      const answers = await client().batch(
+      const responses = await client().batch(
         delays.map((ms) => ({ method: "GET", url: `/slow?ms=${ms}&mark=order-${ms}` })),
       )
-      expect(answers.map(({ id, body }) => [id, body])).toEqual(delays.map((ms, index) => [String(index), { ms }]))
+      expect(responses.map(({ id, body }) => ({ id, body }))).toEqual(
+        delays.map((ms, index) => ({ id: String(index), body: { ms } })),
+      )
     })
 
-    it("that change the same target run in request order, however it is spelt", async () => {
+    it("that change the same path run in request order, for any spelling of the path", async () => {
       await client().send({
         method: "PUT",
         url: "/items/ordered",
@@ -185,14 +190,14 @@ export const subRequests = (client: () => Client): void => {
         url: spellings[index % spellings.length]!,
         body: { note: String(index), ms: (12 - index) * 2 },
       }))
-      const answers = await client().batch(requests)
-      expect(answers.every(({ status }) => status === 200)).toBe(true)
+      const responses = await client().batch(requests)
+      expect(responses.every(({ status }) => status === 200)).toBe(true)
       const item = jsonOf(await client().get("/items/ordered")) as { readonly notes: ReadonlyArray<string> }
       expect(item.notes).toEqual(requests.map(({ body }) => body.note))
     })
 
-    it("may depend on each other, and what depends on a failure is not run", async () => {
-      const answers = await client().batch([
+    it("may depend on each other, and are skipped if a dependency fails", async () => {
+      const responses = await client().batch([
         { id: "late", method: "GET", url: "/text", dependsOn: ["slow"] },
         { id: "slow", method: "GET", url: "/slow?ms=20" },
         { id: "bad", method: "GET", url: "/missing" },
@@ -200,37 +205,37 @@ export const subRequests = (client: () => Client): void => {
         { id: "further", method: "GET", url: "/text", dependsOn: ["after"] },
         { id: "accepts", method: "GET", url: "/text", dependsOn: [{ id: "bad", accept: [404] }] },
       ])
-      expect(answers.map(({ id, status }) => [id, status])).toEqual([
-        ["late", 200],
-        ["slow", 200],
-        ["bad", 404],
-        ["after", 424],
-        ["further", 424],
-        ["accepts", 200],
-      ])
-      expect(codeOf(answers[3]!.body)).toBe("FAILED_DEPENDENCY")
+      expect(Object.fromEntries(responses.map(({ id, status }) => [id, status]))).toEqual({
+        late: 200,
+        slow: 200,
+        bad: 404,
+        after: 424,
+        further: 424,
+        accepts: 200,
+      })
+      expect(codeOf(responses[3]!.body)).toBe("FAILED_DEPENDENCY")
       expect((await client().get("/items/never")).status).toBe(404)
     })
 
-    it("may use parts of earlier answers in a url and in a body", async () => {
-      const answers = await client().batch([
+    it("may use parts of earlier responses in a URL and in a body", async () => {
+      const responses = await client().batch([
         { id: "made", method: "POST", url: "/items", body: { id: "a b/c?", name: "Referred" } },
         { id: "read", method: "GET", url: "/items/@{made.body.id}" },
         {
-          id: "told",
+          id: "echo",
           method: "POST",
           url: "/echo?q=@{made.status}",
           body: { at: "@{made.headers.location}", whole: "@{read.body}" },
         },
-        { id: "lost", method: "GET", url: "/items/@{made.body.none}" },
+        { id: "unresolved", method: "GET", url: "/items/@{made.body.none}" },
       ])
-      expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 424])
-      expect(answers[1]!.body).toEqual({ id: "a b/c?", name: "Referred", notes: [] })
-      expect(answers[2]!.body).toMatchObject({
+      expect(responses.map(({ status }) => status)).toEqual([201, 200, 200, 424])
+      expect(responses[1]!.body).toEqual({ id: "a b/c?", name: "Referred", notes: [] })
+      expect(responses[2]!.body).toMatchObject({
         url: "/echo?q=201",
         body: { at: "/items/a%20b%2Fc%3F", whole: { name: "Referred" } },
       })
-      expect(codeOf(answers[3]!.body)).toBe("UNRESOLVED_REFERENCE")
+      expect(codeOf(responses[3]!.body)).toBe("UNRESOLVED_REFERENCE")
     })
   })
 }

@@ -1,7 +1,7 @@
-/** Values that a hostile client may put wherever JSON may stand, and the traces that they must not leave. */
+/** JSON values that a hostile client may send, and a check that they have not polluted a prototype. */
 import * as fc from "fast-check"
 
-/** Member names that look-ups without care find on a prototype. */
+/** Member names that a careless lookup finds on a prototype. */
 export const names: ReadonlyArray<string> = [
   "__proto__",
   "constructor",
@@ -18,14 +18,14 @@ export const names: ReadonlyArray<string> = [
 const nested = (depth: number, open: string, close: string): unknown =>
   JSON.parse(`${open.repeat(depth)}0${close.repeat(depth)}`)
 
-const poisons: ReadonlyArray<unknown> = [
+const poisoned: ReadonlyArray<unknown> = [
   JSON.parse(`{"__proto__":{"polluted":true}}`),
   JSON.parse(`{"a":{"__proto__":{"polluted":true},"b":[{"__proto__":null}]}}`),
   JSON.parse(`{"constructor":{"prototype":{"polluted":true}}}`),
 ]
 
 const peculiar: ReadonlyArray<unknown> = [
-  ...poisons,
+  ...poisoned,
   null,
   true,
   JSON.parse("1e400"),
@@ -52,7 +52,7 @@ const peculiar: ReadonlyArray<unknown> = [
   Array.from({ length: 2_000 }, (_, index) => index),
 ]
 
-/** What `JSON.parse` may answer, and beyond it what a host's own parser may (big integers, dates). */
+/** Values that `JSON.parse` may return, and further ones that a host's own parser may return (bigints, dates). */
 export const values: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...peculiar) },
   { weight: 2, arbitrary: fc.constantFrom(...names) },
@@ -70,7 +70,7 @@ export const values: fc.Arbitrary<unknown> = fc.oneof(
   },
 )
 
-/** Bodies that only text can hold; each is JSON. */
+/** Bodies that can only be sent as text, such as with duplicate member names; each is valid JSON. */
 export const texts = (list: string): ReadonlyArray<string> => {
   const name = JSON.stringify(list)
   return [
@@ -93,10 +93,10 @@ export const texts = (list: string): ReadonlyArray<string> => {
 
 const prototypes: ReadonlyArray<object> = [Object.prototype, Array.prototype, Function.prototype, String.prototype]
 
-/** What stands on the shared prototypes; the same before and after, or something was changed. */
+/** Returns the members of the built-in prototypes, to be compared before and after a test. */
 export const prototypeMembers = (): ReadonlyArray<ReadonlyArray<PropertyKey>> => prototypes.map(Reflect.ownKeys)
 
-/** Whether a value inherits what a hostile client wrote. */
+/** Whether a value has inherited the member `polluted` of a hostile body. */
 export const isPolluted = (value: unknown): boolean => {
   const seen = new Set<unknown>()
   const pending = [value]

@@ -1,9 +1,9 @@
-/** What the cases of `QuotaStoreContract` have in common. */
+/** What the tests of `QuotaStoreContract` share. */
 import { randomId } from "../../platform/randomId.ts"
 import type { CostRun, QuotaDemand } from "../../quota/QuotaCharge.ts"
 import type { QuotaStore } from "../../quota/QuotaStore.ts"
 
-/** A store, and another one on the same backend: a second process. */
+/** A store under test. `other` is a second client of the same backend, like a second process. */
 export interface Backend {
   readonly store: QuotaStore
   /** Default: the store itself. */
@@ -14,24 +14,24 @@ export interface Backend {
 /** A time in 2030, in milliseconds since 1970. */
 export const start = 1_900_000_000_000
 
-/** A subject that no other case has. */
+/** Creates a subject that no other test uses. */
 export const newSubject = (): string => `${randomId()}${randomId()}`.slice(0, 43)
 
-/** So many operations of one unit each, under a policy of 10 units in 10 seconds. */
-export const demand = (count: number, given: Partial<QuotaDemand> = {}): QuotaDemand => ({
+/** Creates a demand for `count` operations of one unit each, under a policy of 10 units in 10 seconds. */
+export const demand = (count: number, changes: Partial<QuotaDemand> = {}): QuotaDemand => ({
   policy: "ops",
   limit: 10_000,
   windowMs: 10_000,
   base: 0,
   runs: count === 0 ? [] : [{ count, cost: 1000 }],
-  ...given,
+  ...changes,
 })
 
-/** Operations of such costs. */
+/** Creates the runs of operations with the given costs. */
 export const runs = (...costs: ReadonlyArray<number>): ReadonlyArray<CostRun> =>
   costs.map((cost) => ({ count: 1, cost }))
 
-/** Charges of one subject. */
+/** Creates functions to charge one subject, to refund it, and to read its remaining units. */
 export const account = (store: QuotaStore, subject = newSubject()) => ({
   subject,
   charge: (demands: QuotaDemand | ReadonlyArray<QuotaDemand>, minimum: number, now?: number, id = randomId()) =>
@@ -43,5 +43,5 @@ export const account = (store: QuotaStore, subject = newSubject()) => ({
       now,
       amounts: [{ policy: rule.policy, limit: rule.limit, windowMs: rule.windowMs, amount }],
     }),
-  left: async (now?: number, rule = demand(0)) => (await store.peek(subject, [rule], now))[0]!.remaining,
+  remaining: async (now?: number, rule = demand(0)) => (await store.peek(subject, [rule], now))[0]!.remaining,
 })

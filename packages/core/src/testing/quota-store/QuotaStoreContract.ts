@@ -1,14 +1,14 @@
 /**
- * What a store of quotas owes, as tests: the contract of the port `QuotaStore`. Needs vitest and fast-check.
+ * The contract of the port `QuotaStore`, as tests. Needs vitest and fast-check.
  *
- * **Details** A store is tested as its users have it: against its real server, through two clients. Nearly all cases
- * pass the time with their calls (`now`); a few go by the store's own clock, which only has to go on.
+ * **Details** Test a store against its real server, through two clients. Most tests pass the time with their calls
+ * (`now`); a few use the store's own clock, which must run in real time.
  *
- * **Example** (A store of one's own)
+ * **Example** (A custom store)
  * ```ts
  * import { QuotaStoreContract } from "@multistatus/core/testing"
  *
- * QuotaStoreContract.suite("mine", async () => ({ store: await open(), other: await open(), close }))
+ * QuotaStoreContract.suite("my store", async () => ({ store: await open(), other: await open(), close }))
  * ```
  */
 import { afterAll, beforeAll, describe, it } from "vitest"
@@ -16,19 +16,19 @@ import { amounts } from "./amounts.ts"
 import { charging } from "./charging.ts"
 import type { Backend } from "./Fixture.ts"
 import { refunding } from "./refunding.ts"
-import { check } from "./runs.ts"
+import { check } from "./histories.ts"
 import { time } from "./time.ts"
 
 export type { Backend } from "./Fixture.ts"
-export { check } from "./runs.ts"
+export { check } from "./histories.ts"
 
-/** How a store is put to the test. */
+/** Options of the suite. */
 export interface SuiteOptions {
-  /** Whether a charge that is sent again is recognised by its id; needed where clients do so by themselves. Default true. */
+  /** Whether the store recognises a charge that is sent again by its id; required if its clients may resend commands. Default true. */
   readonly recognises?: boolean | undefined
-  /** Random histories. Default 2,000. */
+  /** Number of random histories. Default 2,000. */
   readonly runs?: number | undefined
-  /** Milliseconds that they may take. Default 120,000. */
+  /** Milliseconds that the random histories may take. Default 120,000. */
   readonly timeout?: number | undefined
 }
 
@@ -51,7 +51,7 @@ export const suite = (
     time(backend)
     amounts(backend)
 
-    it("answers random histories as the model does, and never admits more than it may", { timeout }, () =>
+    it("decides random histories like the model, and never admits more than the policies allow", { timeout }, () =>
       check(backend().store, { runs }),
     )
   })

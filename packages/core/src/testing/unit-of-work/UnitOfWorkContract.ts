@@ -1,7 +1,7 @@
 /**
- * What everything that runs transactions owes, as tests: the contract of the port `UnitOfWork`. Needs vitest.
+ * The contract of the port `UnitOfWork`, as tests. Needs vitest.
  *
- * **Example** (A database of one's own)
+ * **Example** (A custom database)
  * ```ts
  * import { UnitOfWorkContract } from "@multistatus/core/testing"
  *
@@ -9,28 +9,28 @@
  * ```
  */
 import { afterAll, beforeAll, describe, it } from "vitest"
-import * as Endings from "./endings.ts"
-import * as Rivals from "./rivals.ts"
+import * as Outcomes from "./outcomes.ts"
+import * as Concurrency from "./concurrency.ts"
 import * as Savepoints from "./savepoints.ts"
-import type { Capabilities, Declare, Subject } from "./Trial.ts"
+import type { Capabilities, DeclareTest, Subject } from "./Fixture.ts"
 
-export type { Capabilities, Subject, Trial } from "./Trial.ts"
+export type { Capabilities, Subject, TestContext } from "./Fixture.ts"
 
 const timeout = 30_000
 
-/** Declares the tests of a unit of work. `make` is called once. */
+/** Declares the tests of a unit of work. Calls `make` once. */
 export const suite = (name: string, make: () => Promise<Subject>, capabilities: Capabilities): void => {
   let subject: Subject
-  let trials = 0
-  const trial: Declare = (behaviour: string, run) =>
+  let tests = 0
+  const test: DeclareTest = (behaviour: string, run) =>
     it(
       `${behaviour}`,
       async () => {
-        const prefix = `${++trials}-`
+        const prefix = `${++tests}-`
         await run({
           subject,
           key: (name) => prefix + name,
-          there: async () => {
+          existingKeys: async () => {
             const own = (await subject.keys()).filter((key) => key.startsWith(prefix))
             return own.map((key) => key.slice(prefix.length)).sort()
           },
@@ -45,13 +45,13 @@ export const suite = (name: string, make: () => Promise<Subject>, capabilities: 
     }, 2 * timeout)
     afterAll(() => subject?.close(), timeout)
     describe("run", () => {
-      Endings.declare(trial)
+      Outcomes.declare(test)
     })
     describe("savepoints", () => {
-      Savepoints.declare(trial)
+      Savepoints.declare(test)
     })
-    describe("rivals", () => {
-      Rivals.declare(trial, capabilities)
+    describe("concurrent transactions", () => {
+      Concurrency.declare(test, capabilities)
     })
   })
 }

@@ -1,10 +1,10 @@
-/** What savepoints owe: part of `UnitOfWorkContract`. */
+/** Tests of savepoints; a part of `UnitOfWorkContract`. */
 import { expect } from "vitest"
-import { type Declare, plenty } from "./Trial.ts"
+import { type DeclareTest, ampleTime } from "./Fixture.ts"
 
-/** @internal */
-export const declare = (trial: Declare): void => {
-  trial("keep or undo their work apart from the rest", async ({ subject, key, there }) => {
+/** Declares the tests. @internal */
+export const declare = (test: DeclareTest): void => {
+  test("keep or undo their work separately from the rest", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     await unitOfWork.run(async ({ handle, savepoint }) => {
       await add(handle, key("before"))
@@ -16,11 +16,11 @@ export const declare = (trial: Declare): void => {
       }
       await add(handle, key("after"))
       return "commit"
-    }, plenty)
-    expect(await there()).toEqual(["after", "before", "keep 1", "keep 2"])
+    }, ampleTime)
+    expect(await existingKeys()).toEqual(["after", "before", "keep 1", "keep 2"])
   })
 
-  trial("undo work that rejects, and pass the rejection on", async ({ subject, key, there }) => {
+  test("undo work that rejects, and pass on the rejection", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     const error = new Error("rejected")
     const outcome = await unitOfWork.run(async ({ handle, savepoint }) => {
@@ -31,12 +31,12 @@ export const declare = (trial: Declare): void => {
       await expect(undone).rejects.toBe(error)
       await add(handle, key("after"))
       return "commit"
-    }, plenty)
+    }, ampleTime)
     expect(outcome).toBe("committed")
-    expect(await there()).toEqual(["after"])
+    expect(await existingKeys()).toEqual(["after"])
   })
 
-  trial("let the transaction go on after a statement that failed", async ({ subject, key, there }) => {
+  test("allow the transaction to continue after a failed statement", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     const outcome = await unitOfWork.run(async ({ handle, savepoint }) => {
       await add(handle, key("a"))
@@ -47,12 +47,12 @@ export const declare = (trial: Declare): void => {
       })
       await add(handle, key("b"))
       return "commit"
-    }, plenty)
+    }, ampleTime)
     expect(outcome).toBe("committed")
-    expect(await there()).toEqual(["a", "b"])
+    expect(await existingKeys()).toEqual(["a", "b"])
   })
 
-  trial("nest", async ({ subject, key, there }) => {
+  test("nest", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     await unitOfWork.run(async ({ handle, savepoint }) => {
       const nested = (outer: "keep" | "undo", inner: "keep" | "undo") =>
@@ -71,12 +71,12 @@ export const declare = (trial: Declare): void => {
       await nested("undo", "keep")
       await nested("undo", "undo")
       return "commit"
-    }, plenty)
+    }, ampleTime)
     const expected = ["keep (keep) after", "keep (keep) before", "keep (keep) inside"]
-    expect(await there()).toEqual([...expected, "keep (undo) after", "keep (undo) before"])
+    expect(await existingKeys()).toEqual([...expected, "keep (undo) after", "keep (undo) before"])
   })
 
-  trial("that are kept go with a transaction that is undone", async ({ subject, key, there }) => {
+  test("are undone by a rollback even if they were kept", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     await unitOfWork.run(async ({ handle, savepoint }) => {
       await savepoint(async () => {
@@ -84,31 +84,31 @@ export const declare = (trial: Declare): void => {
         return "keep"
       })
       return "rollback"
-    }, plenty)
-    expect(await there()).toEqual([])
+    }, ampleTime)
+    expect(await existingKeys()).toEqual([])
   })
 
-  trial("may be open still when the transaction is undone", async ({ subject, key, there }) => {
+  test("may still be open when the transaction is rolled back", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
-    let release = (_: "keep"): void => undefined
+    const decision = Promise.withResolvers<"keep">()
     let open: Promise<void> | undefined
     const outcome = await unitOfWork.run(async ({ handle, savepoint }) => {
       open = savepoint(async () => {
         await add(handle, key("a"))
-        return new Promise((resolve) => (release = resolve))
+        return decision.promise
       })
       open.catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 50))
       return "rollback"
-    }, plenty)
+    }, ampleTime)
     expect(outcome).toBe("rolled-back")
-    release("keep")
+    decision.resolve("keep")
     await expect(open).rejects.toThrow()
-    expect(await there()).toEqual([])
-    expect(await unitOfWork.run(async () => "commit", plenty)).toBe("committed")
+    expect(await existingKeys()).toEqual([])
+    expect(await unitOfWork.run(async () => "commit", ampleTime)).toBe("committed")
   })
 
-  trial("hold what code adds that is handed nothing", async ({ subject, key, there }) => {
+  test("include the effects of code that is not passed the handle", async ({ subject, key, existingKeys }) => {
     await subject.unitOfWork.run(async ({ enter, savepoint }) => {
       for (const verdict of ["undo", "keep"] as const) {
         await savepoint(async () => {
@@ -117,7 +117,7 @@ export const declare = (trial: Declare): void => {
         })
       }
       return "commit"
-    }, plenty)
-    expect(await there()).toEqual(["keep"])
+    }, ampleTime)
+    expect(await existingKeys()).toEqual(["keep"])
   })
 }

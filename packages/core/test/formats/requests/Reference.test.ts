@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as Reference from "../../../src/formats/requests/Reference.ts"
 
-const names = (...ids: ReadonlyArray<string>) => Reference.names(new Set(ids))
+const known = (...ids: ReadonlyArray<string>) => Reference.knownIds(new Set(ids))
 
 const reference = (id: string, ...path: ReadonlyArray<string>): Reference.Reference => ({ id, path })
 
@@ -18,11 +18,11 @@ describe("parse", () => {
     ["@{req-1.a..b}", [reference("req-1", "a", "", "b")]],
     ["@{req-1.a@{b}", [reference("req-1", "a@{b")]],
   ])("finds the references in %j", (text, expected) => {
-    expect(Reference.parse(text, names("req-1"))).toEqual(expected)
+    expect(Reference.parse(text, known("req-1"))).toEqual(expected)
   })
 
-  it.each(["", "plain", "a@b.c", "@", "{req-1}", "@ {req-1}"])("leaves %j alone", (text) => {
-    expect(Reference.parse(text, names("req-1"))).toBeUndefined()
+  it.each(["", "plain", "a@b.c", "@", "{req-1}", "@ {req-1}"])("returns undefined for %j", (text) => {
+    expect(Reference.parse(text, known("req-1"))).toBeUndefined()
   })
 
   it.each([
@@ -35,13 +35,13 @@ describe("parse", () => {
     "@{.body}",
     "@{req-1.body.id",
     `@{req-1.${"x".repeat(1_025)}}`,
-  ])("takes %j for plain text", (text) => {
-    expect(Reference.parse(text, names("req-1"))).toEqual([text])
+  ])("reads %j as plain text", (text) => {
+    expect(Reference.parse(text, known("req-1"))).toEqual([text])
   })
 
-  it("takes a path of 1,024 characters", () => {
+  it("accepts a path of 1,024 characters", () => {
     const path = "x".repeat(1_023)
-    expect(Reference.parse(`@{req-1.${path}}`, names("req-1"))).toEqual([reference("req-1", path)])
+    expect(Reference.parse(`@{req-1.${path}}`, known("req-1"))).toEqual([reference("req-1", path)])
   })
 
   it.each([
@@ -51,63 +51,63 @@ describe("parse", () => {
     ["@@{@@{", "@{@{"],
     ["@@{req-1}@@{req-1}", "@{req-1}@{req-1}"],
   ])("reads the escape in %j as %j", (text, plain) => {
-    expect(Reference.parse(text, names("req-1"))).toEqual([plain])
+    expect(Reference.parse(text, known("req-1"))).toEqual([plain])
   })
 
-  it("finds references beside escapes", () => {
+  it("finds references next to escapes", () => {
     const expected = ["@{", reference("a", "b"), "@{a.b}"]
-    expect(Reference.parse("@@{@{a.b}@@{a.b}", names("a"))).toEqual(expected)
+    expect(Reference.parse("@@{@{a.b}@@{a.b}", known("a"))).toEqual(expected)
   })
 
   it("prefers the longest id that fits", () => {
-    const among = names("a", "a.b", "a.b.c")
-    expect(Reference.parse("@{a.b.c.d}", among)).toEqual([reference("a.b.c", "d")])
-    expect(Reference.parse("@{a.b.d}", among)).toEqual([reference("a.b", "d")])
-    expect(Reference.parse("@{a.bc}", among)).toEqual([reference("a", "bc")])
+    const ids = known("a", "a.b", "a.b.c")
+    expect(Reference.parse("@{a.b.c.d}", ids)).toEqual([reference("a.b.c", "d")])
+    expect(Reference.parse("@{a.b.d}", ids)).toEqual([reference("a.b", "d")])
+    expect(Reference.parse("@{a.bc}", ids)).toEqual([reference("a", "bc")])
   })
 
   it.each(["a}b", "}", "{", "@{", "a.b}", ".", "a b", "__proto__", "ünï", "\ud83d\ude00", "$&"])(
-    "takes the id %j as it is",
-    (id) => expect(Reference.parse(`x@{${id}.body}y`, names(id))).toEqual(["x", reference(id, "body"), "y"]),
+    "accepts the id %j",
+    (id) => expect(Reference.parse(`x@{${id}.body}y`, known(id))).toEqual(["x", reference(id, "body"), "y"]),
   )
 
-  it("writes any text that is escaped as it was", () => {
+  it("restores any text whose references are escaped", () => {
     const texts = fc.array(fc.constantFrom("@", "{", "}", ".", "a", "b", "@{a.b}")).map((parts) => parts.join(""))
     fc.assert(
       fc.property(texts, (text) => {
         fc.pre(!text.includes("@@{"))
         const escaped = text.replaceAll("@{", "@@{")
-        expect(Reference.parse(escaped, names("a", "b")) ?? [escaped]).toEqual([text])
+        expect(Reference.parse(escaped, known("a", "b")) ?? [escaped]).toEqual([text])
       }),
     )
   })
 
-  it("finds again what was put into a text", () => {
+  it("finds the references that were written into a text", () => {
     const ids = fc.uniqueArray(fc.string({ minLength: 1, unit: "binary" }), { minLength: 1, maxLength: 5 })
     const path = fc.array(fc.stringMatching(/^[^.}]*$/), { minLength: 1, maxLength: 3 })
     const part = fc.oneof(fc.stringMatching(/^[^@]+$/), fc.tuple(fc.nat(), path))
     fc.assert(
       fc.property(ids, fc.array(part, { minLength: 1, maxLength: 5 }), (ids, parts) => {
-        const among = names(...ids)
+        const all = known(...ids)
         const text = parts
           .map((part) => {
             if (typeof part === "string") return part
             return Reference.toText(reference(ids[part[0] % ids.length]!, ...part[1]))
           })
           .join("")
-        const found = Reference.parse(text, among) ?? [text]
-        const written = found.map((part) => (typeof part === "string" ? part : Reference.toText(part))).join("")
+        const template = Reference.parse(text, all) ?? [text]
+        const written = template.map((part) => (typeof part === "string" ? part : Reference.toText(part))).join("")
         expect(written).toBe(text)
-        expect(found.every((part) => typeof part === "string" || among.ids.has(part.id))).toBe(true)
+        expect(template.every((part) => typeof part === "string" || all.ids.has(part.id))).toBe(true)
       }),
     )
   })
 })
 
 describe("effort", () => {
-  it("counts what parse has to try", () => {
-    expect(Reference.effort("no marks", names("a"))).toBe(0)
-    expect(Reference.effort("@{@{@{", names("a", "bb", "cc"))).toBe(6)
+  it("is the number of marks times the number of id lengths", () => {
+    expect(Reference.effort("no marks", known("a"))).toBe(0)
+    expect(Reference.effort("@{@{@{", known("a", "bb", "cc"))).toBe(6)
   })
 })
 
@@ -140,22 +140,23 @@ describe("follow", () => {
     [["body", "toString"], "toString"],
     [["body", "hasOwnProperty"], "hasOwnProperty"],
     [["", "x"], ""],
-  ])("finds nothing at %j", (path, missing) => {
+  ])("fails at %j", (path, missing) => {
     expect(Result.getOrThrow(Result.flip(Reference.follow(root, path)))).toBe(missing)
   })
 
-  it("reads a member named __proto__ that a reply really has", () => {
+  it("reads a member named __proto__ if the reply has one", () => {
     const reply = JSON.parse(`{"__proto__":{"id":7}}`)
     expect(Result.getOrThrow(Reference.follow(reply, ["__proto__", "id"]))).toBe(7)
   })
 
-  it("never reads what is not an own property, whatever the path", () => {
+  it("never reads anything but own properties", () => {
     const steps = fc.constantFrom("__proto__", "constructor", "prototype", "a", "0", "length", "valueOf")
     fc.assert(
-      fc.property(fc.jsonValue(), fc.array(steps, { minLength: 1 }), (value, path) => {
-        const found = Reference.follow({ a: value }, path)
-        if (Result.isSuccess(found)) expect(["function", "symbol"]).not.toContain(typeof found.success)
-        if (Result.isSuccess(found)) expect(found.success).not.toBe(Object.prototype)
+      fc.property(fc.jsonValue(), fc.array(steps, { minLength: 1 }), (root, path) => {
+        const value = Reference.follow({ a: root }, path)
+        if (Result.isFailure(value)) return
+        expect(["function", "symbol"]).not.toContain(typeof value.success)
+        expect(value.success).not.toBe(Object.prototype)
       }),
     )
   })

@@ -13,21 +13,21 @@ import { execute } from "../../support/execute.ts"
 
 type Host = (request: SubRequestDispatcher.HostRequest) => Partial<Reply> & { readonly json?: unknown }
 
-interface Given {
+interface RunOptions {
   readonly outer?: HeadersInput
   readonly rules?: HeaderRules.HeaderRulesOptions
 }
 
-/** Runs a JSON batch through a host; tells what the host saw, and what became of each request. */
-const run = async (requests: ReadonlyArray<object>, host: Host, { outer = {}, rules }: Given = {}) => {
+/** Runs a JSON batch through a host; returns the requests that the host received by URL, and the results. */
+const run = async (requests: ReadonlyArray<object>, host: Host, { outer = {}, rules }: RunOptions = {}) => {
   const headers = HeaderRules.make(rules)
   const codec = JsonBatch.make({ headers })
   const envelope = { value: { requests }, text: undefined, bytes: undefined }
   const decoded = codec.decode(envelope, { limits: Limits.make(), strategy: { default: partial, choices: [] } })
   const { operations } = Result.getOrThrow(decoded)
-  const seen = new Map<string, SubRequestDispatcher.HostRequest>()
+  const received = new Map<string, SubRequestDispatcher.HostRequest>()
   const send: SubRequestDispatcher.Send = async (request) => {
-    seen.set(request.url, request)
+    received.set(request.url, request)
     const { json, ...reply } = host(request)
     const text = json === undefined ? (reply.text ?? "") : JSON.stringify(json)
     const type: Reply["headers"] = json === undefined ? {} : { "content-type": "application/json" }
@@ -40,7 +40,7 @@ const run = async (requests: ReadonlyArray<object>, host: Host, { outer = {}, ru
   )
   await Effect.runPromise(execute(operations, dispatcher))
   return {
-    seen,
+    received,
     results: operations.map(({ result }) => result!),
     codes: operations.map(({ result }) => result!.failure?.code),
   }
@@ -53,20 +53,20 @@ const first = { id: "a", method: "POST", url: "/users", body: {} }
 const reply: Host = ({ url }) =>
   url === "/users" ? { status: 201, json: user, headers: { location: "/users/7", "x-many": ["1", "2"] } } : { json: {} }
 
-/** The url that a reference becomes; or the code of what became of the request instead. */
+/** Returns the URL that the host receives, or the failure code of the request. */
 const urlOf = async (url: string) => {
-  const { seen, codes } = await run([first, { id: "b", method: "GET", url }], reply)
-  return [...seen.keys()].find((seen) => seen !== "/users") ?? codes[1]
+  const { received, codes } = await run([first, { id: "b", method: "GET", url }], reply)
+  return [...received.keys()].find((url) => url !== "/users") ?? codes[1]
 }
 
-/** The body that a body with references becomes. */
+/** Returns the body that the host receives, or the failure code of the request. */
 const bodyOf = async (body: unknown) => {
-  const { seen, codes } = await run([first, { id: "b", method: "PUT", url: "/x", body }], reply)
-  const sent = seen.get("/x")
+  const { received, codes } = await run([first, { id: "b", method: "PUT", url: "/x", body }], reply)
+  const sent = received.get("/x")
   return sent === undefined ? codes[1] : JSON.parse(sent.body!)
 }
 
-describe("a reference in a url", () => {
+describe("a reference in a URL", () => {
   it.each([
     ["/users/@{a.body.id}", "/users/u%201%2F2"],
     ["/users/@{a.body.age}", "/users/42"],
@@ -93,18 +93,18 @@ describe("a reference in a url", () => {
     expect(await urlOf(`/users/@{a.body.${path}}`)).toBe("UNRESOLVED_REFERENCE"),
   )
 
-  it("that makes a url of something else is checked again", async () => {
+  it("is followed by another check of the URL", async () => {
     expect(await urlOf("@{a.headers.location}")).toBe("INVALID_REQUEST")
     expect(await urlOf("/@{a.body.dots}/@{a.body.dots}/x")).toBe("UNRESOLVED_REFERENCE")
   })
 
-  it("never becomes more than one segment or one value, whatever it is", async () => {
+  it("becomes one path segment or one query value, whatever its value", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary", minLength: 1 }), async (id) => {
         const host: Host = ({ url }) => (url === "/users" ? { json: { id } } : { json: {} })
         const requests = [first, { id: "b", method: "GET", url: "/v/@{a.body.id}/w?q=@{a.body.id}&r=1" }]
-        const { seen, codes } = await run(requests, host)
-        const url = [...seen.keys()].find((url) => url !== "/users")
+        const { received, codes } = await run(requests, host)
+        const url = [...received.keys()].find((url) => url !== "/users")
         if (url === undefined) {
           expect(["UNRESOLVED_REFERENCE", "INVALID_REQUEST"]).toContain(codes[1])
           return
@@ -144,7 +144,7 @@ describe("a reference in a body", () => {
     ],
     ["@{a.headers.x-many.1}", "2"],
     ["@{unknown.body}", "@{unknown.body}"],
-  ])("makes of %j %j", async (body, expected) => expect(await bodyOf(body)).toEqual(expected))
+  ])("turns %j into %j", async (body, expected) => expect(await bodyOf(body)).toEqual(expected))
 
   it.each([
     "@{a.body.name}",
@@ -155,94 +155,95 @@ describe("a reference in a body", () => {
     "@{a.body.toString}",
   ])("%s cannot be resolved", async (body) => expect(await bodyOf(body)).toBe("UNRESOLVED_REFERENCE"))
 
-  it("keeps a member named __proto__ a member, and tells the host's parser nothing of it", async () => {
+  it("keeps a member named __proto__ and does not pass on the parsed body", async () => {
     const body = JSON.parse(`{"__proto__":{"admin":"@{a.status}"}}`)
-    const { seen } = await run([first, { id: "b", method: "PUT", url: "/x", body }], reply)
-    expect(seen.get("/x")).toMatchObject({ body: `{"__proto__":{"admin":201}}`, json: undefined })
+    const { received } = await run([first, { id: "b", method: "PUT", url: "/x", body }], reply)
+    expect(received.get("/x")).toMatchObject({ body: `{"__proto__":{"admin":201}}`, json: undefined })
   })
 
-  it("to a poisoned reply changes nothing but the text of the body", async () => {
+  it("to a poisoned reply changes only the text of the body", async () => {
     const host: Host = ({ url }) =>
       url === "/users"
         ? { text: `{"__proto__":{"polluted":1}}`, headers: { "content-type": "application/json" } }
         : { json: {} }
-    const { seen } = await run([first, { id: "b", method: "PUT", url: "/x", body: { copy: "@{a.body}" } }], host)
-    expect(seen.get("/x")!.body).toBe(`{"copy":{"__proto__":{"polluted":1}}}`)
+    const { received } = await run([first, { id: "b", method: "PUT", url: "/x", body: { copy: "@{a.body}" } }], host)
+    expect(received.get("/x")!.body).toBe(`{"copy":{"__proto__":{"polluted":1}}}`)
     expect(({} as { readonly polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  it("reads a reply that is no JSON as text", async () => {
+  it("reads a reply that is not JSON as text", async () => {
     const host: Host = ({ url }) =>
       url === "/users" ? { text: "plain", headers: { "content-type": "text/plain" } } : {}
-    const { seen } = await run([first, { id: "b", method: "PUT", url: "/x", body: "@{a.body}" }], host)
-    expect(seen.get("/x")!.body).toBe(`"plain"`)
+    const { received } = await run([first, { id: "b", method: "PUT", url: "/x", body: "@{a.body}" }], host)
+    expect(received.get("/x")!.body).toBe(`"plain"`)
   })
 
-  it("reads of a request that was refused, where that is accepted, the problem", async () => {
+  it("reads the problem of a refused request whose status is accepted", async () => {
     const requests = [
       { id: "a", method: "GET", url: "//evil.example" },
       { id: "b", method: "PUT", url: "/x", body: "@{a.body.code}", dependsOn: [{ id: "a", accept: [400] }] },
     ]
-    const { seen } = await run(requests, reply)
-    expect(seen.get("/x")!.body).toBe(`"INVALID_REQUEST"`)
+    const { received } = await run(requests, reply)
+    expect(received.get("/x")!.body).toBe(`"INVALID_REQUEST"`)
   })
 
-  it("is not run where what it refers to failed", async () => {
-    const { codes, seen } = await run([first, { id: "b", method: "PUT", url: "/x", body: "@{a.status}" }], () => ({
+  it("to a failed request skips the operation", async () => {
+    const { codes, received } = await run([first, { id: "b", method: "PUT", url: "/x", body: "@{a.status}" }], () => ({
       status: 404,
     }))
     expect(codes).toEqual([undefined, "FAILED_DEPENDENCY"])
-    expect(seen.size).toBe(1)
+    expect(received.size).toBe(1)
   })
 })
 
-describe("a reference to much", () => {
+describe("a reference to a large value", () => {
   const large: Host = ({ url }) =>
     url === "/users" ? { json: { text: "x".repeat(200_000), list: ["y".repeat(200_000)] } } : { json: {} }
-  const many = (reference: string, count: number) => Array.from({ length: count }, () => reference)
+  const repeat = (reference: string, count: number) => Array.from({ length: count }, () => reference)
 
   it.each(["@{a.body.text}", "@{a.body.list}", "@{a.body}", "and @{a.body.list.0}"])(
-    "%s is refused once it brings more bytes than an operation may have",
+    "%s is refused if its values exceed the limit of one operation",
     async (reference) => {
       const requests = [
         first,
-        { id: "b", method: "PUT", url: "/few", body: many(reference, 2) },
-        { id: "c", method: "PUT", url: "/many", body: many(reference, 50_000) },
+        { id: "b", method: "PUT", url: "/few", body: repeat(reference, 2) },
+        { id: "c", method: "PUT", url: "/many", body: repeat(reference, 50_000) },
       ]
-      const { codes, seen, results } = await run(requests, large)
+      const { codes, received, results } = await run(requests, large)
       expect(codes).toEqual([undefined, undefined, "PAYLOAD_TOO_LARGE"])
       expect(results[2]!.status).toBe(413)
-      expect(seen.has("/many")).toBe(false)
+      expect(received.has("/many")).toBe(false)
     },
   )
 
-  it("is refused in a url too", async () => {
+  it("is refused in a URL as well", async () => {
     const url = `/x?${"q=@{a.body.text}&".repeat(6)}`
     expect((await run([first, { id: "b", method: "GET", url }], large)).codes).toEqual([undefined, "PAYLOAD_TOO_LARGE"])
   })
 
-  it("costs no more where a thousand requests look into it", async () => {
+  it("is parsed once for a thousand requests that refer to it", async () => {
     const json = Array.from({ length: 100_000 }, (_, index) => ({ id: index, name: `user ${index}` }))
-    const requests = Array.from({ length: 999 }, (_, at) => ({
-      id: String(at),
+    const requests = Array.from({ length: 999 }, (_, index) => ({
+      id: String(index),
       method: "GET",
-      url: `/u/@{a.body.${at}.id}`,
+      url: `/u/@{a.body.${index}.id}`,
     }))
     const startedAt = performance.now()
-    const { seen } = await run([first, ...requests], ({ url }) => (url === "/users" ? { json } : {}))
-    expect(seen.size).toBe(1_000)
+    const { received } = await run([first, ...requests], ({ url }) => (url === "/users" ? { json } : {}))
+    expect(received.size).toBe(1_000)
     expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
-  it("is never shared between the hosts of two requests, nor handed over before the host's own parser saw it", async () => {
+  it("is passed to the host only as text, never as a shared object", async () => {
     const requests = [
       first,
       ...["b", "c"].map((id) => ({ id, method: "PUT", url: `/${id}`, body: { copy: "@{a.body.list}" } })),
     ]
-    const { seen } = await run(requests, large)
-    expect([seen.get("/b")!.json, seen.get("/c")!.json]).toEqual([undefined, undefined])
-    expect(seen.get("/b")!.body).toBe(seen.get("/c")!.body)
-    const { seen: scalars } = await run(
+    const { received } = await run(requests, large)
+    expect(received.get("/b")!.json).toBeUndefined()
+    expect(received.get("/c")!.json).toBeUndefined()
+    expect(received.get("/b")!.body).toBe(received.get("/c")!.body)
+    const { received: scalars } = await run(
       [first, { id: "b", method: "PUT", url: "/b", body: { age: "@{a.body.age}" } }],
       reply,
     )
@@ -250,40 +251,40 @@ describe("a reference to much", () => {
   })
 })
 
-describe("what the host is sent", () => {
-  const sent = async (request: object, given: Given = {}) => {
-    const { seen } = await run([{ id: "a", method: "POST", url: "/x", ...request }], () => ({ json: {} }), given)
-    const host = seen.get("/x")!
-    return { ...host, headers: { ...host.headers } }
+describe("the request to the host", () => {
+  const sentFor = async (request: object, options: RunOptions = {}) => {
+    const { received } = await run([{ id: "a", method: "POST", url: "/x", ...request }], () => ({ json: {} }), options)
+    const hostRequest = received.get("/x")!
+    return { ...hostRequest, headers: { ...hostRequest.headers } }
   }
 
-  it("is JSON, parsed and as text", async () => {
-    expect(await sent({ body: { a: 1 } })).toEqual({
+  it("has a JSON body as text and parsed", async () => {
+    expect(await sentFor({ body: { a: 1 } })).toEqual({
       method: "POST",
       url: "/x",
       headers: { "content-type": "application/json" },
       body: `{"a":1}`,
       json: { a: 1 },
     })
-    expect(await sent({ body: "text" })).toMatchObject({ body: `"text"`, json: "text" })
+    expect(await sentFor({ body: "text" })).toMatchObject({ body: `"text"`, json: "text" })
   })
 
-  it("is a string as it is where it names another content type", async () => {
-    expect(await sent({ body: "a,b", headers: { "Content-Type": "text/csv" } })).toMatchObject({
+  it("has a string body unchanged if its content type is not JSON", async () => {
+    expect(await sentFor({ body: "a,b", headers: { "Content-Type": "text/csv" } })).toMatchObject({
       headers: { "content-type": "text/csv" },
       body: "a,b",
       json: undefined,
     })
-    expect(await sent({ body: "text", headers: { "content-type": "application/vnd.api+json" } })).toMatchObject({
+    expect(await sentFor({ body: "text", headers: { "content-type": "application/vnd.api+json" } })).toMatchObject({
       body: `"text"`,
     })
   })
 
-  it("has neither body nor content type where there is no body", async () => {
-    expect(await sent({})).toMatchObject({ headers: {}, body: undefined, json: undefined })
+  it("without a body has no content type", async () => {
+    expect(await sentFor({})).toMatchObject({ headers: {}, body: undefined, json: undefined })
   })
 
-  it("keeps its own headers over inherited ones, but not those of the caller", async () => {
+  it("prefers its own headers over inherited ones, except credentials", async () => {
     const outer = {
       authorization: "Bearer outer",
       cookie: "s=outer",
@@ -292,30 +293,30 @@ describe("what the host is sent", () => {
       "x-other": "no",
     }
     const headers = { Authorization: "Bearer own", "Accept-Language": "en", "X-Own": "1", Cookie: "s=own" }
-    expect((await sent({ headers }, { outer })).headers).toEqual({
+    expect((await sentFor({ headers }, { outer })).headers).toEqual({
       authorization: "Bearer outer",
       cookie: "s=outer",
       "accept-language": "en",
       "user-agent": "outer",
       "x-own": "1",
     })
-    expect((await sent({ headers }, { outer, rules: { ownCredentials: true } })).headers).toMatchObject({
+    expect((await sentFor({ headers }, { outer, rules: { ownCredentials: true } })).headers).toMatchObject({
       authorization: "Bearer own",
       cookie: "s=own",
     })
   })
 
-  it("never carries a header of another request", async () => {
+  it("never has a header of another request", async () => {
     const requests = [
       { id: "a", method: "GET", url: "/a", headers: { "x-own": "secret" } },
       { id: "b", method: "GET", url: "/b" },
     ]
-    const { seen } = await run(requests, ({ headers }) => {
+    const { received } = await run(requests, ({ headers }) => {
       Object.assign(headers, { "x-added-by-host": "1" })
       return { json: {} }
     })
-    expect(Object.keys(seen.get("/b")!.headers)).toEqual(["x-added-by-host"])
-    expect({ ...seen.get("/a")!.headers }["x-own"]).toBe("secret")
+    expect(Object.keys(received.get("/b")!.headers)).toEqual(["x-added-by-host"])
+    expect({ ...received.get("/a")!.headers }["x-own"]).toBe("secret")
   })
 })
 
@@ -326,7 +327,7 @@ describe("the result", () => {
     [304, "success"],
     [400, "error"],
     [503, "error"],
-  ])("of the reply %i is %s, with the reply as it is", async (status, outcome) => {
+  ])("of a reply with the status %i is %s, with the reply as its value", async (status, outcome) => {
     const { results } = await run([first], () => ({ status, json: { a: 1 } }))
     expect(results[0]).toMatchObject({ status, outcome, value: { status, text: `{"a":1}` } })
   })

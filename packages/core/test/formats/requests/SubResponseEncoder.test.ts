@@ -28,11 +28,11 @@ const encode = (
   return { status, responses: JSON.parse(body).responses as ReadonlyArray<Readonly<Record<string, unknown>>>, body }
 }
 
-const one = (result: OperationResult, options: Partial<JsonBatch.JsonBatchOptions> = {}) =>
+const encodeOne = (result: OperationResult, options: Partial<JsonBatch.JsonBatchOptions> = {}) =>
   encode([result], options).responses[0]
 
-describe("the answer to a JSON batch", () => {
-  it("is that of the article", () => {
+describe("the response to a JSON batch", () => {
+  it("contains the status and the body of each reply", () => {
     const { status, responses } = encode([
       json(201, { id: "u_001", name: "Alice" }),
       json(200, { id: "u_042", name: "Alice Smith" }),
@@ -46,11 +46,11 @@ describe("the answer to a JSON batch", () => {
     ])
   })
 
-  it("is 200 even if everything failed", () => {
+  it("has the status 200 even if everything failed", () => {
     expect(encode([json(500, {}), json(404, {})]).status).toBe(200)
   })
 
-  it("carries JSON as the application wrote it", () => {
+  it("contains JSON as the application wrote it", () => {
     const text = `{ "n": 12345678901234567890, "e": 1e400, "twice": 1, "twice": 2 }`
     expect(encode([reply(200, { "content-type": "application/problem+json" }, text)]).body).toContain(text)
   })
@@ -59,8 +59,8 @@ describe("the answer to a JSON batch", () => {
     ["text/plain", "hi ü"],
     ["text/html; charset=utf-8", "<p>"],
     ["TEXT/CSV", "a,b"],
-  ])("carries %s as a string, and says what it is", (type, text) => {
-    expect(one(reply(200, { "content-type": type }, text))).toEqual({
+  ])("contains %s as a string, with its content type", (type, text) => {
+    expect(encodeOne(reply(200, { "content-type": type }, text))).toEqual({
       id: "req-1",
       status: 200,
       headers: { "content-type": type },
@@ -70,38 +70,40 @@ describe("the answer to a JSON batch", () => {
 
   it("decodes text by its charset", () => {
     const body = Uint8Array.from([0x5a, 0x6f, 0xeb])
-    expect(one(reply(200, { "content-type": "text/plain; charset=iso-8859-1" }, body))).toMatchObject({ body: "Zoë" })
+    expect(encodeOne(reply(200, { "content-type": "text/plain; charset=iso-8859-1" }, body))).toMatchObject({
+      body: "Zoë",
+    })
     const unknown = { "content-type": "text/plain; charset=klingon" }
-    expect(one(reply(200, unknown, "abc"))).toMatchObject({ body: "abc" })
+    expect(encodeOne(reply(200, unknown, "abc"))).toMatchObject({ body: "abc" })
   })
 
-  it("carries everything else in base64, whatever its size", () => {
-    const body = Uint8Array.from({ length: 100_000 }, (_, at) => at % 256)
-    const response = one(reply(200, { "content-type": "image/png" }, body))
+  it("contains other types in base64, of any size", () => {
+    const body = Uint8Array.from({ length: 100_000 }, (_, index) => index % 256)
+    const response = encodeOne(reply(200, { "content-type": "image/png" }, body))
     expect(response).toMatchObject({ headers: { "content-type": "image/png" } })
     expect(Buffer.from(response!["body"] as string, "base64")).toEqual(Buffer.from(body))
-    expect(one(reply(200, {}, "raw"))).toEqual({
+    expect(encodeOne(reply(200, {}, "raw"))).toEqual({
       id: "req-1",
       status: 200,
       body: Buffer.from("raw").toString("base64"),
     })
   })
 
-  it("carries in base64 what says that it is JSON and is not, so that the answer stays JSON", () => {
+  it("contains invalid JSON in base64, so that the response stays valid", () => {
     for (const text of ["{", "undefined", `{"a":1}]`, "\u0000"]) {
-      const response = one(reply(200, { "content-type": "application/json" }, text))
+      const response = encodeOne(reply(200, { "content-type": "application/json" }, text))
       expect(response).toMatchObject({ headers: { "content-type": "application/json" } })
       expect(Buffer.from(response!["body"] as string, "base64").toString()).toBe(text)
     }
   })
 
-  it.each([204, 200, 304, 404])("has the body null where a %i is empty", (status) => {
+  it.each([204, 200, 304, 404])("has the body null for an empty reply with the status %i", (status) => {
     for (const type of ["application/json", "text/plain", "image/png"]) {
-      expect(one(reply(status, { "content-type": type }))).toEqual({ id: "req-1", status, body: null })
+      expect(encodeOne(reply(status, { "content-type": type }))).toEqual({ id: "req-1", status, body: null })
     }
   })
 
-  it("shows the headers that clients need, and those configured, in whatever letter case", () => {
+  it("contains the headers that clients need, and those configured in any letter case", () => {
     const headers = {
       location: "/u/1",
       etag: '"1"',
@@ -110,9 +112,9 @@ describe("the answer to a JSON batch", () => {
       "x-own": "v",
       date: "d",
     }
-    expect(one(json(201, {}, headers))!["headers"]).toEqual({ location: "/u/1", etag: '"1"', "retry-after": "3" })
+    expect(encodeOne(json(201, {}, headers))!["headers"]).toEqual({ location: "/u/1", etag: '"1"', "retry-after": "3" })
     const exposeHeaders = ["Set-Cookie", "X-Own", "x-absent"]
-    expect(one(json(201, {}, headers), { exposeHeaders })!["headers"]).toEqual({
+    expect(encodeOne(json(201, {}, headers), { exposeHeaders })!["headers"]).toEqual({
       location: "/u/1",
       etag: '"1"',
       "retry-after": "3",
@@ -121,20 +123,20 @@ describe("the answer to a JSON batch", () => {
     })
   })
 
-  it("names the content type of every body where that is configured", () => {
+  it("contains the content type of every body if that is configured", () => {
     const contentType = true
-    expect(one(json(200, {}), { contentType })!["headers"]).toEqual({
+    expect(encodeOne(json(200, {}), { contentType })!["headers"]).toEqual({
       "Content-Type": "application/json; charset=utf-8",
     })
-    expect(one(reply(200, {}, "x"), { contentType })!["headers"]).toEqual({
+    expect(encodeOne(reply(200, {}, "x"), { contentType })!["headers"]).toEqual({
       "Content-Type": "application/octet-stream",
     })
-    expect(one(reply(204, {}), { contentType })).not.toHaveProperty("headers")
+    expect(encodeOne(reply(204, {}), { contentType })).not.toHaveProperty("headers")
     const refused = OperationResult.error(failure("INVALID_REQUEST", "m"))
-    expect(one(refused, { contentType })!["headers"]).toEqual({ "Content-Type": "application/problem+json" })
+    expect(encodeOne(refused, { contentType })!["headers"]).toEqual({ "Content-Type": "application/problem+json" })
   })
 
-  it("carries a problem document, and no headers, for what was not run", () => {
+  it("contains a problem document without headers for operations that did not run", () => {
     const results = [
       OperationResult.error(failure("INVALID_REQUEST", "bad", { field: "url" })),
       OperationResult.skipped(failure("FAILED_DEPENDENCY", "Not run")),
@@ -166,7 +168,7 @@ describe("the answer to a JSON batch", () => {
     ])
   })
 
-  it("says of replies that there is no room for that the requests ran", () => {
+  it("replaces replies beyond the limit with a problem which says that the request ran", () => {
     const results = Array.from({ length: 4 }, () => json(200, { text: "x".repeat(100) }))
     const { responses } = encode(results, {}, 300)
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 507, 507])

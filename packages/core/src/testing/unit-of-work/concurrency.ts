@@ -1,10 +1,10 @@
-/** What is owed where transactions meet: part of `UnitOfWorkContract`. */
+/** Tests of transient errors and of concurrent transactions; a part of `UnitOfWorkContract`. */
 import { expect } from "vitest"
-import { type Capabilities, type Declare, plenty, type Trial } from "./Trial.ts"
+import { type Capabilities, type DeclareTest, ampleTime, type TestContext } from "./Fixture.ts"
 
-/** @internal */
-export const declare = (trial: Declare, { concurrent }: Capabilities): void => {
-  trial("know which errors are transient", async ({ subject }) => {
+/** Declares the tests. @internal */
+export const declare = (test: DeclareTest, { concurrent }: Capabilities): void => {
+  test("distinguish transient errors from others", async ({ subject }) => {
     const { isTransient } = subject.unitOfWork
     expect(isTransient(subject.transientError())).toBe(true)
     for (const other of [new Error("x"), new TypeError("x"), undefined, null, "x", 7, {}, { code: "x" }]) {
@@ -12,7 +12,7 @@ export const declare = (trial: Declare, { concurrent }: Capabilities): void => {
     }
   })
 
-  trial("make work run again from the start after a transient error", async ({ subject, key, there }) => {
+  test("are retried from the start after a transient error", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     const handles = new Set<unknown>()
     const outcome = await unitOfWork.run(async ({ handle }) => {
@@ -21,13 +21,13 @@ export const declare = (trial: Declare, { concurrent }: Capabilities): void => {
       await add(handle, key(`attempt ${handles.size}`))
       if (handles.size < 3) throw subject.transientError()
       return "commit"
-    }, plenty)
+    }, ampleTime)
     expect(outcome).toBe("committed")
     expect(handles.size).toBe(3)
-    expect(await there()).toEqual(["attempt 3", "once"])
+    expect(await existingKeys()).toEqual(["attempt 3", "once"])
   })
 
-  trial("make work run again that met them in a savepoint", async ({ subject, key, there }) => {
+  test("are retried from the start after a transient error in a savepoint", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     let runs = 0
     const outcome = await unitOfWork.run(async ({ handle, savepoint }) => {
@@ -38,25 +38,25 @@ export const declare = (trial: Declare, { concurrent }: Capabilities): void => {
         return "keep"
       })
       return "commit"
-    }, plenty)
-    expect([outcome, runs]).toEqual(["committed", 2])
-    expect(await there()).toEqual(["once"])
+    }, ampleTime)
+    expect({ outcome, runs }).toEqual({ outcome: "committed", runs: 2 })
+    expect(await existingKeys()).toEqual(["once"])
   })
 
-  trial("end in a conflict after a bounded number of attempts", async ({ subject, key, there }) => {
+  test("end in a conflict after a bounded number of attempts", async ({ subject, key, existingKeys }) => {
     let runs = 0
     const outcome = await subject.unitOfWork.run(async ({ handle }) => {
       runs++
       await subject.add(handle, key("a"))
       throw subject.transientError()
-    }, plenty)
+    }, ampleTime)
     expect(outcome).toBe("conflict")
     expect(runs).toBeGreaterThan(1)
     expect(runs).toBeLessThanOrEqual(20)
-    expect(await there()).toEqual([])
+    expect(await existingKeys()).toEqual([])
   })
 
-  trial("end in a conflict when the time is over", async ({ subject }) => {
+  test("end in a conflict at the deadline", async ({ subject }) => {
     let runs = 0
     const outcome = await subject.unitOfWork.run(
       async () => {
@@ -66,101 +66,105 @@ export const declare = (trial: Declare, { concurrent }: Capabilities): void => {
       },
       { remainingMs: 500 },
     )
-    expect([outcome, runs]).toEqual(["conflict", 1])
+    expect({ outcome, runs }).toEqual({ outcome: "conflict", runs: 1 })
   })
 
-  trial("wait for each other, however many there are", async ({ subject, key, there }) => {
-    const many = Array.from({ length: 30 }, (_, index) => index)
+  test("all end, even if there are more than connections", async ({ subject, key, existingKeys }) => {
+    const indexes = Array.from({ length: 30 }, (_, index) => index)
     const outcomes = await Promise.all(
-      many.map((index) =>
+      indexes.map((index) =>
         subject.unitOfWork.run(async ({ handle }) => {
           await subject.add(handle, key(`a ${index}`))
           await subject.add(handle, key(`b ${index}`))
           return index % 3 === 0 ? "rollback" : "commit"
-        }, plenty),
+        }, ampleTime),
       ),
     )
-    expect(outcomes).toEqual(many.map((index) => (index % 3 === 0 ? "rolled-back" : "committed")))
-    expect(await there()).toHaveLength(40)
+    expect(outcomes).toEqual(indexes.map((index) => (index % 3 === 0 ? "rolled-back" : "committed")))
+    expect(await existingKeys()).toHaveLength(40)
   })
 
   if (!concurrent) return
 
-  trial("see nothing of each other before the commit", async ({ subject, key, there }) => {
+  test("do not see each other's effects before the commit", async ({ subject, key, existingKeys }) => {
     const { add, unitOfWork } = subject
     await unitOfWork.run(async ({ handle }) => {
       await add(handle, key("a"))
-      expect(await there()).toEqual([])
+      expect(await existingKeys()).toEqual([])
       return "commit"
-    }, plenty)
-    expect(await there()).toEqual(["a"])
+    }, ampleTime)
+    expect(await existingKeys()).toEqual(["a"])
   })
 
-  trial("are told apart by the code that runs in them", async ({ subject, key, there }) => {
-    const open = barrier(2)
+  test("are kept apart for code that finds them by the asynchronous context", async ({
+    subject,
+    key,
+    existingKeys,
+  }) => {
+    const bothArrived = barrier(2)
     const work = (name: string, ending: "commit" | "rollback") =>
       subject.unitOfWork.run(async ({ enter }) => {
         await enter(() => subject.addHere(key(`${name} 1`)))
-        await open()
+        await bothArrived()
         await enter(() => subject.addHere(key(`${name} 2`)))
         return ending
-      }, plenty)
+      }, ampleTime)
     await Promise.all([work("kept", "commit"), work("undone", "rollback")])
-    expect(await there()).toEqual(["kept 1", "kept 2"])
+    expect(await existingKeys()).toEqual(["kept 1", "kept 2"])
   })
 
-  trial("that lock each other out are both run to their end", async (trial) => {
-    await prepare(trial, ["x", "y"])
-    const { subject, key, there } = trial
-    const open = barrier(2)
+  test("that deadlock both commit in the end", async (context) => {
+    await addKeys(context, ["x", "y"])
+    const { subject, key, existingKeys } = context
+    const bothArrived = barrier(2)
     let runs = 0
     const work = (name: string, [first, second]: readonly [string, string]) =>
       subject.unitOfWork.run(async ({ handle }) => {
         runs++
         await subject.add(handle, key(name))
         await subject.touch(handle, key(first))
-        if (runs <= 2) await open()
+        if (runs <= 2) await bothArrived()
         await subject.touch(handle, key(second))
         return "commit"
-      }, plenty)
+      }, ampleTime)
     expect(await Promise.all([work("a", ["x", "y"]), work("b", ["y", "x"])])).toEqual(["committed", "committed"])
     expect(runs).toBeGreaterThan(2)
-    expect(await there()).toEqual(["a", "b", "x", "y"])
+    expect(await existingKeys()).toEqual(["a", "b", "x", "y"])
   })
 
-  trial("that lock each other out are run again even if nobody tells of it", async (trial) => {
-    await prepare(trial, ["x", "y"])
-    const { subject, key, there } = trial
-    const open = barrier(2)
+  test("that deadlock are retried even if the handler hides the error", async (context) => {
+    await addKeys(context, ["x", "y"])
+    const { subject, key, existingKeys } = context
+    const bothArrived = barrier(2)
     let runs = 0
     const work = (name: string, [first, second]: readonly [string, string]) =>
       subject.unitOfWork.run(async ({ enter, handle }) => {
         runs++
         await subject.touch(handle, key(first))
-        if (runs <= 2) await open()
-        // What an application does that answers 500 for itself, and is not sorry.
+        if (runs <= 2) await bothArrived()
+        // Like an application that catches every error and responds with 500 itself.
         const failed = await enter(() => subject.touch(handle, key(second))).then(
           () => false,
           () => true,
         )
-        await subject.add(handle, key(`${name} ${failed ? "in spite of" : "after"} it`)).catch(() => undefined)
+        await subject.add(handle, key(`${name} after ${failed ? "failure" : "success"}`)).catch(() => undefined)
         return "commit"
-      }, plenty)
+      }, ampleTime)
     expect(await Promise.all([work("a", ["x", "y"]), work("b", ["y", "x"])])).toEqual(["committed", "committed"])
-    expect(await there()).toEqual(["a after it", "b after it", "x", "y"])
+    expect(await existingKeys()).toEqual(["a after success", "b after success", "x", "y"])
   })
 }
 
-const prepare = async ({ subject, key }: Trial, names: ReadonlyArray<string>): Promise<void> => {
+const addKeys = async ({ subject, key }: TestContext, names: ReadonlyArray<string>): Promise<void> => {
   for (const name of names) await subject.add(subject.unitOfWork.handle, key(name))
 }
 
+// Creates a function whose promises all resolve once it was called `size` times.
 const barrier = (size: number): (() => Promise<void>) => {
-  let open = (): void => undefined
-  let waiting = 0
-  const all = new Promise<void>((resolve) => (open = resolve))
+  const opened = Promise.withResolvers<void>()
+  let arrived = 0
   return () => {
-    if (++waiting >= size) open()
-    return all
+    if (++arrived >= size) opened.resolve()
+    return opened.promise
   }
 }

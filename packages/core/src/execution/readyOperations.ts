@@ -1,15 +1,20 @@
-/** Which operations may be handed to a handler now. */
+/** Selects the operations whose handlers may be called now. */
 import { type Failure, failure } from "../batch/Failure.ts"
 import { isFulfilled, type Operation } from "../batch/Operation.ts"
 import { isFinal, OperationResult } from "../batch/OperationResult.ts"
 
-/** The operations that have no result yet. One whose dependencies did not succeed gets the result that says so. */
-export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>): ReadonlyArray<Operation<Input>> => {
+/**
+ * Returns the operations that have no result yet. Duplicates of an operation first get its result, and operations whose
+ * dependencies have failed are skipped.
+ */
+export const readyOperations = <Input>(
+  operations: ReadonlyArray<Operation<Input>>,
+): ReadonlyArray<Operation<Input>> => {
   let settled = 0
   for (const operation of operations) {
     const { dependsOn, duplicateOf } = operation
     if (operation.result === undefined && duplicateOf?.result !== undefined) {
-      operation.result = repeated(duplicateOf.result)
+      operation.result = duplicateResult(duplicateOf.result)
     }
     if (operation.result === undefined && dependsOn.length > 0 && !dependsOn.every(isFulfilled)) {
       operation.result = OperationResult.skipped(failedDependency(operation))
@@ -19,12 +24,12 @@ export const dueOperations = <Input>(operations: ReadonlyArray<Operation<Input>>
   return settled === 0 ? operations : operations.filter(({ result }) => result === undefined)
 }
 
-// As if it had been run after the first: what is final is replayed, and what is not would have come out the same.
-const repeated = (result: OperationResult): OperationResult =>
+// A duplicate gets what a retry would get: the replay of a final result; any other result would only repeat itself.
+const duplicateResult = (result: OperationResult): OperationResult =>
   isFinal(result) ? OperationResult.replay(result) : result
 
 const failedDependency = ({ dependsOn }: Operation): Failure => {
-  const unmet = dependsOn.filter((dependency) => !isFulfilled(dependency))
-  const names = unmet.map(({ operation }) => JSON.stringify(operation.id))
-  return failure("FAILED_DEPENDENCY", `Not run: ${names.join(", ")} did not succeed`)
+  const failed = dependsOn.filter((dependency) => !isFulfilled(dependency))
+  const ids = failed.map(({ operation }) => JSON.stringify(operation.id))
+  return failure("FAILED_DEPENDENCY", `Not run: ${ids.join(", ")} did not succeed`)
 }

@@ -1,20 +1,20 @@
-/** A batch does not get in the way: of real requests, of the event loop, of a server whose client went away. */
+/** Tests that batches do not affect other requests, the event loop, or a server whose client disconnects. */
 import { describe, expect, it, vi } from "vitest"
 import { alone, type Client, envelope, jsonOf } from "./Client.ts"
 import { inherited, requests, words } from "./requests.ts"
-import { type Message, type Received, toBytes } from "./Wire.ts"
+import { type WireRequest, type WireResponse, toBytes } from "./Wire.ts"
 
 /**
- * Nine in ten health checks are answered within so many milliseconds, whatever batch runs; the tenth is left to the
- * garbage collector and to whatever else the machine does.
+ * Milliseconds within which nine of ten health checks must be answered while a batch runs. The tenth is left to the garbage
+ * collector and the load of the machine.
  */
 export const responsiveMs = 50
 
-const real: ReadonlyArray<Message> = words(
+const otherRequests: ReadonlyArray<WireRequest> = words(
   "/text /html /binary /chunked?ms=30 /chunked /large /slow?ms=60 /empty /nothing /redirect /fail/sync /fail/async",
   "/missing /items/kept /negotiated",
 )
-  .map((url): Message => ({ method: "GET", url }))
+  .map((url): WireRequest => ({ method: "GET", url }))
   .concat([
     { method: "HEAD", url: "/large" },
     { method: "POST", url: "/echo", headers: { "content-type": "application/json", ...inherited }, body: '{"a":1}' },
@@ -23,72 +23,78 @@ const real: ReadonlyArray<Message> = words(
     { method: "DELETE", url: "/items/none" },
   ])
 
-const health: Message = { method: "GET", url: "/health" }
+const health: WireRequest = { method: "GET", url: "/health" }
 
-const undated = ({ raw }: Received): string => raw().replace(/^date: .*$/im, "date:")
+const withoutDate = ({ raw }: WireResponse): string => raw().replace(/^date: .*$/im, "date:")
 
-export const interference = (client: () => Client): void => {
-  describe("real requests", () => {
-    it("are answered byte for byte as ever: before, during and after a batch, and across it", async () => {
+/** Declares the tests. */
+export const isolation = (client: () => Client): void => {
+  describe("requests outside of a batch", () => {
+    it("get the same bytes before, during and after a batch, and across its start", async () => {
       await client().send({
         method: "PUT",
         url: "/items/kept",
         headers: { "content-type": "application/json" },
         body: '{"name":"Kept"}',
       })
-      const sendAll = () => Promise.all(real.map(async (message) => undated(await client().send(message))))
+      const sendAll = () => Promise.all(otherRequests.map(async (request) => withoutDate(await client().send(request))))
       const expected = await sendAll()
-      const kept = client().open()
-      const overKept = async () => undated(await kept.send({ method: "GET", url: "/text" }))
-      const first = await overKept()
+      const connection = client().open()
+      const overConnection = async () => withoutDate(await connection.send({ method: "GET", url: "/text" }))
+      const first = await overConnection()
 
       const across = sendAll()
       await client().get("/health")
-      const lasting = [
+      const slow = [
         { method: "GET", url: "/slow?ms=120" },
         { method: "GET", url: "/chunked?ms=40" },
       ]
-      const dying = ["/fail/destroy", "/fail/half", "/fail/sync"].map((url) => ({ method: "GET", url }))
+      const failing = ["/fail/destroy", "/fail/half", "/fail/sync"].map((url) => ({ method: "GET", url }))
       const outer = { connection: "close", "accept-encoding": "gzip", origin: "http://app.test", ...inherited }
-      const batch = client().post("/batch", envelope([...lasting, ...dying, ...requests]), outer)
-      const during = await Promise.all([sendAll(), overKept()])
+      const batch = client().post("/batch", envelope([...slow, ...failing, ...requests]), outer)
+      const during = await Promise.all([sendAll(), overConnection()])
       expect((await batch).status).toBe(200)
       const after = await sendAll()
 
       expect(await across).toEqual(expected)
       expect(during).toEqual([expected, first])
       expect(after).toEqual(expected)
-      expect(await overKept()).toBe(first)
-      kept.destroy()
+      expect(await overConnection()).toBe(first)
+      connection.destroy()
     })
   })
 
-  describe("a client that goes away", () => {
+  describe("a client that disconnects", () => {
     const marks = async (prefix: string) => {
       const { began, ended } = jsonOf(await client().get("/marks")) as Record<"began" | "ended", ReadonlyArray<string>>
       const own = (all: ReadonlyArray<string>) => all.filter((mark) => mark.startsWith(prefix))
       return { began: own(began), ended: own(ended) }
     }
 
-    it("leaves what runs to finish, and the rest does not begin", async () => {
+    it("lets running sub-requests finish and starts no others", async () => {
       const wire = client().open()
-      const slow = Array.from({ length: 40 }, (_, index) => ({ method: "GET", url: `/slow?ms=150&mark=gone-${index}` }))
+      const slow = Array.from({ length: 40 }, (_, index) => ({
+        method: "GET",
+        url: `/slow?ms=150&mark=disconnect-${index}`,
+      }))
       wire.write(toBytes(alone({ method: "POST", url: "/batch", body: envelope(slow) }, {}), client().host))
-      await vi.waitFor(async () => expect((await marks("gone-")).began.length).toBeGreaterThan(0), { interval: 5 })
+      await vi.waitFor(async () => expect((await marks("disconnect-")).began.length).toBeGreaterThan(0), {
+        interval: 5,
+      })
       wire.destroy()
-      // Were the rest not held back, it would begin as soon as what runs has ended: both counts meet at 40 then.
+      // If the others were started, the two counts would only be equal at 40.
       await vi.waitFor(
         async () => {
-          const { began, ended } = await marks("gone-")
+          const { began, ended } = await marks("disconnect-")
           expect(ended.toSorted()).toEqual(began.toSorted())
         },
         { timeout: 5_000, interval: 20 },
       )
-      expect((await marks("gone-")).began.length).toBeLessThan(40)
+      expect((await marks("disconnect-")).began.length).toBeLessThan(40)
       expect((await client().get("/health")).status).toBe(200)
     })
 
-    it("before its body has arrived begins nothing", async () => {
+    it("before its body has arrived starts nothing", async () => {
       const wire = client().open()
       const body = JSON.stringify(envelope([{ method: "GET", url: "/slow?ms=0&mark=half-0" }]))
       const headers = { "content-type": "application/json", "content-length": String(body.length) }
@@ -100,12 +106,12 @@ export const interference = (client: () => Client): void => {
     })
   })
 
-  describe("a batch of a thousand sub-requests that only compute", () => {
-    it(`lets nine in ten health checks be answered within ${responsiveMs} ms`, { retry: 1 }, async () => {
-      const computing = Array.from({ length: 1_000 }, () => ({ method: "GET", url: "/busy?ms=0.1" }))
+  describe("a batch of a thousand CPU-bound sub-requests", () => {
+    it(`leaves nine of ten health checks answered within ${responsiveMs} ms`, { retry: 1 }, async () => {
+      const cpuBound = Array.from({ length: 1_000 }, () => ({ method: "GET", url: "/busy?ms=0.1" }))
       const wire = client().open()
       await wire.send(health)
-      const batch = client().post("/batch", envelope(computing))
+      const batch = client().post("/batch", envelope(cpuBound))
       const ended = batch.then(() => "ended" as const)
       const delays: Array<number> = []
       do {
@@ -115,7 +121,7 @@ export const interference = (client: () => Client): void => {
       } while ((await Promise.race([ended, "running"])) !== "ended")
       wire.destroy()
       expect((await batch).status).toBe(200)
-      // An engine that does not let go answers them all at once at the end.
+      // An engine that blocks the event loop would leave time for a few checks only.
       expect(delays.length).toBeGreaterThan(4)
       const slowest = delays.toSorted((a, b) => b - a)[Math.floor(delays.length / 10)]
       expect(slowest).toBeLessThan(responsiveMs)

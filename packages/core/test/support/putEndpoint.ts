@@ -8,14 +8,18 @@ import type { HttpRequest } from "../../src/http/HttpMessage.ts"
 import { FakeDatabase, type Handle, Transient } from "./FakeDatabase.ts"
 import { jsonRequest } from "./request.ts"
 
-/** What a handler is to do with a key. */
+/** The input of an operation that adds a key. */
 export interface Put {
   readonly key: string
-  /** After the key was added: `fail` answers a failure, `throw` dies, `hang` never answers, `late` answers after being told to stop. */
+  /**
+   * What the handler does after it has added the key: `fail` returns a failure, `throw` throws a defect, `transient` a
+   * transient error, `hang` never returns, and `late` returns some time after it was aborted. Default: it succeeds.
+   */
   readonly end?: "fail" | "throw" | "hang" | "late" | "transient"
 }
 
-export interface Given extends BatchOptions {
+/** Options of an endpoint, and how its commits end. */
+export interface PutOptions extends BatchOptions {
   readonly commits?: FakeDatabase["commits"]
 }
 
@@ -27,12 +31,16 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map(({ close }) => close()))
 })
 
-/** An endpoint whose operations add keys to a database: `put` one by one, `puts` many at once too. */
-export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
+/**
+ * Creates an endpoint whose operations add keys to a database: the action `put` one by one, `puts` also many at once, and
+ * `refuse` rejects its input. `calls` records the handler calls, `abortLog` what aborted handlers observe, `unexpected` the
+ * reported defects.
+ */
+export const putEndpoint = ({ commits = [], ...options }: PutOptions = {}) => {
   const database = new FakeDatabase()
   database.commits = commits
   const calls: Array<string> = []
-  const heard: Array<string> = []
+  const abortLog: Array<string> = []
   const unexpected: Array<unknown> = []
   const put = async ({ key, end }: Put, tx: unknown, signal: AbortSignal): Promise<unknown> => {
     calls.push(key)
@@ -42,32 +50,32 @@ export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
     if (end === "transient") throw new Transient("rivals")
     if (end === "hang" || end === "late") {
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
-      heard.push(`${key}: ${(signal.reason as DOMException).name}`)
+      abortLog.push(`${key}: ${(signal.reason as DOMException).name}`)
       if (end === "hang") await new Promise(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 10))
-      await (tx as Handle).add(`${key} late`).catch((error: Error) => heard.push(error.message))
+      await (tx as Handle).add(`${key} late`).catch((error: Error) => abortLog.push(error.message))
     }
     return { id: key }
   }
-  const one: Action<Put>["run"] = (input, { signal, tx }) => put(input, tx, signal)
+  const runOne: Action<Put>["run"] = (input, { signal, tx }) => put(input, tx, signal)
   const things = resource("things", {
-    put: { identified: false, run: one },
+    put: { identified: false, run: runOne },
     puts: {
       identified: false,
-      run: one,
-      // Answers for each item, unless one of them throws.
+      run: runOne,
+      // Returns a result per item, unless an item throws.
       runMany: async (
         items: ReadonlyArray<{ readonly input: Put }>,
         { signal, tx }: { signal: AbortSignal; tx: unknown },
       ) => {
-        const answers: Array<unknown> = []
+        const outputs: Array<unknown> = []
         calls.push(`many ${items.length}`)
         for (const { input } of items) {
-          // What answers a failure for an item has left nothing of it.
-          if (input.end === "fail") answers.push(notFound(input.key))
-          else answers.push(await put(input, tx, signal))
+          // An item with a failure must have changed nothing.
+          if (input.end === "fail") outputs.push(notFound(input.key))
+          else outputs.push(await put(input, tx, signal))
         }
-        return answers
+        return outputs
       },
     },
     refuse: {
@@ -79,7 +87,7 @@ export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
           validate: () => ({ issues: [{ message: "Refused", path: ["key"] }] }),
         },
       },
-      run: one,
+      run: runOne,
     },
   } as Readonly<Record<string, Action<unknown>>>)
   const batch = createBatch({
@@ -90,19 +98,20 @@ export const putEndpoint = ({ commits = [], ...options }: Given = {}) => {
     ...options,
   })
   open.push(batch)
-  return { batch, database, calls, heard, unexpected, endpoint: batch.operations(things), things }
+  return { batch, database, calls, abortLog, unexpected, endpoint: batch.operations(things), things }
 }
 
-/** Operations that put keys. */
+/** Creates operations of the action `put`. */
 export const puts = (...items: ReadonlyArray<Put>) => items.map((data) => ({ action: "put", data }))
 
-export const ask = async (endpoint: Endpoint, value: unknown, given: Partial<HttpRequest> = {}) => {
-  const { status, headers, body } = await endpoint.handle(jsonRequest(value, given))
+/** Sends a batch and parses the response. */
+export const sendBatch = async (endpoint: Endpoint, value: unknown, changes: Partial<HttpRequest> = {}) => {
+  const { status, headers, body } = await endpoint.handle(jsonRequest(value, changes))
   return { status, type: headers["content-type"], json: JSON.parse(body) as unknown }
 }
 
-/** What an atomic batch answers whose operation at `index` failed. */
-export const undone = (index: number, code: string, message: string) => ({
+/** The body of an atomic batch that failed because of the operation at `index`. */
+export const atomicFailure = (index: number, code: string, message: string) => ({
   status: "failed",
   error: `Operation ${index + 1} failed: ${message}`,
   operations_applied: 0,
@@ -110,7 +119,7 @@ export const undone = (index: number, code: string, message: string) => ({
   code,
 })
 
-/** Each result of a batch: its outcome, or the code of its error. */
+/** Returns the status of each result, and the code of its error if it has one. */
 export const codes = (json: unknown): ReadonlyArray<string> =>
   (json as { results: ReadonlyArray<{ status: string; error?: { code: string } }> }).results.map(({ status, error }) =>
     error === undefined ? status : `${status} ${error.code}`,

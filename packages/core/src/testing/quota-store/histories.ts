@@ -1,4 +1,4 @@
-/** Random histories of one subject, against the arithmetic and against what may be admitted at all. */
+/** Random histories of one subject, compared with the arithmetic of `Gcra` and with the bound of a policy. */
 import * as fc from "fast-check"
 import { expect } from "vitest"
 import * as Gcra from "../../quota/Gcra.ts"
@@ -7,46 +7,49 @@ import { randomId } from "../../platform/randomId.ts"
 import type { QuotaStore } from "../../quota/QuotaStore.ts"
 import { newSubject, start } from "./Fixture.ts"
 
-const rules = fc.record({ limit: fc.integer({ min: 1, max: 20_000 }), windowMs: fc.constantFrom(1, 7, 1_000, 60_000) })
+const ruleArbitrary = fc.record({
+  limit: fc.integer({ min: 1, max: 20_000 }),
+  windowMs: fc.constantFrom(1, 7, 1_000, 60_000),
+})
 
-const step = fc.record({
-  passed: fc.oneof(fc.constantFrom(0, 1), fc.integer({ min: 0, max: 70_000 })),
+const stepArbitrary = fc.record({
+  elapsed: fc.oneof(fc.constantFrom(0, 1), fc.integer({ min: 0, max: 70_000 })),
   base: fc.constantFrom(0, 0, 1, 1_000),
   runs: fc.array(fc.record({ count: fc.integer({ min: 1, max: 30 }), cost: fc.integer({ min: 0, max: 3_000 }) }), {
     maxLength: 3,
   }),
-  asks: fc.constantFrom<"all" | "any">("all", "any"),
+  requires: fc.constantFrom<"all" | "any">("all", "any"),
   refunds: fc.constantFrom(false, false, true),
 })
 
-const history = fc.record({
-  rules: fc.array(rules, { minLength: 1, maxLength: 3 }),
-  steps: fc.array(step, { maxLength: 8 }),
+const historyArbitrary = fc.record({
+  rules: fc.array(ruleArbitrary, { minLength: 1, maxLength: 3 }),
+  steps: fc.array(stepArbitrary, { maxLength: 8 }),
 })
 
-/** Rounding may be worth so much, in milli-units. */
+/** Rounding errors, in milli-units. */
 const tolerance = 1
 
 /**
- * Runs random histories. What is admitted over any time is no more than the limit and what came back; what was denied is
- * admitted after the time that was told; and every answer is what `Gcra` says.
+ * Runs random histories. Checks that a store decides like `Gcra`, that a denied batch fits after `retryAfterMs`, and that in
+ * any interval no more is admitted than the limit and the units that came back.
  */
 export const check = (
   store: QuotaStore,
   { runs = 2_000 }: { readonly runs?: number | undefined } = {},
 ): Promise<void> =>
   fc.assert(
-    fc.asyncProperty(history, async (given) => {
+    fc.asyncProperty(historyArbitrary, async ({ rules, steps }) => {
       const subject = newSubject()
-      const policies = given.rules.map((rule, index) => ({ policy: `p${index}`, ...rule }))
+      const policies = rules.map((rule, index) => ({ policy: `p${index}`, ...rule }))
       let arrivals: ReadonlyArray<number | undefined> = policies.map(() => undefined)
       let now = start
       const spent = policies.map((): Array<{ readonly at: number; readonly cost: number }> => [])
-      for (const { passed, base, runs: costs, asks, refunds } of given.steps) {
-        now += passed
+      for (const { elapsed, base, runs: costs, requires, refunds } of steps) {
+        now += elapsed
         const demands = policies.map((policy): QuotaDemand => ({ ...policy, base, runs: costs }))
         const total = Gcra.countOf(demands[0]!)
-        const minimum = asks === "all" ? total : Math.min(total, 1)
+        const minimum = requires === "all" ? total : Math.min(total, 1)
         const charge: QuotaCharge = { subject, id: randomId(), minimum, demands, now }
         const expected = Gcra.decide(charge, arrivals, now)
         const decision = await store.charge(charge)
@@ -72,14 +75,14 @@ export const check = (
         const amounts = demands.map((demand) => ({ ...demand, amount: Gcra.costOf(demand, decision.admitted) }))
         await store.refund({ subject, id: charge.id, amounts, now })
         arrivals = amounts.map((amount, index) => Gcra.refund(amount, arrivals[index], now))
-        for (const all of spent) all.pop()
+        for (const charges of spent) charges.pop()
       }
       policies.forEach((policy, index) => expect(excess(policy, spent[index]!)).toBeLessThanOrEqual(tolerance))
     }),
     { numRuns: runs },
   )
 
-// By how much the worst of all intervals is beyond what may be admitted in it.
+// Returns by how much the worst interval exceeds the bound of a policy.
 const excess = (
   { limit, windowMs }: { readonly limit: number; readonly windowMs: number },
   spent: ReadonlyArray<{ readonly at: number; readonly cost: number }>,

@@ -1,10 +1,11 @@
-/** The answers of operations and bulk endpoints: what is listed, what is preferred, which status. */
+/** Tests of the responses of operations and bulk endpoints: status, listed results, preferences. */
 import { beforeEach, describe, expect, it } from "vitest"
 import { type Client, jsonOf } from "./Client.ts"
 
 const missing = (id: string) => ({ code: "NOT_FOUND", message: `There is no item "${id}"` })
 
-export const answers = (client: () => Client): void => {
+/** Declares the tests. */
+export const responses = (client: () => Client): void => {
   const put = (id: string) =>
     client().send({
       method: "PUT",
@@ -13,17 +14,17 @@ export const answers = (client: () => Client): void => {
       body: JSON.stringify({ name: id.toUpperCase() }),
     })
   const post = async (url: string, body: unknown, headers?: Readonly<Record<string, string>>) => {
-    const received = await client().post(url, body, headers)
-    return { status: received.status, body: jsonOf(received), applied: received.headers["preference-applied"] }
+    const response = await client().post(url, body, headers)
+    return { status: response.status, body: jsonOf(response), applied: response.headers["preference-applied"] }
   }
-  const good = {
+  const succeeding = {
     operations: [
       { action: "update", id: "a", data: { note: "first" } },
       { action: "update", id: "b", data: { note: "second" } },
     ],
   }
-  const mixed = { operations: [good.operations[0], { action: "delete", id: "none" }, good.operations[1]] }
-  const failed = { operations: [{ action: "delete", id: "none" }] }
+  const mixed = { operations: [succeeding.operations[0], { action: "delete", id: "none" }, succeeding.operations[1]] }
+  const failing = { operations: [{ action: "delete", id: "none" }] }
   const itemOf = (id: string, ...notes: ReadonlyArray<string>) => ({ id, name: id.toUpperCase(), notes })
   const error = { index: 1, status: "error", id: "none", error: missing("none") }
 
@@ -34,8 +35,8 @@ export const answers = (client: () => Client): void => {
   })
 
   describe("an operations endpoint", () => {
-    it("answers 200 when all is good, 207 when some or all failed", async () => {
-      expect(await post("/items/batch", good)).toMatchObject({
+    it("responds 200 if all operations succeeded, and 207 if any failed", async () => {
+      expect(await post("/items/batch", succeeding)).toMatchObject({
         status: 200,
         body: { status: "success", succeeded: 2, failed: 0 },
       })
@@ -49,17 +50,17 @@ export const answers = (client: () => Client): void => {
           results: [{ index: 0, status: "success", id: "a" }, error, { index: 2, status: "success", id: "b" }],
         },
       })
-      expect(await post("/items/batch", failed)).toMatchObject({
+      expect(await post("/items/batch", failing)).toMatchObject({
         status: 207,
         body: { status: "failed", succeeded: 0 },
       })
     })
 
-    it("configured to list failures lists those only", async () => {
+    it("lists only failures if that is configured", async () => {
       const { status, body } = await post("/items/batch-failed", mixed)
       expect(status).toBe(207)
       expect(body).toEqual({ status: "partial", succeeded: 2, failed: 1, results: [error] })
-      expect((await post("/items/batch-failed", good)).body).toEqual({
+      expect((await post("/items/batch-failed", succeeding)).body).toEqual({
         status: "success",
         succeeded: 2,
         failed: 0,
@@ -67,19 +68,19 @@ export const answers = (client: () => Client): void => {
       })
     })
 
-    it("configured to list failures and ids lists failures, and the ids of the others", async () => {
+    it("lists failures and the ids of the others if that is configured", async () => {
       const { status, body } = await post("/items/batch-failed-ids", mixed)
       expect(status).toBe(207)
       expect(body).toEqual({ status: "partial", succeeded: 2, failed: 1, succeeded_ids: ["a", "b"], results: [error] })
     })
 
-    it("lists failures only for a client that prefers a minimal answer, and says so", async () => {
+    it("lists only failures for the preference return=minimal, and confirms it", async () => {
       const { applied, body } = await post("/items/batch", mixed, { prefer: "return=minimal" })
       expect(applied).toBe("return=minimal")
       expect(body).toEqual({ status: "partial", succeeded: 2, failed: 1, results: [error] })
     })
 
-    it("lists all with their data for a client that prefers a representation, and says so", async () => {
+    it("lists all results with data for the preference return=representation, and confirms it", async () => {
       const { applied, body } = await post("/items/batch-failed", mixed, { prefer: "wait=5, return=representation" })
       expect(applied).toBe("return=representation")
       expect(body).toMatchObject({
@@ -91,18 +92,18 @@ export const answers = (client: () => Client): void => {
       })
     })
 
-    it("configured so answers always 200, or always 207", async () => {
+    it("always responds 200, or always 207, if that is configured", async () => {
       const statuses = async (url: string) =>
-        Promise.all([good, mixed, failed].map(async (body) => (await post(url, body)).status))
+        Promise.all([succeeding, mixed, failing].map(async (body) => (await post(url, body)).status))
       expect(await statuses("/items/batch-200")).toEqual([200, 200, 200])
       expect(await statuses("/items/batch-207")).toEqual([207, 207, 207])
     })
 
-    it("stops after as many failures as the client asked for, where that is offered", async () => {
-      const operations = [...failed.operations, good.operations[0], good.operations[1]]
+    it("stops after the requested number of failures, if that strategy is offered", async () => {
+      const operations = [...failing.operations, succeeding.operations[0], succeeding.operations[1]]
       const { status, body } = await post("/items/batch", {
         stop_after: 1,
-        operations: [...failed.operations, ...operations],
+        operations: [...failing.operations, ...operations],
       })
       expect(status).toBe(207)
       expect(body).toMatchObject({ status: "failed" })
@@ -112,15 +113,17 @@ export const answers = (client: () => Client): void => {
       })
     })
 
-    it("says nothing of an unexpected exception but that there was one", async () => {
-      const { body } = await post("/items/batch", { operations: [{ action: "boom", id: "a" }, good.operations[1]] })
+    it("reveals nothing of an unexpected exception", async () => {
+      const { body } = await post("/items/batch", {
+        operations: [{ action: "boom", id: "a" }, succeeding.operations[1]],
+      })
       expect(body).toMatchObject({ succeeded: 1, results: [{ error: { code: "INTERNAL" } }, { status: "success" }] })
       expect(JSON.stringify(body)).not.toContain("secret")
     })
 
-    it("is described", async () => {
-      const answer = await client().get("/items/batch/describe")
-      expect(jsonOf(answer)).toMatchObject({
+    it("has a description", async () => {
+      const response = await client().get("/items/batch/describe")
+      expect(jsonOf(response)).toMatchObject({
         kind: "operations",
         list: "operations",
         strategies: ["partial", "stop-after"],
@@ -147,7 +150,7 @@ export const answers = (client: () => Client): void => {
       expect((await client().get("/items/new")).status).toBe(404)
     })
 
-    it("answers 207 with the count and the results when some failed", async () => {
+    it("responds 207 with the count and the results if some items failed", async () => {
       const { status, body } = await post("/items/bulk-create", {
         items: [{ id: "new", name: "New" }, { id: "a", name: "A" }, 5],
       })
@@ -164,7 +167,7 @@ export const answers = (client: () => Client): void => {
       expect(body).not.toHaveProperty("items")
     })
 
-    it("counts only, for a client that prefers a minimal answer, and says so", async () => {
+    it("responds with the count alone for the preference return=minimal, and confirms it", async () => {
       const items = [{ id: "new", name: "New" }]
       expect(await post("/items/bulk-create", { items }, { prefer: "return=minimal" })).toEqual({
         status: 201,
@@ -173,7 +176,7 @@ export const answers = (client: () => Client): void => {
       })
     })
 
-    it("shows what was made to a client that prefers a representation, and says so", async () => {
+    it("lists the created items for the preference return=representation, and confirms it", async () => {
       const items = [{ id: "new", name: "New" }, {}]
       const { applied, body } = await post("/items/bulk-create-207", { items }, { prefer: "return=representation" })
       expect(applied).toBe("return=representation")
@@ -183,23 +186,21 @@ export const answers = (client: () => Client): void => {
       })
     })
 
-    it("configured so answers always 200, or always 207, and lists failures only", async () => {
+    it("always responds 200, or always 207, and lists only failures, if that is configured", async () => {
       expect((await post("/items/bulk-create-200", { items: [{ id: "new", name: "New" }] })).status).toBe(200)
-      const again = {
+      const failingItems = {
         items: [
           { id: "new", name: "New" },
           { id: "newer", name: "Newer" },
         ],
       }
-      expect((await post("/items/bulk-create-200", again)).status).toBe(200)
-      const { status, body } = await post("/items/bulk-create-207", again)
+      expect((await post("/items/bulk-create-200", failingItems)).status).toBe(200)
+      const { status, body } = await post("/items/bulk-create-207", failingItems)
       expect(status).toBe(207)
       expect(body).toMatchObject({ status: "failed", created: 0, results: [{ index: 0 }, { index: 1 }] })
       await client().send({ method: "DELETE", url: "/items/newer" })
-      const { status: good, body: one } = await post("/items/bulk-create-207", {
-        items: [{ id: "newer", name: "Newer" }],
-      })
-      expect([good, one]).toMatchObject([207, { created: 1 }])
+      const newer = await post("/items/bulk-create-207", { items: [{ id: "newer", name: "Newer" }] })
+      expect(newer).toMatchObject({ status: 207, body: { created: 1 } })
     })
   })
 }
