@@ -47,9 +47,10 @@ export interface Claimed {
 export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const { settings, operations, keys, batchKey, now, ...rest } = request
   const due = operations.filter((operation) => operation.result === undefined && keys.has(operation))
-  const items = due.map(
-    (operation): AcquireItem => new KeyToClaim(keys.get(operation)!, settings.onAmbiguous(operation)),
-  )
+  const items = due.map((operation): AcquireItem => ({
+    ...keys.get(operation)!,
+    mode: settings.onAmbiguous(operation),
+  }))
   // Operations that must not be run again have claims of their own, so the batch itself may always be gone on with.
   if (batchKey !== undefined) items.push({ ...batchKey, mode: "retry" })
   if (items.length === 0) return { claims: undefined, completed: false, unprotected: false }
@@ -77,29 +78,6 @@ export const claim = async (request: ClaimRequest): Promise<Claimed> => {
   const journal = isBatchHeld ? await resume(ofBatch, batchKey, request) : undefined
   const claims = new Claims({ ...rest, settings, operations, times, claimed, journal, now, askedAt })
   return { claims, completed: false, unprotected: false }
-}
-
-// What is hashed late is not asked for yet.
-class KeyToClaim implements AcquireItem {
-  readonly mode: AcquireItem["mode"]
-  readonly #hashed: HashedKey
-
-  constructor(hashed: HashedKey, mode: AcquireItem["mode"]) {
-    this.#hashed = hashed
-    this.mode = mode
-  }
-
-  get key(): string {
-    return this.#hashed.key
-  }
-
-  get fingerprint(): string {
-    return this.#hashed.fingerprint
-  }
-
-  toJSON(): AcquireItem {
-    return { key: this.key, fingerprint: this.fingerprint, mode: this.mode }
-  }
 }
 
 const acquire = async (

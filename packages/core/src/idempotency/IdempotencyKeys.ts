@@ -101,12 +101,18 @@ export const ofParts = async (
   return hashAll(texts, scope.digest)
 }
 
-/** What is hashed. */
+/** The texts that are hashed. */
 type KeyTexts = HashedKey
 
 const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest): Promise<Map<Operation, HashedKey>> => {
-  if (isSync(digest))
-    return new Map(Array.from(texts, ([operation, given]) => [operation, new LateHash(given, digest)]))
+  if (isSync(digest)) {
+    // A promise for each text would cost more than its hash.
+    const hashed = new Map<Operation, HashedKey>()
+    for (const [operation, { key, fingerprint }] of texts) {
+      hashed.set(operation, { key: digest(key), fingerprint: digest(fingerprint) })
+    }
+    return hashed
+  }
   const hashed = Array.from(texts, async ([operation, { key, fingerprint }]) => {
     const [hashedKey, hashedFingerprint] = await Promise.all([digest(key), digest(fingerprint)])
     return [operation, { key: hashedKey, fingerprint: hashedFingerprint }] as const
@@ -115,38 +121,6 @@ const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest):
 }
 
 const isSync = (digest: Digest): digest is SyncDigest => digest.isSync === true
-
-// Hashed when somebody wants to know: a store that sends many keys in parts has the first on their way meanwhile.
-class LateHash implements HashedKey {
-  readonly #digest: SyncDigest
-  // Texts until they are hashed: what the client sent is not kept any longer.
-  #key: string
-  #fingerprint: string
-  #isKeyHashed = false
-  #isFingerprintHashed = false
-
-  constructor({ key, fingerprint }: KeyTexts, digest: SyncDigest) {
-    this.#key = key
-    this.#fingerprint = fingerprint
-    this.#digest = digest
-  }
-
-  get key(): string {
-    if (!this.#isKeyHashed) {
-      this.#key = this.#digest(this.#key)
-      this.#isKeyHashed = true
-    }
-    return this.#key
-  }
-
-  get fingerprint(): string {
-    if (!this.#isFingerprintHashed) {
-      this.#fingerprint = this.#digest(this.#fingerprint)
-      this.#isFingerprintHashed = true
-    }
-    return this.#fingerprint
-  }
-}
 
 /** What is said of a key that was first used for something else. */
 export const keyReused = () =>

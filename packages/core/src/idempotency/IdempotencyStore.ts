@@ -98,8 +98,7 @@ export interface IdempotencyRecord {
  * many items it has. It rejects when the store does not answer; whether it was applied is then not known, and the owner
  * may call again.
  *
- * Members of items may be getters that make them when they are asked for, so that a store that sends many in parts can
- * have the first on their way meanwhile: read them, instead of spreading items.
+ * Items are plain objects. A store must not change them.
  *
  * Results and chunks are any text, of any length, each well-formed by itself. Of NUL and of lone surrogates, which JSON
  * texts never hold raw, a store need not think: it keeps them, or rejects the call and changes nothing, or gives U+FFFD

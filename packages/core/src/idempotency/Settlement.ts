@@ -105,7 +105,7 @@ export class Settlement {
     operations: ReadonlyArray<Operation>,
     inside: Inside | undefined,
   ): Promise<{ readonly ended: ReadonlyArray<Operation>; readonly actions: ReadonlyArray<SettleItem> }> {
-    const { endings, journal, settings, format } = this.options
+    const { endings, journal } = this.options
     const ended: Array<Operation> = []
     const actions: Array<SettleItem> = []
     const end = (operation: Operation, { key, fingerprint }: HashedKey, action: SettleAction) => {
@@ -121,11 +121,6 @@ export class Settlement {
       const journalled = isStorable ? this.journal(operation) : undefined
       if (journalled !== undefined) await journalled
       if (claim === undefined) continue
-      if (isStorable && settings.codec === undefined) {
-        const { result } = operation
-        end(operation, claim, new Completion(() => StoredResult.write(result!, format, settings.maxResultBytes)))
-        continue
-      }
       const encoded = isStorable ? this.encode(operation, () => claim.key) : undefined
       const result = typeof encoded === "object" ? await encoded : encoded
       if (result !== undefined) end(operation, claim, { _tag: "complete", result })
@@ -223,24 +218,5 @@ export class Settlement {
       this.told.add(key)
       news.push(key)
     }
-  }
-}
-
-// Written when the store asks for it: one that sends many in parts has the first on their way meanwhile.
-class Completion {
-  readonly _tag = "complete"
-  readonly #write: () => string
-  #text: string | undefined = undefined
-
-  constructor(write: () => string) {
-    this.#write = write
-  }
-
-  get result(): string {
-    return (this.#text ??= this.#write())
-  }
-
-  toJSON(): SettleAction {
-    return { _tag: this._tag, result: this.result }
   }
 }

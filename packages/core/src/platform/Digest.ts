@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 /** Hashes a text as UTF-8; 43 characters of base64url. */
 export interface Digest {
   (text: string): string | PromiseLike<string>
-  /** Whether it always answers at once: then texts are hashed when a store asks, and not before. Default false. */
+  /** Whether it always answers synchronously: then hashing many texts takes no promises. Default false. */
   readonly isSync?: boolean | undefined
 }
 

@@ -131,6 +131,34 @@ describe("what the store is asked", () => {
   )
 })
 
+describe("the items that a store receives", () => {
+  const isPlain = (value: unknown): boolean =>
+    typeof value !== "object" ||
+    value === null ||
+    ([Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value)) &&
+      Object.values(Object.getOwnPropertyDescriptors(value)).every((member) => isPlain(member.value)) &&
+      Object.values(Object.getOwnPropertyDescriptors(value)).every(({ get }) => get === undefined))
+
+  it.effect("are plain: a copy of an item has all of its members", () =>
+    Effect.gen(function* () {
+      const codec = { encode: (text: string) => text, decode: (text: string) => text }
+      for (const settings of [{}, { codec }, { sameTransaction: 25 }]) {
+        const database = new ScriptedDatabase()
+        const world = new World(settings, "sameTransaction" in settings ? database : undefined)
+        const options = { unitOfWork: database.unitOfWork }
+        const run = ({ input }: Operation) => (input === "c" ? crashed : OperationResult.success({ id: input }))
+        yield* world.run({ operations: keyed("a", "b", "c", { input: "d" }), run, options, key: "k" })
+        const items = world.asked.flatMap((asked) => asked.items)
+        expect(items.length).toBeGreaterThan(5)
+        for (const item of items) {
+          expect(isPlain(item)).toBe(true)
+          expect(structuredClone({ ...item })).toStrictEqual(item)
+        }
+      }
+    }),
+  )
+})
+
 describe("claims while a batch runs", () => {
   it.effect("are kept alive for as long as it takes", () =>
     Effect.gen(function* () {

@@ -91,30 +91,17 @@ export const items = (backend: () => Backend): void => {
       expect(await store.settle(all, owner)).toEqual(keys.map((_, index) => again[index % 5]))
     })
 
-    it("may make their members when they are read", async () => {
+    it("take items that are frozen", async () => {
       const { store } = backend()
-      const [key, fingerprint, owner] = [hash(), hash(), times(makeOwner(), start)]
-      class Late {
-        readonly mode = "retry"
-        get key(): string {
-          return key
-        }
-        get fingerprint(): string {
-          return fingerprint
-        }
-        get action(): SettleAction {
-          return new LateResult()
-        }
-      }
-      class LateResult {
-        readonly _tag = "complete"
-        get result(): string {
-          return "made late"
-        }
-      }
-      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "fresh", fence: 1 }])
-      expect(await store.settle([new Late()], owner)).toEqual(["applied"])
-      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "replay", result: "made late" }])
+      const owner = Object.freeze(times(makeOwner(), start))
+      const [key, fingerprint] = [hash(), hash()]
+      const action: SettleAction = Object.freeze({ _tag: "complete", result: "done" })
+      const claims = Object.freeze([Object.freeze(claim(key, fingerprint))])
+      expect(await store.acquire(claims, owner)).toEqual([{ _tag: "fresh", fence: 1 }])
+      expect(await store.settle(Object.freeze([Object.freeze({ key, fingerprint, action })]), owner)).toEqual([
+        "applied",
+      ])
+      expect(await store.acquire(claims, owner)).toEqual([{ _tag: "replay", result: "done" }])
     })
 
     it("tell keys apart that differ in the case of one letter, or in one character", async () => {
