@@ -14,11 +14,10 @@ import type { Planner } from "../planning/Plan.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
-import type { Claimed } from "../idempotency/Idempotency.ts"
 import type { Quota } from "../quota/Quota.ts"
 import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
-import * as Retries from "../idempotency/withIdempotency.ts"
+import * as Retries from "../idempotency/Idempotency.ts"
 import { Executor } from "../execution/Executor.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
@@ -133,7 +132,7 @@ export class BatchEngine extends Context.Service<
           }),
         )
         const timeLeft = Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, limits.deadlineMs - now + startedAt))
-        const admitAndExecute = Effect.fnUntraced(function* ({ claims, completed, unprotected }: Claimed) {
+        const admitAndExecute = Effect.fnUntraced(function* ({ claims, completed, unprotected }: Retries.Claimed) {
           const undecided = batch.operations.some(isOutcomeUnknown)
           const admitting = Effect.gen(function* () {
             for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })

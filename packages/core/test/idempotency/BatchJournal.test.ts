@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest"
 import { failure } from "../../src/batch/Failure.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { aesGcmResults } from "../../src/idempotency/aesGcmResults.ts"
-import { BatchJournal, readJournal } from "../../src/idempotency/BatchJournal.ts"
+import { BatchJournal } from "../../src/idempotency/BatchJournal.ts"
+import { readJournal } from "../../src/idempotency/readJournal.ts"
 import * as StoredResult from "../../src/idempotency/StoredResult.ts"
 import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 import { operation } from "../support/operation.ts"
@@ -24,7 +25,7 @@ const tell = (journal: BatchJournal, standing = running) => {
 
 describe("a journal", () => {
   it("tells what was added since, after what the store has", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     add(journal, 0, 1)
     const one = tell(journal)
     expect(one.action).toEqual({ _tag: "append", at: 0, chunk: "0:2:r0\n1:2:r1\n" })
@@ -35,7 +36,7 @@ describe("a journal", () => {
   })
 
   it("tells again, unchanged and alone, what was not confirmed", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     add(journal, 0)
     const lost = tell(journal)
     add(journal, 1, 2)
@@ -46,7 +47,7 @@ describe("a journal", () => {
   })
 
   it("tells everything when the batch is done, whatever was confirmed, and nothing any more then", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     add(journal, 3, 0)
     tell(journal)
     add(journal, 2, 1)
@@ -57,14 +58,14 @@ describe("a journal", () => {
   })
 
   it("of which nothing came is released, unless something may be going on", () => {
-    expect(tell(new BatchJournal(claim, ""), over).action).toEqual({ _tag: "release" })
-    expect(tell(new BatchJournal(claim, ""), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
-    expect(tell(new BatchJournal(claim, "0:2:r0\n"), over).action).toEqual({ _tag: "extend" })
-    expect(tell(new BatchJournal(claim, "0:2:r0\n"), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
+    expect(tell(new BatchJournal(claim, 0), over).action).toEqual({ _tag: "release" })
+    expect(tell(new BatchJournal(claim, 0), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
+    expect(tell(new BatchJournal(claim, 7), over).action).toEqual({ _tag: "extend" })
+    expect(tell(new BatchJournal(claim, 7), { isOver: true, isAmbiguous: () => true }).action).toBeUndefined()
   })
 
   it("keeps one line of an operation, however often it is added", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     add(journal, 0, 0, 1, 2)
     expect(tell(journal, over).action).toEqual({ _tag: "append", at: 0, chunk: "0:2:r0\n1:2:r1\n2:2:r2\n" })
     add(journal, 0, 3)
@@ -72,8 +73,8 @@ describe("a journal", () => {
   })
 
   it("tells what follows each other as one line, in its place", () => {
-    const journal = new BatchJournal(claim, "")
-    journal.addAll([at(1), at(2)], "both")
+    const journal = new BatchJournal(claim, 0)
+    journal.addShared([at(1), at(2)], "both")
     expect([0, 1, 2].map((index) => journal.has(at(index)))).toEqual([false, true, true])
     expect(tell(journal).action).toEqual({ _tag: "append", at: 0, chunk: "1+2:4:both\n" })
     add(journal, 3, 0)
@@ -84,7 +85,7 @@ describe("a journal", () => {
   })
 
   it("is as it was when a transaction comes to nothing: what was in doubt, what waited, what room there is", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     add(journal, 0)
     const doubtful = tell(journal).action
     add(journal, 1)
@@ -108,7 +109,7 @@ describe("a journal", () => {
   })
 
   it("names another place for every operation", () => {
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     expect(new Set([claim.key, ...operations.map((each) => journal.placeOf(each))]).size).toBe(5)
   })
 })
@@ -116,7 +117,7 @@ describe("a journal", () => {
 const write = (value: unknown) => StoredResult.write(OperationResult.success(value), jsonValues, 1e6)
 
 const read = async (journal: string, codec?: StoredResult.ResultCodec) => {
-  const { lines, isDamaged } = await readJournal(journal, claim, codec, jsonValues)
+  const { results: lines, isDamaged } = await readJournal(journal, claim, codec, jsonValues)
   return {
     isDamaged,
     results: new Map([...lines].map(([index, { result }]) => [index, result.failure?.code ?? result.value])),
@@ -178,7 +179,7 @@ describe("reading a journal", () => {
         [4, "b\n1:1:x\n"],
       ]),
     })
-    const { lines } = await readJournal(journal, claim, undefined, jsonValues)
+    const { results: lines } = await readJournal(journal, claim, undefined, jsonValues)
     expect([...lines.values()].map((each) => each.line).join("")).toBe(journal)
   })
 
@@ -227,7 +228,7 @@ describe("reading a journal", () => {
 
   it("does not take the encrypted line of another operation, or of another batch", async () => {
     const codec = aesGcmResults(new Uint8Array(32))
-    const journal = new BatchJournal(claim, "")
+    const journal = new BatchJournal(claim, 0)
     const [one, other] = [
       await codec.encode(write("a"), journal.placeOf(at(0))),
       await codec.encode(write("b"), journal.placeOf(at(1))),
@@ -245,7 +246,7 @@ describe("reading a journal", () => {
       ]),
     )
     const elsewhere = await readJournal(line(0, one), { ...claim, key: "x".repeat(43) }, codec, jsonValues)
-    expect(elsewhere.lines.get(0)?.result.failure).toMatchObject(
+    expect(elsewhere.results.get(0)?.result.failure).toMatchObject(
       failure("OUTCOME_UNKNOWN", expect.any(String) as never),
     )
   })

@@ -32,9 +32,9 @@ const ask = async (name: string, wanted: Promise<(() => void) | undefined>) => {
 
 describe("turns", () => {
   it("come one after another, in the order they were asked for", async () => {
-    const first = await ask("first", order.turn(1))
-    const second = ask("second", order.turn(1))
-    const third = ask("third", order.turn(1))
+    const first = await ask("first", order.takeTurn(1))
+    const second = ask("second", order.takeTurn(1))
+    const third = ask("third", order.takeTurn(1))
     await settled()
     expect(log).toEqual(["first"])
     first()
@@ -47,11 +47,11 @@ describe("turns", () => {
   })
 
   it("are not waited for longer than said, and pass to the next then", async () => {
-    const first = await ask("first", order.turn(1))
-    void ask("second", order.turn(1))
+    const first = await ask("first", order.takeTurn(1))
+    void ask("second", order.takeTurn(1))
     fire()
     await settled()
-    const third = ask("third", order.turn(1))
+    const third = ask("third", order.takeTurn(1))
     first()
     await third
     expect(log).toEqual(["first", "not second", "third"])
@@ -60,16 +60,16 @@ describe("turns", () => {
 
 describe("transactions", () => {
   it("run beside each other", async () => {
-    await ask("one", order.enter())
-    await ask("other", order.enter())
+    await ask("one", order.beginTransaction())
+    await ask("other", order.beginTransaction())
     expect(log).toEqual(["one", "other"])
   })
 
   it("are waited for by what is written outside of them, and do not begin while it waits or writes", async () => {
-    const one = await ask("one", order.enter())
-    const other = await ask("other", order.enter())
-    const outside = ask("outside", order.alone(1))
-    void ask("late", order.enter())
+    const one = await ask("one", order.beginTransaction())
+    const other = await ask("other", order.beginTransaction())
+    const outside = ask("outside", order.takeExclusiveTurn(1))
+    void ask("late", order.beginTransaction())
     one()
     await settled()
     expect(log).toEqual(["one", "other"])
@@ -82,9 +82,9 @@ describe("transactions", () => {
   })
 
   it("that do not end are not waited for longer than said, and others begin again", async () => {
-    await ask("stuck", order.enter())
-    void ask("outside", order.alone(1))
-    void ask("late", order.enter())
+    await ask("stuck", order.beginTransaction())
+    void ask("outside", order.takeExclusiveTurn(1))
+    void ask("late", order.beginTransaction())
     await settled()
     fire()
     await settled()
@@ -92,9 +92,9 @@ describe("transactions", () => {
   })
 
   it("may take turns while something waits for them to end", async () => {
-    const inside = await ask("inside", order.enter())
-    void ask("outside", order.alone(1))
-    const turn = await ask("turn", order.turn(1))
+    const inside = await ask("inside", order.beginTransaction())
+    void ask("outside", order.takeExclusiveTurn(1))
+    const turn = await ask("turn", order.takeTurn(1))
     await settled()
     turn()
     inside()
@@ -103,9 +103,9 @@ describe("transactions", () => {
   })
 
   it("wait for all that is written outside, which goes one after another", async () => {
-    const one = ask("one", order.alone(1))
-    const two = ask("two", order.alone(1))
-    void ask("inside", order.enter())
+    const one = ask("one", order.takeExclusiveTurn(1))
+    const two = ask("two", order.takeExclusiveTurn(1))
+    void ask("inside", order.beginTransaction())
     await settled()
     expect(log).toEqual(["one"])
     ;(await one)()
