@@ -2,12 +2,14 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import { BatchError, OutcomeUnknown } from "../batch/BatchError.ts"
 import * as Problem from "../http/Problem.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
-import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
+import { BatchEngine, type BatchRun, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
-import type { Encoded } from "../batch/Codec.ts"
+import type { Batch } from "../batch/Batch.ts"
+import type { ReturnPreference } from "../batch/Codec.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
@@ -74,29 +76,34 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.raw })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const { signal } = request
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, signal }, options)
     const prefer = Preference.returnPreference(request.headers)
-    const encode = () => codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
-    let encoded: Encoded | undefined
-    let isRecorded = false
-    // While the store takes results in, there is nothing to do but this. What fails here fails again below, where it is told.
-    const ended = () => {
-      if (!isRecorded) encoded = Result.getOrUndefined(Result.try(encode))
-    }
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, signal }, options)
-    const { completed, unrecorded, isCommitUnknown } = yield* options.concurrencyLimit.within(tenant, running)
-    isRecorded = true
-    // An atomic batch answers for all of its operations at once, so it must not guess.
-    if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
-      return yield* Effect.fail(outcomeUnknown)
-    }
-    const { status, body, preferenceApplied: honoured } = encoded ?? encode()
-    const headers = {
-      ...(honoured && { "preference-applied": `return=${prefer}` }),
-      ...(completed && { "idempotency-replayed": "true" }),
-      ...(unrecorded && { "idempotency-status": "not-recorded" }),
-    }
-    return respond(status, jsonType, body, headers)
+    return yield* options.concurrencyLimit.within(tenant, answerRun(running, batch, prefer))
   })
+
+  const answerRun = (
+    running: Effect.Effect<BatchRun, BatchError, Scope.Scope>,
+    batch: Batch<Input>,
+    prefer: ReturnPreference | undefined,
+  ) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { completed, isCommitUnknown, recorded } = yield* running
+        // An atomic batch has one outcome for all of its operations, and here it is unknown.
+        if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
+          return yield* Effect.fail(outcomeUnknown)
+        }
+        // Encoding takes place while the store records the results.
+        const { status, body, preferenceApplied } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+        const isRecorded = yield* recorded
+        const headers = {
+          ...(preferenceApplied && { "preference-applied": `return=${prefer}` }),
+          ...(completed && { "idempotency-replayed": "true" }),
+          ...(!isRecorded && { "idempotency-status": "not-recorded" }),
+        }
+        return respond(status, jsonType, body, headers)
+      }),
+    )
 
   const answer = Effect.fnUntraced(function* (request: HttpRequest) {
     if (request.isSubRequest) return yield* refused(nested)

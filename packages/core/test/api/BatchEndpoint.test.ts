@@ -171,39 +171,61 @@ describe("time", () => {
   })
 })
 
-/** Takes its time to settle, as a store elsewhere does. */
-const slowStore = () => {
-  const store = memoryIdempotencyStore()
-  const settle: typeof store.settle = async (...given) => {
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    return store.settle(...given)
-  }
-  return { ...store, settle }
-}
-
-it("whose codec fails answers 500, with keys as without, and harms nobody else", async () => {
-  const answers: Array<number> = []
-  for (const idempotency of [undefined, { store: slowStore() }]) {
-    const codec = {
-      ...OperationsCodec.make({ keyed: true }),
-      encode: () => {
+describe("the answer of a batch with keys", () => {
+  /** An endpoint whose store takes 5 ms to record results, and a log of what the store and the codec do. */
+  const setUp = ({ idempotency = true, encodes = true } = {}) => {
+    const log: Array<string> = []
+    const memory = memoryIdempotencyStore()
+    const store: typeof memory = {
+      ...memory,
+      settle: async (...call) => {
+        log.push("store starts")
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        log.push("store ends")
+        return memory.settle(...call)
+      },
+    }
+    const operationsCodec = OperationsCodec.make({ keyed: true })
+    const codec: typeof operationsCodec = {
+      ...operationsCodec,
+      encode: (...call) => {
+        log.push("codec encodes")
+        if (encodes) return operationsCodec.encode(...call)
         throw new Error("This codec is broken")
       },
     }
+    const onUnexpected = (error: unknown) => void log.push(`unexpected: ${(error as Error).message}`)
     const answer = Effect.gen(function* () {
       const endpoint = yield* BatchEndpoint.make({
-        ...resolveOptions({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
-        endpoint: "broken",
-        metrics: BatchMetrics.recorder("broken"),
+        ...resolveOptions({ tenant: () => "a", idempotency: idempotency ? { store } : undefined, onUnexpected }),
+        endpoint: "users",
+        metrics: BatchMetrics.recorder("users"),
         codec,
         dispatcher: (batch) => ActionDispatcher.make(users, batch),
         tenant: () => "a",
         concurrencyLimit: ConcurrencyLimit.make(),
       })
-      const value = { operations: [{ action: "create", data: {}, idempotency_key: idempotency && "k" }] }
-      return yield* endpoint.handle(jsonRequest(value))
+      const key = idempotency ? "k" : undefined
+      return yield* endpoint.handle(jsonRequest({ operations: [{ action: "create", data: {}, idempotency_key: key }] }))
     })
-    answers.push((await Effect.runPromise(Effect.provide(answer, BatchEngine.layer))).status)
+    return { log, answer: () => Effect.runPromise(Effect.provide(answer, BatchEngine.layer)) }
   }
-  expect(answers).toEqual([500, 500])
+
+  it("is encoded while the store records results", async () => {
+    const { answer, log } = setUp()
+    expect((await answer()).status).toBe(200)
+    expect(log).toEqual(["store starts", "codec encodes", "store ends"])
+  })
+
+  it("is a 500 where the codec fails, after the store has recorded results", async () => {
+    const { answer, log } = setUp({ encodes: false })
+    expect((await answer()).status).toBe(500)
+    expect(log).toEqual(["store starts", "codec encodes", "store ends", "unexpected: This codec is broken"])
+  })
+
+  it("is a 500 where the codec fails without idempotency", async () => {
+    const { answer, log } = setUp({ idempotency: false, encodes: false })
+    expect((await answer()).status).toBe(500)
+    expect(log).toEqual(["codec encodes", "unexpected: This codec is broken"])
+  })
 })

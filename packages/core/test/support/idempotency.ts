@@ -41,7 +41,9 @@ export interface Asked {
 }
 
 /** How a batch was answered. */
-export interface Ran extends Partial<BatchRun> {
+export interface Ran extends Partial<Omit<BatchRun, "recorded">> {
+  /** Whether results could not be recorded. */
+  readonly unrecorded?: boolean
   readonly operations: ReadonlyArray<Operation>
   readonly refusal: BatchError | undefined
 }
@@ -272,8 +274,12 @@ export class World {
       idempotencyKey: key,
       signal: given.gone,
     }
-    return BatchEngine.use(({ run }) => run(request, options)).pipe(
-      Effect.map((ran): Ran => ({ ...ran, operations, refusal: undefined })),
+    const running = Effect.gen(function* () {
+      const { run } = yield* BatchEngine
+      const { recorded, ...ran } = yield* run(request, options)
+      return { ...ran, unrecorded: !(yield* recorded), operations, refusal: undefined }
+    })
+    return Effect.scoped(running).pipe(
       Effect.catch((refusal) => Effect.succeed<Ran>({ operations, refusal })),
       Effect.provide(BatchEngine.layer),
       // At once: what another thread is waited for takes time that the clock of the test does not know of.
