@@ -1,4 +1,4 @@
-/** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
+/** A batch endpoint, independent of frameworks: it takes an HTTP request and returns an HTTP response. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -21,26 +21,26 @@ import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
 import * as RateLimitFields from "../quota/RateLimitFields.ts"
 import { readEnvelope } from "../http/readBody.ts"
 
-/** Tells who is calling. */
+/** Returns the tenant of a request: whoever is calling. */
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
-/** What an endpoint is made of: a wire format, what runs its operations, and how. */
+/** The parts of an endpoint: its wire format, its dispatcher, and how batches run. */
 export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
   readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
-  /** What runs batches that outlive their requests; undefined where nothing does. */
+  /** Runs batches as jobs, after their request was answered; undefined where the endpoint has no jobs. */
   readonly jobs?: BatchJobs | undefined
 }
 
-/** A batch endpoint that answers with effects. */
+/** A batch endpoint whose answers are effects. */
 export interface BatchEndpoint {
-  /** Answers a batch; never fails. A response with status 499 has nobody to read it. */
+  /** Answers a batch. Never fails. Status 499 means that the client has disconnected. */
   readonly handle: (request: HttpRequest) => Effect.Effect<HttpResponse>
-  /** Answers what the endpoint accepts. */
+  /** Returns a description of what the endpoint accepts. */
   readonly describe: () => HttpResponse
 }
 
-/** Makes an endpoint on the engine in the context. */
+/** Makes an endpoint that runs batches with the engine in the context. */
 export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
@@ -49,9 +49,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
   const jobs = jobEndpoint && options.jobs && JobSubmission.make(options, jobEndpoint, options.jobs)
 
-  const onDied = (error: unknown) =>
+  const reportUnexpected = (error: unknown) =>
     options.onUnexpected === undefined
-      ? Effect.logError("A batch died", Cause.die(error))
+      ? Effect.logError("Batch failed unexpectedly", Cause.die(error))
       : Effect.ignoreCause(Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined })))
 
   const run = Effect.fnUntraced(function* (
@@ -64,9 +64,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
       if (quota !== undefined) yield* quota.countEnvelope
       return yield* options.concurrencyLimit.within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
-    const reading = jobs === undefined ? limits : jobs.limitsFor(request)
-    const envelope = yield* readEnvelope(request, reading)
-    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: reading, strategy }))
+    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request)
+    const envelope = yield* readEnvelope(request, readLimits)
+    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: readLimits, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isTaken(request, batch) === true) {
       return yield* options.concurrencyLimit.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
@@ -106,25 +106,29 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     )
 
   const answer = Effect.fnUntraced(function* (request: HttpRequest) {
-    if (request.isSubRequest) return yield* refused(nested)
+    if (request.isSubRequest) return yield* answerRefusal(nested)
     const tenant = yield* tenantOf(options.tenant, request)
     const quota = options.quota && (yield* Quota.open(options.quota, quotaMemory, tenant))
-    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", refused)
+    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", answerRefusal)
     const standings = yield* quota?.standings ?? Effect.succeed(undefined)
     if (options.quota === undefined || standings === undefined) return response
     return { ...response, headers: { ...response.headers, ...RateLimitFields.write(options.quota, standings) } }
   })
 
-  const refused = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
+  const answerRefusal = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
 
-  const endpointOf: BatchEndpoint = {
-    handle: (request) => Effect.catchCause(answer(request), (cause) => Effect.as(onDied(Cause.squash(cause)), died)),
+  const batchEndpoint: BatchEndpoint = {
+    handle: (request) =>
+      Effect.catchCause(answer(request), (cause) => Effect.as(reportUnexpected(Cause.squash(cause)), died)),
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
   }
-  return endpointOf
+  return batchEndpoint
 })
 
-const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
+const nested = BatchError.invalid(
+  "NESTED_BATCH",
+  "A batch cannot contain a request to a batch endpoint: send that batch by itself",
+)
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
@@ -144,16 +148,16 @@ const respond = (
   close = false,
 ): HttpResponse => ({ status, headers: { "content-type": type, ...headers }, body, close })
 
-/** The answer to a batch that was refused. */
+/** Makes the response to a batch that was refused. */
 export const refuse = (error: BatchError): HttpResponse => {
   const { reason } = error
   const headers: Record<string, string> =
     "retryAfter" in reason && reason.retryAfter !== undefined ? { "retry-after": String(reason.retryAfter) } : {}
-  const unread = [408, 413, 415].includes(error.status) || reason.code === "TOO_DEEP"
-  return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, unread)
+  const closes = [408, 413, 415].includes(error.status) || reason.code === "TOO_DEEP"
+  return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, closes)
 }
 
-/** The answer where nothing is known of a batch but that it was not answered. */
+/** The response to a batch that failed unexpectedly. */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
 const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchEndpointOptions<Input>) => ({
