@@ -19,10 +19,10 @@ import { jsonRequest, request, stream } from "../support/request.ts"
 describe("an endpoint", () => {
   it("refuses a batch within a batch", async () => {
     const { status, json } = await send(make().operations(users), { operations: [{}] }, { isSubRequest: true })
-    expect([status, json.code]).toEqual([400, "NESTED_BATCH"])
+    expect({ status, code: json.code }).toEqual({ status: 400, code: "NESTED_BATCH" })
   })
 
-  it("answers refusals as problem documents, and closes where the body was not read", async () => {
+  it("answers refusals as problem documents, and closes the connection where the body was not read", async () => {
     const endpoint = make({ limits: { bodyBytes: 100 } }).operations(users)
     const large = await endpoint.handle(request(stream("x".repeat(200))))
     expect(large).toMatchObject({ status: 413, close: true, headers: { "content-type": "application/problem+json" } })
@@ -34,7 +34,7 @@ describe("an endpoint", () => {
     })
   })
 
-  it("applies the preference of the client, and says so", async () => {
+  it("applies the preference of the client, and reports that it did", async () => {
     const endpoint = make().operations(users)
     const prefer = (prefer: string) =>
       send(endpoint, { operations: [{ action: "create", data: {} }] }, { headers: { prefer } })
@@ -47,7 +47,7 @@ describe("an endpoint", () => {
     expect((await prefer("handling=lenient")).headers).not.toHaveProperty("preference-applied")
   })
 
-  it("refuses more batches at once than are allowed, over all endpoints", async () => {
+  it("refuses more concurrent batches than allowed, across all endpoints", async () => {
     const waiting = Promise.withResolvers<void>()
     const batch = make({ limits: { concurrentBatches: 1 } })
     const slow = batch.operations(resource("things", { do: { identified: false, run: () => waiting.promise } }))
@@ -82,7 +82,7 @@ describe("an endpoint", () => {
     })
   })
 
-  it("refuses at the start an action that the resource does not have", () => {
+  it("is not created for an action that the resource does not have", () => {
     expect(() => make().bulk(users, "archive")).toThrow(`no action "archive"; it has: create, update, delete`)
     expect(() => make().bulk(users, "toString")).toThrow(TypeError)
   })
@@ -99,7 +99,7 @@ describe("an endpoint", () => {
     })
   })
 
-  it("refuses at the start what is configured wrongly for it alone", () => {
+  it("is not created with invalid options of its own", () => {
     expect(() => make().operations(users, { concurrency: 0 })).toThrow("concurrency")
     expect(() => make().operations(users, { sequential: true } as never)).toThrow("sequential")
   })
@@ -108,36 +108,40 @@ describe("an endpoint", () => {
 describe("a policy", () => {
   const policy = (admit: BatchPolicy["admit"]): BatchOptions => ({ policies: [{ name: "test", admit }] })
 
-  it("may refuse the batch, of which nothing then runs", async () => {
+  it("may refuse a batch, and then nothing runs", async () => {
     const run = vi.fn<() => void>()
     const reason = new PolicyRefusal({ code: "CLOSED", status: 503, detail: "Closed for today", retryAfter: 60 })
     const options = policy(() => Effect.fail(new BatchError({ reason })))
     const { status, headers, json } = await send(alone(run, options), things(1))
-    expect([status, headers["retry-after"], json.code, json.detail]).toEqual([503, "60", "CLOSED", "Closed for today"])
+    expect({ status, retryAfter: headers["retry-after"], code: json.code, detail: json.detail }).toEqual({
+      status: 503,
+      retryAfter: "60",
+      code: "CLOSED",
+      detail: "Closed for today",
+    })
     expect(run).not.toHaveBeenCalled()
   })
 
-  it("may answer for single operations, and gives back what it took when all have ended", async () => {
+  it("may set the results of operations, and releases its resources when all operations have ended", async () => {
     const log: Array<string> = []
     const options = policy(({ batch, tenant, endpoint }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          log.push(`take ${endpoint} ${tenant}`)
+          log.push(`acquire ${endpoint} ${tenant}`)
           batch.operations[0]!.result = OperationResult.error(failure("RATE_LIMITED", "m"))
         }),
-        () =>
-          Effect.sync(() => log.push(`give back ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
+        () => Effect.sync(() => log.push(`release ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
       ),
     )
     const run = (data: unknown) => void log.push(`run ${data}`)
     const { json } = await send(alone(run, { ...options, tenant: () => "acme" }), things(1, 2))
-    expect(log).toEqual(["take things acme", "run 2", "give back error success"])
+    expect(log).toEqual(["acquire things acme", "run 2", "release error success"])
     expect(json).toMatchObject({ succeeded: 1, failed: 1 })
   })
 })
 
-describe("time", () => {
-  it("of the batch ends what has not ended, and the answer comes", async () => {
+describe("a time limit", () => {
+  it("of a batch ends its operations, and the batch is answered", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
     const endpoint = alone(run, { limits: { deadlineMs: 30 }, concurrency: "sequential" })
     const { status, json } = await send(endpoint, things("a", "slow", "c"))
@@ -150,22 +154,24 @@ describe("time", () => {
     ])
   })
 
-  it("of one operation ends it alone", async () => {
+  it("of an operation ends that operation alone", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
     const { json } = await send(alone(run, { limits: { operationTimeoutMs: 20 } }), things("a", "slow", "c"))
     expect(json.results[1].error).toMatchObject({ code: "TIMEOUT", retryable: true })
     expect(json).toMatchObject({ succeeded: 2, failed: 1 })
   })
+})
 
-  it("of a client that went away is not wasted on what has not begun", async () => {
-    const gone = new AbortController()
+describe("a client that disconnects", () => {
+  it("cancels operations that have not started", async () => {
+    const client = new AbortController()
     let ran = 0
     const run = () => {
       ran++
-      gone.abort()
+      client.abort()
       return new Promise((resolve) => setTimeout(resolve, 5))
     }
-    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { signal: gone.signal })
+    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { signal: client.signal })
     expect(ran).toBeLessThanOrEqual(2)
     expect(json.skipped).toBe(4 - ran)
   })
