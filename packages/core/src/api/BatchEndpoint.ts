@@ -21,7 +21,7 @@ import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
 import * as RateLimitFields from "../quota/RateLimitFields.ts"
 import { readEnvelope } from "../http/readBody.ts"
 
-/** Returns the tenant of a request: whoever is calling. */
+/** Returns the tenant of a request; undefined where it has none. */
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
 /** The parts of an endpoint: its wire format, its dispatcher, and how batches run. */

@@ -19,8 +19,8 @@
  *     └── no answer, batch over ────► retry every second ────► settled, or expired with the lease
  * ```
  *
- * What is buffered when the batch ends is settled with the batch itself, by `finish`. While an operation is claimed,
- * running, fenced, buffered or settling, the heartbeat extends the lease.
+ * `finish` settles the operations that are buffered when the batch ends, together with the batch itself. Until then the
+ * heartbeat extends the lease of every claim that is not settled.
  */
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Operation } from "../batch/Operation.ts"

@@ -34,7 +34,7 @@ export interface BatchIdempotency {
 
 /** A batch whose keys are claimed. */
 export interface ClaimedBatch {
-  /** What protects the claims during execution; undefined where nothing is claimed. */
+  /** Hooks that protect the claims during execution; undefined where nothing is claimed. */
   readonly hooks: ExecutionHooks | undefined
   /** Whether an earlier execution completed the batch: every result is a replay. */
   readonly completed: boolean

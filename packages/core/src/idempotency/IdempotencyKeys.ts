@@ -81,7 +81,7 @@ export const ofBatch = async (
   }
 }
 
-// What distinguishes an operation within its batch, apart from its request. Most have nothing, which is written faster.
+// The members that distinguish an operation in its batch, apart from its request. Most operations have none of them.
 const placeText = ({ id, idempotencyKey, group, dependsOn }: Operation): string => {
   if (dependsOn.length === 0 && (id ?? idempotencyKey ?? group) === undefined) return "null,null,null,[]"
   const edges = text(dependsOn.map((edge) => [edge.operation.index, edge.accept]))

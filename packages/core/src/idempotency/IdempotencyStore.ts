@@ -36,7 +36,7 @@ export type Acquired =
   | { readonly _tag: "indeterminate" }
 
 /**
- * What an owner does with its claim.
+ * An action of an owner on its claim.
  *
  * - `complete`: stores the result. The record does not change again until it expires.
  * - `append`: appends a chunk to the journal, behind its first `at` characters (UTF-16 code units, as `length` counts

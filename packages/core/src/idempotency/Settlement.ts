@@ -1,5 +1,5 @@
 /**
- * One settlement: it prepares what the store is told about operations that have ended, and notes what the store answers.
+ * One settlement: prepares the items that tell the store how operations ended, and notes the answers of the store.
  *
  * **Details** The caller makes the calls, as many as there are: keys differ within one call, so a batch record takes a
  * second one where an earlier chunk of its journal is in doubt.
@@ -17,7 +17,7 @@ import type { OpenClaims } from "./OpenClaims.ts"
 import type { Committing, OutcomeLedger } from "./OutcomeLedger.ts"
 import type { ResultEncoder } from "./ResultEncoder.ts"
 
-/** What the settlements of one batch share. */
+/** State that the settlements of one batch share. */
 export interface SettlementContext {
   /** All operations of the batch. */
   readonly operations: ReadonlyArray<Operation>
@@ -118,7 +118,7 @@ export class Settlement {
     return items
   }
 
-  /** Journals what nobody reported as ended: replays, and duplicates that got the result of their original. */
+  /** Journals operations that were not reported as ended: replays, and duplicates that got the result of their original. */
   private async journalRest(): Promise<void> {
     const { journal, operations, ledger } = this.context
     if (journal === undefined || operations.some(({ result }) => result === undefined)) return

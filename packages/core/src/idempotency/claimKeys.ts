@@ -30,7 +30,7 @@ export interface ClaimRequest {
   readonly deadlineMs: number
 }
 
-/** What came of claiming the keys of a batch. */
+/** The outcome of claiming the keys of a batch. */
 export type ClaimOutcome =
   | { readonly _tag: "claimed"; readonly claims: Claims }
   /** There were no keys to claim. */
@@ -66,7 +66,7 @@ export const claimKeys = async (request: ClaimRequest): Promise<ClaimOutcome> =>
   for (const [index, operation] of due.entries()) {
     const [key, answer] = [keys.get(operation)!, acquired[index]!]
     if (isHeld(answer)) claimed.set(operation, key)
-    else answering.push(setResult(operation, answer, key, request))
+    else answering.push(setResult(operation, resultOf(answer, key, request)))
   }
   await Promise.all(answering)
   let journal: BatchJournal | undefined
@@ -122,24 +122,25 @@ type Held = Extract<Acquired, { readonly fence: number }>
 const isHeld = (acquired: Acquired): acquired is Held =>
   acquired._tag === "fresh" || acquired._tag === "taken-over" || acquired._tag === "mine"
 
-const setResult = async (
-  operation: Operation,
+const setResult = async (operation: Operation, result: Promise<OperationResult>): Promise<void> => {
+  operation.result = await result
+}
+
+/** Makes the result of an operation whose key is not free. */
+const resultOf = async (
   acquired: Exclude<Acquired, Held>,
   { key }: HashedKey,
   { settings, format }: ClaimRequest,
-): Promise<void> => {
+): Promise<OperationResult> => {
   switch (acquired._tag) {
     case "replay":
-      operation.result = await StoredResult.decode(acquired.result, key, settings.codec, format)
-      break
+      return StoredResult.decode(acquired.result, key, settings.codec, format)
     case "in-progress":
-      operation.result = OperationResult.refused(inProgress(acquired.retryAfterMs))
-      break
+      return OperationResult.refused(inProgress(acquired.retryAfterMs))
     case "mismatch":
-      operation.result = OperationResult.refused(keyReused())
-      break
+      return OperationResult.refused(keyReused())
     case "indeterminate":
-      operation.result = OperationResult.refused(indeterminate())
+      return OperationResult.refused(indeterminate())
   }
 }
 

@@ -11,7 +11,7 @@ export interface JournalledResult {
   readonly result: OperationResult
 }
 
-/** What a journal holds. */
+/** The content of a journal. */
 export interface ReadJournal {
   /** By index of the operation. */
   readonly results: ReadonlyMap<number, JournalledResult>

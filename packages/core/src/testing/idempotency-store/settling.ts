@@ -1,4 +1,4 @@
-/** What an owner can do with its claim, repeatedly, and other owners cannot. */
+/** Actions of an owner on its claim, repeated ones too, and of other owners. */
 import { describe, expect, it } from "vitest"
 import { type KeyOwner, type Backend, newHash, leaseMs, pendingTtlMs, newKey, start, comparable } from "./Fixture.ts"
 
