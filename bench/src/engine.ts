@@ -119,7 +119,7 @@ const makeEngine = (run: Dispatcher<unknown>["run"]) => {
   const execute = Effect.fnUntraced(function* (count: number) {
     const engine = yield* BatchEngine
     const batch = { operations: operations(count), strategy: { _tag: "partial" as const } }
-    yield* engine.run({ batch, dispatcher, tenant: undefined, signal: undefined }, options)
+    yield* Effect.scoped(engine.run({ batch, dispatcher, tenant: undefined, signal: undefined }, options))
   })
   return (count: number) => runtime.runPromise(execute(count))
 }

@@ -1,14 +1,16 @@
-/** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
+/** A batch endpoint, independent of frameworks: it takes an HTTP request and returns an HTTP response. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
 import { OutcomeUnknown } from "../batch/RefusalReason.ts"
+import type * as Scope from "effect/Scope"
 import * as Problem from "../http/Problem.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
-import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
+import { BatchEngine, type BatchRun, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
-import type { Encoded } from "../batch/Codec.ts"
+import type { Batch } from "../batch/Batch.ts"
+import type { ReturnPreference } from "../batch/Codec.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
@@ -20,26 +22,26 @@ import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
 import * as RateLimitFields from "../quota/RateLimitFields.ts"
 import { readEnvelope } from "../http/readBody.ts"
 
-/** Tells who is calling. */
+/** Returns the tenant of a request; undefined where it has none. */
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
-/** What an endpoint is made of: a wire format, what runs its operations, and how. */
+/** The parts of an endpoint: its wire format, its dispatcher, and how batches run. */
 export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
   readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
-  /** What runs batches that outlive their requests; undefined where nothing does. */
+  /** Runs batches as jobs, after their request was answered; undefined where the endpoint has no jobs. */
   readonly jobs?: BatchJobs | undefined
 }
 
-/** A batch endpoint that answers with effects. */
+/** A batch endpoint whose answers are effects. */
 export interface BatchEndpoint {
-  /** Answers a batch; never fails. A response with status 499 has nobody to read it. */
+  /** Answers a batch. Never fails. Status 499 means that the client has disconnected. */
   readonly handle: (request: HttpRequest) => Effect.Effect<HttpResponse>
-  /** Answers what the endpoint accepts. */
+  /** Returns a description of what the endpoint accepts. */
   readonly describe: () => HttpResponse
 }
 
-/** Makes an endpoint on the engine in the context. */
+/** Makes an endpoint that runs batches with the engine in the context. */
 export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
@@ -48,9 +50,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
   const jobs = jobEndpoint && options.jobs && JobSubmission.make(options, jobEndpoint, options.jobs)
 
-  const onDied = (error: unknown) =>
+  const reportUnexpected = (error: unknown) =>
     options.onUnexpected === undefined
-      ? Effect.logError("A batch died", Cause.die(error))
+      ? Effect.logError("Batch failed unexpectedly", Cause.die(error))
       : Effect.ignoreCause(Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined })))
 
   const run = Effect.fnUntraced(function* (
@@ -63,9 +65,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
       if (quota !== undefined) yield* quota.countEnvelope
       return yield* options.concurrencyLimit.within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
-    const reading = jobs === undefined ? limits : jobs.limitsFor(request)
-    const envelope = yield* readEnvelope(request, reading)
-    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: reading, strategy }))
+    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request)
+    const envelope = yield* readEnvelope(request, readLimits)
+    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: readLimits, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isTaken(request, batch) === true) {
       return yield* options.concurrencyLimit.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
@@ -75,50 +77,59 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.raw })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
     const { signal } = request
+    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, signal }, options)
     const prefer = Preference.returnPreference(request.headers)
-    const encode = () => codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
-    let encoded: Encoded | undefined
-    let isRecorded = false
-    // While the store takes results in, there is nothing to do but this. What fails here fails again below, where it is told.
-    const ended = () => {
-      if (!isRecorded) encoded = Result.getOrUndefined(Result.try(encode))
-    }
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, signal }, options)
-    const { completed, unrecorded, isCommitUnknown } = yield* options.concurrencyLimit.within(tenant, running)
-    isRecorded = true
-    // An atomic batch answers for all of its operations at once, so it must not guess.
-    if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
-      return yield* Effect.fail(outcomeUnknown)
-    }
-    const { status, body, preferenceApplied: honoured } = encoded ?? encode()
-    const headers = {
-      ...(honoured && { "preference-applied": `return=${prefer}` }),
-      ...(completed && { "idempotency-replayed": "true" }),
-      ...(unrecorded && { "idempotency-status": "not-recorded" }),
-    }
-    return respond(status, jsonType, body, headers)
+    return yield* options.concurrencyLimit.within(tenant, answerRun(running, batch, prefer))
   })
 
+  const answerRun = (
+    running: Effect.Effect<BatchRun, BatchError, Scope.Scope>,
+    batch: Batch<Input>,
+    prefer: ReturnPreference | undefined,
+  ) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { completed, isCommitUnknown, recorded } = yield* running
+        // An atomic batch has one outcome for all of its operations, and here it is unknown.
+        if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
+          return yield* Effect.fail(outcomeUnknown)
+        }
+        // Encoding takes place while the store records the results.
+        const { status, body, preferenceApplied } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+        const isRecorded = yield* recorded
+        const headers = {
+          ...(preferenceApplied && { "preference-applied": `return=${prefer}` }),
+          ...(completed && { "idempotency-replayed": "true" }),
+          ...(!isRecorded && { "idempotency-status": "not-recorded" }),
+        }
+        return respond(status, jsonType, body, headers)
+      }),
+    )
+
   const answer = Effect.fnUntraced(function* (request: HttpRequest) {
-    if (request.isSubRequest) return yield* refused(nested)
+    if (request.isSubRequest) return yield* answerRefusal(nested)
     const tenant = yield* tenantOf(options.tenant, request)
     const quota = options.quota && (yield* Quota.open(options.quota, quotaMemory, tenant))
-    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", refused)
+    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", answerRefusal)
     const standings = yield* quota?.standings ?? Effect.succeed(undefined)
     if (options.quota === undefined || standings === undefined) return response
     return { ...response, headers: { ...response.headers, ...RateLimitFields.write(options.quota, standings) } }
   })
 
-  const refused = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
+  const answerRefusal = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
 
-  const endpointOf: BatchEndpoint = {
-    handle: (request) => Effect.catchCause(answer(request), (cause) => Effect.as(onDied(Cause.squash(cause)), died)),
+  const batchEndpoint: BatchEndpoint = {
+    handle: (request) =>
+      Effect.catchCause(answer(request), (cause) => Effect.as(reportUnexpected(Cause.squash(cause)), died)),
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
   }
-  return endpointOf
+  return batchEndpoint
 })
 
-const nested = BatchError.invalid("NESTED_BATCH", "A batch must not hold a request to a batch endpoint")
+const nested = BatchError.invalid(
+  "NESTED_BATCH",
+  "A batch cannot contain a request to a batch endpoint: send that batch by itself",
+)
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
@@ -138,16 +149,16 @@ const respond = (
   close = false,
 ): HttpResponse => ({ status, headers: { "content-type": type, ...headers }, body, close })
 
-/** The answer to a batch that was refused. */
+/** Makes the response to a batch that was refused. */
 export const refuse = (error: BatchError): HttpResponse => {
   const { reason } = error
   const headers: Record<string, string> =
     "retryAfter" in reason && reason.retryAfter !== undefined ? { "retry-after": String(reason.retryAfter) } : {}
-  const unread = [408, 413, 415].includes(error.status) || reason.code === "TOO_DEEP"
-  return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, unread)
+  const closes = [408, 413, 415].includes(error.status) || reason.code === "TOO_DEEP"
+  return respond(error.status, Problem.mediaType, JSON.stringify(Problem.ofBatchError(error)), headers, closes)
 }
 
-/** The answer where nothing is known of a batch but that it was not answered. */
+/** The response to a batch that failed unexpectedly. */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
 const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchEndpointOptions<Input>) => ({

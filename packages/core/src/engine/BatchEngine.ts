@@ -1,61 +1,60 @@
-/** The pipeline that every batch goes through, and nothing else: prepare, plan, admit, execute. */
+/** The pipeline of every batch: prepare, plan, claim idempotency keys, admit, execute, record results. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { type Batch, tally } from "../batch/Batch.ts"
 import type { BatchError } from "../batch/BatchError.ts"
+import type { ValueFormat } from "../batch/Codec.ts"
+import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
 import { type Failure, failure, internalFailure, isFailure } from "../batch/Failure.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
-import type { Planner } from "../planning/Plan.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
-import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
-import type { UnitOfWork } from "../execution/UnitOfWork.ts"
-import type { Claimed } from "../idempotency/Idempotency.ts"
-import type { Quota } from "../quota/Quota.ts"
-import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
-import type { ValueFormat } from "../batch/Codec.ts"
-import * as Retries from "../idempotency/withIdempotency.ts"
 import { Executor } from "../execution/Executor.ts"
-import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
+import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+import * as Idempotency from "../idempotency/Idempotency.ts"
+import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
+import type { Planner } from "../planning/Plan.ts"
+import type { Quota } from "../quota/Quota.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
 
-/** How the batches of one endpoint are run. */
+/** How the batches of one endpoint run. */
 export interface EngineOptions {
   /** Name of the endpoint, for policies, spans and metrics. */
   readonly endpoint: string
-  /** What the endpoint's batches are counted by: `BatchMetrics.recorder(endpoint)`. */
+  /** Records metrics of the endpoint's batches: `BatchMetrics.recorder(endpoint)`. */
   readonly metrics: BatchMetrics.BatchRecorder
   readonly limits: Limits
-  /** Commit groups at once: a whole number from 1, or `Infinity`. */
+  /** Maximum number of commit groups that run at once: an integer from 1, or `Infinity`. */
   readonly concurrency: number
   readonly planner: Planner
-  /** In the order in which they admit. */
+  /** In the order in which they admit a batch. */
   readonly policies: ReadonlyArray<BatchPolicy>
-  /** What transactions are run by; undefined where there are none. */
+  /** Runs transactions; undefined where there are none. */
   readonly unitOfWork: UnitOfWork | undefined
-  /** How many calls share a transaction where operations stand alone; undefined for none. */
+  /** How many calls of independent operations share a transaction; undefined for no transactions. */
   readonly transactionSize: number | undefined
   /** How retries are recognised; undefined where they are not. */
   readonly idempotency: IdempotencySettings | undefined
-  /** How values are kept for replay. Default: as the JSON they are. */
+  /** How values are stored for replays. Default: as JSON. */
   readonly format?: ValueFormat | undefined
-  /** Turns what a handler threw into a failure of the application's; undefined leaves it a defect. */
+  /** Maps an error that a handler threw to a failure. Undefined, or a result of undefined, leaves the error unexpected. */
   readonly mapError: ((error: unknown) => Failure | undefined) | undefined
-  /** Told of defects; undefined logs them. */
+  /** Called with unexpected errors. Default: they are logged. */
   readonly onUnexpected: OnUnexpected | undefined
 }
 
-/** Where an unexpected error happened: in an operation, or in the batch as a whole. */
+/** Where an unexpected error happened. `operation` is undefined where it concerns the batch as a whole. */
 export interface UnexpectedOrigin {
   readonly endpoint: string
   readonly operation: Pick<Operation, "index" | "action" | "id"> | undefined
 }
 
-/** What is told of an unexpected error, and where it happened. */
+/** Called with an unexpected error and where it happened. */
 export type OnUnexpected = (error: unknown, origin: UnexpectedOrigin) => void
 
 /** One batch to run. */
@@ -63,35 +62,41 @@ export interface EngineRequest<Input> {
   readonly batch: Batch<Input>
   readonly dispatcher: Dispatcher<Input>
   readonly tenant: string | undefined
-  /** What keeps the idempotency keys of this endpoint apart from those of others. Default: the name of the endpoint. */
+  /** Separates the idempotency keys of this endpoint from those of others. Default: the name of the endpoint. */
   readonly keyScope?: string | undefined
-  /** The client's name for the batch as a whole. */
+  /** The client's idempotency key for the batch as a whole. */
   readonly idempotencyKey?: string | undefined
-  /** The caller's account; undefined where nothing is charged. */
+  /** The caller's quota; undefined where nothing is charged. */
   readonly quota?: Quota | undefined
-  /** Called soon after every operation has its result, where these are being recorded still. It must not throw. */
-  readonly ended?: (() => void) | undefined
-  /** Fires when the client has gone away: what has not begun by then does not begin. */
+  /** Fires when the client has disconnected: operations that have not started are cancelled. */
   readonly signal: AbortSignal | undefined
-  /** Fires when the batch is to stop at once; its reason says why, in a sentence. */
+  /** Fires when the batch has to stop at once. Its reason says why, in a sentence. */
   readonly stop?: AbortSignal | undefined
 }
 
-/** How a batch was run. */
+/** A batch that has run: every operation has its final result. Results may still be on their way to the store. */
 export interface BatchRun {
-  /** Whether the batch was done before, as a whole: all of its results are replays. */
+  /** Whether an earlier execution completed the batch: every result is a replay. */
   readonly completed: boolean
-  /** Whether results could not be recorded, so that a retry may run operations again that have run. */
-  readonly unrecorded: boolean
-  /** Whether the answer to a commit was lost, so that it is not known of some operations what became of them. */
+  /** Whether the answer to a commit was lost, so that the outcome of some operations is unknown. */
   readonly isCommitUnknown: boolean
+  /** Waits until results are recorded: true if they are, false if a retry may run operations again. */
+  readonly recorded: Effect.Effect<boolean>
 }
 
-/** Runs batches: on success every operation of the batch has its result. A `BatchError` means that nothing ran. */
+/**
+ * Runs batches.
+ *
+ * **Details** `run` succeeds when every operation has its final result, so that the caller can encode the answer while
+ * results are recorded. Closing the scope waits for the recording. A `BatchError` means that nothing ran.
+ */
 export class BatchEngine extends Context.Service<
   BatchEngine,
   {
-    readonly run: <Input>(request: EngineRequest<Input>, options: EngineOptions) => Effect.Effect<BatchRun, BatchError>
+    readonly run: <Input>(
+      request: EngineRequest<Input>,
+      options: EngineOptions,
+    ) => Effect.Effect<BatchRun, BatchError, Scope.Scope>
   }
 >()("@multistatus/core/BatchEngine") {
   static readonly layerNoDeps: Layer.Layer<BatchEngine, never, Executor> = Layer.effect(
@@ -99,20 +104,20 @@ export class BatchEngine extends Context.Service<
     Effect.gen(function* () {
       const executor = yield* Executor
 
-      const run = Effect.fn("multistatus.batch")(function* <Input>(
-        { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, ended, signal, stop }: EngineRequest<Input>,
-        options: EngineOptions,
-      ) {
-        const { endpoint, limits, concurrency, planner, policies, transactionSize, unitOfWork, idempotency } = options
+      const runBatch = Effect.fnUntraced(function* <Input>(request: EngineRequest<Input>, options: EngineOptions) {
+        const { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, signal, stop } = request
+        const { endpoint, format, limits, concurrency, planner, policies, transactionSize, unitOfWork } = options
+        const { deadlineMs, operationTimeoutMs } = limits
         const startedAt = yield* Clock.currentTimeMillis
+        const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
+        const timeLeft = Effect.map(elapsed, (milliseconds) => Math.max(0, deadlineMs - milliseconds))
         const onDefect = yield* reporter(options)
-        yield* Effect.annotateCurrentSpan({ endpoint, operations: batch.operations.length })
-        const retries =
-          idempotency === undefined
-            ? Retries.none
-            : yield* Retries.make(batch, {
-                settings: idempotency,
-                format: options.format,
+        const idempotency =
+          options.idempotency === undefined
+            ? Idempotency.none
+            : yield* Idempotency.prepare(batch, {
+                settings: options.idempotency,
+                format,
                 endpoint: keyScope ?? endpoint,
                 tenant,
                 idempotencyKey,
@@ -120,7 +125,7 @@ export class BatchEngine extends Context.Service<
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect)).pipe(
             Effect.timeoutOrElse({
-              duration: limits.deadlineMs,
+              duration: deadlineMs,
               orElse: () => Effect.sync(() => skipUnprepared(batch.operations)),
             }),
           )
@@ -129,41 +134,44 @@ export class BatchEngine extends Context.Service<
           planner(batch, {
             concurrency,
             coalesces: dispatcher.coalesces,
-            transactionSize: retries.transactionSize ?? transactionSize,
+            transactionSize: idempotency.transactionSize ?? transactionSize,
           }),
         )
-        const timeLeft = Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, limits.deadlineMs - now + startedAt))
-        const admitAndExecute = Effect.fnUntraced(function* ({ claims, completed, unprotected }: Claimed) {
-          const undecided = batch.operations.some(isOutcomeUnknown)
-          const admitting = Effect.gen(function* () {
-            for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
-            if (quota !== undefined) yield* quota.charge({ batch, endpoint, tenant })
-            const deadlineMs = yield* timeLeft
-            const { operationTimeoutMs } = limits
-            const onStart = quota?.onStart
-            const executing = {
-              deadlineMs,
-              operationTimeoutMs,
-              signal,
-              stop,
-              onDefect,
-              unitOfWork,
-              hooks: claims,
-              onStart,
-            }
-            yield* executor.execute(plan, dispatcher, executing)
+        const { hooks, completed, record } = yield* idempotency.claim(yield* timeLeft)
+        const hadUnknownOutcome = batch.operations.some(isOutcomeUnknown)
+        const admitAndExecute = Effect.gen(function* () {
+          for (const policy of policies) yield* policy.admit({ batch, plan, endpoint, tenant })
+          if (quota !== undefined) yield* quota.charge({ batch, endpoint, tenant })
+          yield* executor.execute(plan, dispatcher, {
+            deadlineMs: yield* timeLeft,
+            operationTimeoutMs,
+            signal,
+            stop,
+            onDefect,
+            unitOfWork,
+            hooks,
+            onStart: quota?.onStart,
           })
-          yield* Effect.scoped(admitting)
-          const isCommitUnknown = !undecided && batch.operations.some(isOutcomeUnknown)
-          if (ended !== undefined && claims !== undefined) yieldToEventLoop(ended)
-          return { completed, claims, unprotected, isCommitUnknown }
         })
-        const { claims, unprotected, ...ran } = yield* retries.around(yield* timeLeft, admitAndExecute)
-        yield* options.metrics.ran(tally(batch), (yield* Clock.currentTimeMillis) - startedAt)
-        return { ...ran, unrecorded: unprotected || claims?.unrecorded === true }
+        yield* Effect.scoped(admitAndExecute)
+        const isCommitUnknown = !hadUnknownOutcome && batch.operations.some(isOutcomeUnknown)
+        const recorded = yield* record
+        // The duration of a batch includes the time that the store takes.
+        yield* Effect.addFinalizer(() =>
+          Effect.gen(function* () {
+            yield* recorded
+            yield* options.metrics.ran(tally(batch), yield* elapsed)
+          }),
+        )
+        return { completed, isCommitUnknown, recorded }
       })
 
-      return BatchEngine.of({ run })
+      return BatchEngine.of({
+        run: (request, options) =>
+          Effect.withSpanScoped(runBatch(request, options), "multistatus.batch", {
+            attributes: { endpoint: options.endpoint, operations: request.batch.operations.length },
+          }),
+      })
     }),
   )
 
@@ -172,16 +180,17 @@ export class BatchEngine extends Context.Service<
 
 const isOutcomeUnknown = ({ result }: Operation): boolean => result?.failure?.code === "OUTCOME_UNKNOWN"
 
-// What nobody has validated must not run, however little time is left.
+// Operations that were not validated must not run, even if the deadline leaves them no time to be validated.
 const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
   const late = failure("DEADLINE_EXCEEDED", "The batch exceeded its deadline", { retryable: true })
   for (const operation of operations) operation.result ??= OperationResult.skipped(late)
 }
 
-// Failures that were thrown are failures; the rest is reported in full, and answered without a word of it.
+/** Makes the function that answers for errors of handlers: failures as they are, unexpected ones without any detail. */
 const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected }: EngineOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const log: OnUnexpected = (error, origin) => fork(Effect.logError("An operation died", origin, Cause.die(error)))
+  const log: OnUnexpected = (error, origin) =>
+    fork(Effect.logError("Operation failed unexpectedly", origin, Cause.die(error)))
   const report = onUnexpected ?? log
   const onDefect: OnDefect = (defect, { index, action, id }) => {
     const known = isFailure(defect) ? defect : attempt(() => mapError?.(defect))
@@ -192,7 +201,7 @@ const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected
   return onDefect
 })
 
-// What the application does with an error must not become another one.
+// An error that the application throws while it handles an error must not fail the batch.
 const attempt = <A>(run: () => A): A | undefined => {
   try {
     return run()

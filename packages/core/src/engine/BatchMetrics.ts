@@ -1,45 +1,45 @@
-/** What is counted and measured of batches, under names that an OpenTelemetry layer exports as they are. */
+/** Metrics of batches and operations. An OpenTelemetry layer exports them under these names. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Tally } from "../batch/Batch.ts"
 
-/** Batches that ran, by endpoint. */
+/** Counts batches that ran, by endpoint. */
 export const batches = Metric.counter("multistatus.batches", { description: "Batches that ran", incremental: true })
 
-/** Batches that were refused, by endpoint and code. */
+/** Counts batches that were refused, by endpoint and code. */
 export const refusals = Metric.counter("multistatus.refusals", {
   description: "Batches that were refused",
   incremental: true,
 })
 
-/** Operations, by endpoint and outcome. */
+/** Counts operations, by endpoint and outcome. */
 export const operations = Metric.counter("multistatus.operations", {
   description: "Operations by outcome",
   incremental: true,
 })
 
-/** Operations that were answered with a stored result, by endpoint. */
+/** Counts operations that were answered with a stored result, by endpoint. */
 export const replays = Metric.counter("multistatus.replays", {
   description: "Operations that were answered with a stored result",
   incremental: true,
 })
 
-/** Milliseconds that batches took to execute, by endpoint. */
+/** Distributes batches over the milliseconds that they took, results recorded, by endpoint. */
 export const duration = Metric.histogram("multistatus.batch.duration", {
   description: "Milliseconds that batches took",
   boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000],
 })
 
-/** What records the batches of one endpoint. */
+/** Records metrics of the batches of one endpoint. */
 export interface BatchRecorder {
-  /** Records a batch that ran, and the milliseconds it took. */
+  /** Records a batch that ran, and how many milliseconds it took. */
   readonly ran: (counted: Tally, milliseconds: number) => Effect.Effect<void>
   /** Records a batch that was refused. */
   readonly refused: (code: string) => Effect.Effect<void>
 }
 
-/** Makes the recorder of an endpoint; once, since naming attributes costs more than counting. */
+/** Makes the recorder of an endpoint. Make one for each endpoint: naming attributes costs more than counting. */
 export const recorder = (endpoint: string): BatchRecorder => {
   const ran = Metric.withAttributes(batches, { endpoint })
   const took = Metric.withAttributes(duration, { endpoint })

@@ -1,48 +1,61 @@
 /**
- * What a batch with a key of its own has done so far, in one record: a line for an operation, or for several that follow
- * each other. A retry replays the lines and runs the rest.
+ * The journal of a batch with a key: one record that holds what the batch has done so far. A retry replays its lines and
+ * runs the other operations.
+ *
+ * **Grammar** (ABNF, RFC 5234; characters are UTF-16 code units)
+ *
+ * ```
+ * journal = *line
+ * line    = index [ "+" count ] ":" length ":" text LF
+ * index   = 1*9DIGIT      ; index of the operation in the batch, or of the first one that shares the line
+ * count   = 1*9DIGIT      ; adjacent operations that share the line: 1 to 100
+ * length  = 1*9DIGIT      ; number of characters of text
+ * text    = *%x0-FFFF     ; without a count: `StoredResult.write`, encoded by the codec where there is one
+ *                         ; with a count: `StoredResult.writeAll`, never encoded
+ * ```
+ *
+ * No operation has two lines. While the batch runs, lines are in the order in which operations ended; the record of a
+ * completed batch has them in request order. `readJournal` reads a journal.
  */
 import type { Operation } from "../batch/Operation.ts"
-import type { OperationResult } from "../batch/OperationResult.ts"
-import type { ValueFormat } from "../batch/Codec.ts"
-import type { SettleAction, SettleItem } from "./IdempotencyStore.ts"
 import type { HashedKey } from "./IdempotencyKeys.ts"
-import * as StoredResult from "./StoredResult.ts"
+import type { SettleAction, SettleItem } from "./IdempotencyStore.ts"
 
-/** How a batch stands that has something to tell the store. */
+/** The state of a batch when its journal is sent. */
 export interface Standing {
   /** Whether every operation has ended. */
   readonly isOver: boolean
-  /** Whether operations may have had an effect, or may be having it still, of which there is no line. */
+  /** Whether an operation without a line may have had an effect, or may still have one. */
   readonly isAmbiguous: () => boolean
 }
 
-/** Characters that the lines of a batch may have together; stores take records of some megabytes, and not of any size. */
+/** Characters that the lines of a batch may have together. Stores accept records of some megabytes, not of any size. */
 const maxLength = 8 * 2 ** 20
 
-/** Operations whose results share a line at most. */
-export const mostTogether = 100
+/** Maximum number of operations that share a line. */
+export const maxOperationsPerLine = 100
 
 export class BatchJournal {
-  readonly claim: HashedKey
-  /** By index. The line of several operations stands with the first of them, and nothing with the others. */
+  readonly batchKey: HashedKey
+  /** By index of the operation. A line that operations share stands with the first of them; the others have "". */
   private lines: Array<string | undefined> = []
   private count = 0
   private length = 0
-  /** Characters that the store has. */
+  /** Characters that the store has confirmed. */
   private stored: number
-  /** What the store was told last and has not confirmed. It may have it: so it is told the same again, and nothing else. */
-  private told = ""
-  /** Operations whose lines the store was not told. */
-  private pending: Array<Operation> = []
+  /** The chunk that was sent and not confirmed. The store may have it, so the same chunk is sent again before any other. */
+  private unconfirmed = ""
+  /** Operations whose lines were never sent. */
+  private unsent: Array<Operation> = []
   private isClosed = false
 
-  constructor(claim: HashedKey, journal: string) {
-    this.claim = claim
-    this.stored = journal.length
+  /** Continues a journal of which the store has `stored` characters. */
+  constructor(batchKey: HashedKey, stored: number) {
+    this.batchKey = batchKey
+    this.stored = stored
   }
 
-  /** Characters that there is room for yet. */
+  /** Characters that further lines may have. */
   get room(): number {
     return maxLength - this.length
   }
@@ -53,64 +66,62 @@ export class BatchJournal {
 
   /** Names the place of an operation's result, for codecs. */
   placeOf({ index }: Operation): string {
-    return placeOf(this.claim, index)
+    return placeOf(this.batchKey, index)
   }
 
-  /** Adds the encoded result of an operation. */
+  /** Adds the encoded result of an operation that has no line yet. */
   add(operation: Operation, encoded: string): void {
     if (this.has(operation)) return
-    this.set(operation, `${operation.index}:${encoded.length}:${encoded}\n`)
-    this.pending.push(operation)
+    this.setLine(operation, `${operation.index}:${encoded.length}:${encoded}\n`)
+    this.unsent.push(operation)
   }
 
-  /** Adds the results of at most `mostTogether` operations that follow each other and have no line, encoded as one. */
-  addAll(operations: ReadonlyArray<Operation>, encoded: string): void {
+  /** Adds a line that adjacent operations share, at most `maxOperationsPerLine`. None of them has a line yet. */
+  addShared(operations: ReadonlyArray<Operation>, encoded: string): void {
     const line = `${operations[0]!.index}+${operations.length}:${encoded.length}:${encoded}\n`
-    for (const [place, operation] of operations.entries()) this.set(operation, place === 0 ? line : "")
-    this.pending.push(...operations)
+    for (const [place, operation] of operations.entries()) this.setLine(operation, place === 0 ? line : "")
+    this.unsent.push(...operations)
   }
 
-  /** Keeps the line of an operation that the store has already. */
-  set({ index }: Operation, line: string): void {
+  /** Sets a line without sending it, as for those that the store already has. */
+  setLine({ index }: Operation, line: string): void {
     if (this.lines[index] === undefined) this.count++
     this.lines[index] = line
     this.length += line.length
   }
 
-  /** What the store is to be told next: that the batch is done, what was added, or that nothing came of it. */
+  /**
+   * Returns the item that the store has to be sent next: it completes the record, appends new lines, extends the lease of
+   * a batch that can be resumed, or releases the key of a batch that did nothing. Undefined where there is nothing to send.
+   */
   next(operations: ReadonlyArray<Operation>, { isOver, isAmbiguous }: Standing): SettleItem | undefined {
     if (this.isClosed) return undefined
-    if (isOver && this.isComplete(operations)) {
+    if (isOver && this.count === operations.length) {
       return this.item({ _tag: "complete", result: this.linesOf(operations) })
     }
-    if (this.told === "") {
-      this.told = this.linesOf(this.pending)
-      this.pending = []
+    if (this.unconfirmed === "") {
+      this.unconfirmed = this.linesOf(this.unsent)
+      this.unsent = []
     }
-    if (this.told !== "") return this.item({ _tag: "append", at: this.stored, chunk: this.told })
+    if (this.unconfirmed !== "") return this.item({ _tag: "append", at: this.stored, chunk: this.unconfirmed })
     if (!isOver || isAmbiguous()) return undefined
     return this.item({ _tag: this.stored === 0 ? "release" : "extend" })
   }
 
-  /** Notes that the store has done what it was told; answers whether there is more to tell. */
+  /** Notes that the store has applied an item. Returns whether there are further lines to send. */
   confirm({ action: { _tag } }: SettleItem): boolean {
     this.isClosed = _tag === "complete" || _tag === "release"
-    this.stored += _tag === "append" ? this.told.length : 0
     if (_tag !== "append") return false
-    this.told = ""
-    return this.pending.length > 0
+    this.stored += this.unconfirmed.length
+    this.unconfirmed = ""
+    return this.unsent.length > 0
   }
 
-  /** Remembers how things are; what it answers makes them so again: the transaction they are told in may come to nothing. */
+  /** Captures the state. The returned function restores it, for a transaction that is rolled back. */
   checkpoint(): () => void {
-    const { stored, told, isClosed, count, length } = this
-    const [lines, pending] = [[...this.lines], [...this.pending]]
-    return () => void Object.assign(this, { stored, told, isClosed, count, length, lines, pending })
-  }
-
-  /** Whether every operation has its line. */
-  isComplete(operations: ReadonlyArray<Operation>): boolean {
-    return this.count === operations.length
+    const { stored, unconfirmed, isClosed, count, length } = this
+    const [lines, unsent] = [[...this.lines], [...this.unsent]]
+    return () => void Object.assign(this, { stored, unconfirmed, isClosed, count, length, lines, unsent })
   }
 
   private linesOf(operations: ReadonlyArray<Operation>): string {
@@ -120,66 +131,9 @@ export class BatchJournal {
   }
 
   private item(action: SettleAction): SettleItem {
-    return { ...this.claim, action }
+    return { ...this.batchKey, action }
   }
 }
 
-const placeOf = ({ key }: HashedKey, index: number): string => `${key}/${index}`
-
-export interface ReadJournal {
-  /** Results and lines, by index. */
-  readonly lines: ReadonlyMap<number, { readonly line: string; readonly result: OperationResult }>
-  /** Whether there is something that cannot be read: of which operations it was the result is not known. */
-  readonly isDamaged: boolean
-}
-
-/** Reads a journal. */
-export const readJournal = async (
-  journal: string,
-  claim: HashedKey,
-  codec: StoredResult.ResultCodec | undefined,
-  format: ValueFormat,
-): Promise<ReadJournal> => {
-  const lines = new Map<number, { readonly line: string; readonly result: OperationResult }>()
-  const head = /(\d{1,9})(?:\+(\d{1,9}))?:(\d{1,9}):/y
-  let at = 0
-  let hasHole = false
-  // Undefined where it is not even known how many operations they were.
-  const resultsOf = async (text: string, first: number, count: number | undefined) => {
-    if (count === undefined) return [await decode(text, placeOf(claim, first), codec, format)]
-    if (count < 1 || count > mostTogether) return undefined
-    // Nobody but the codec says what is in a record that it is there to protect.
-    const results = codec === undefined ? StoredResult.readAll(text, format) : undefined
-    if (results === undefined) return Array.from({ length: count }, StoredResult.unreadable)
-    return results.length === count ? results : undefined
-  }
-  while (at < journal.length) {
-    head.lastIndex = at
-    const found = head.exec(journal)
-    if (found === null) break
-    const first = Number(found[1])
-    const end = head.lastIndex + Number(found[3])
-    if (journal[end] !== "\n") break
-    const text = journal.slice(head.lastIndex, end)
-    const line = journal.slice(at, end + 1)
-    at = end + 1
-    const results = await resultsOf(text, first, found[2] === undefined ? undefined : Number(found[2]))
-    if (results === undefined || results.some((_, place) => lines.has(first + place))) hasHole = true
-    else results.forEach((result, place) => lines.set(first + place, { line: place === 0 ? line : "", result }))
-  }
-  return { lines, isDamaged: hasHole || at < journal.length }
-}
-
-/** Reads one stored text. */
-export const decode = async (
-  text: string,
-  place: string,
-  codec: StoredResult.ResultCodec | undefined,
-  format: ValueFormat,
-): Promise<OperationResult> => {
-  try {
-    return StoredResult.read(codec === undefined ? text : await codec.decode(text, place), format)
-  } catch {
-    return StoredResult.unreadable()
-  }
-}
+/** Names the place of an operation's result in the record of a batch. */
+export const placeOf = ({ key }: HashedKey, index: number): string => `${key}/${index}`

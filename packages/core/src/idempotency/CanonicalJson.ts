@@ -1,20 +1,20 @@
-/** One text for all spellings of the same JSON value: the JSON Canonicalization Scheme (RFC 8785). */
+/** The JSON Canonicalization Scheme (RFC 8785): one text for every spelling of the same JSON value. */
 
 /**
  * Writes a JSON value in canonical form: members sorted by UTF-16 code units, no white space, numbers as ECMAScript
  * writes them.
  *
- * **Details** Never throws where the standard would refuse: a lone surrogate is written as its escape, an infinity or a
- * big integer, as other parsers make them, by its digits or name. What `JSON.stringify` leaves out is left out.
+ * **Details** Accepts what the standard rejects: a lone surrogate is written as its escape, an infinity by its name, a big
+ * integer by its digits. Leaves out what `JSON.stringify` leaves out.
  */
-export const canonicalJson = (given: unknown): string => write(given, 0)
+export const canonicalJson = (value: unknown): string => write(value, 0)
 
-const write = (given: unknown, depth: number): string => {
-  if (typeof given === "string") return quote(given)
-  const value = plain(given)
+const write = (input: unknown, depth: number): string => {
+  if (typeof input === "string") return quote(input)
+  const value = jsonOf(input)
   if (typeof value === "bigint" || typeof value === "number") return String(value)
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null"
-  // Put together by hand: this is done for every operation that has a key.
+  // Concatenated by hand, because this runs for every operation that has a key.
   let text = ""
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
@@ -32,41 +32,44 @@ const write = (given: unknown, depth: number): string => {
   return `{${text}}`
 }
 
-/** The names of an object's members. */
+/** The member names of an object. */
 interface Members {
-  /** As the object has them. */
+  /** In the order of the object. */
   readonly names: ReadonlyArray<string>
   readonly sorted: ReadonlyArray<string>
-  /** Each of `sorted` as it is written, with its colon. */
+  /** Each name of `sorted`, quoted and with its colon. */
   readonly heads: ReadonlyArray<string>
 }
 
-// The objects of a batch are alike: most have the names of the last one that stood so deep.
-const lastAt: Array<Members> = []
-const keptDepth = 8
-/** Names, and characters of all of them, that are kept at most. */
-const keptNames = 64
-const keptLength = 2000
+// The objects of a batch are similar: most have the same names as the previous object at the same depth.
+const membersByDepth: Array<Members> = []
+/** Depth up to which names are cached. */
+const maxCachedDepth = 8
+/** Names of an object whose names are cached. */
+const maxCachedNames = 64
+/** Characters of all names of an object whose names are cached. */
+const maxCachedLength = 2000
 
 const membersOf = (value: object, depth: number): Members => {
   const names = Object.keys(value)
-  const last = lastAt[depth]
-  if (last !== undefined && areSame(names, last.names)) return last
+  const previous = membersByDepth[depth]
+  if (previous !== undefined && areEqual(names, previous.names)) return previous
   const sorted = names.toSorted()
   const members = { names, sorted, heads: sorted.map((name) => `${quote(name)}:`) }
-  if (depth < keptDepth && names.length <= keptNames && lengthOf(names) <= keptLength) lastAt[depth] = members
+  if (depth < maxCachedDepth && names.length <= maxCachedNames && lengthOf(names) <= maxCachedLength)
+    membersByDepth[depth] = members
   return members
 }
 
 const lengthOf = (names: ReadonlyArray<string>): number => names.reduce((length, name) => length + name.length, 0)
 
-const areSame = (some: ReadonlyArray<string>, others: ReadonlyArray<string>): boolean => {
-  if (some.length !== others.length) return false
-  for (let index = 0; index < some.length; index++) if (some[index] !== others[index]) return false
+const areEqual = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean => {
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
   return true
 }
 
-// Most texts are short and have nothing to escape: looking is faster than asking.
+// Most texts are short and need no escapes: checking that is faster than `JSON.stringify`.
 const quote = (text: string): string => {
   if (text.length > 40) return JSON.stringify(text)
   for (let index = 0; index < text.length; index++) {
@@ -76,8 +79,8 @@ const quote = (text: string): string => {
   return `"${text}"`
 }
 
-// Dates and their kin, of hosts whose parsers make more than JSON has.
-const plain = (value: unknown): unknown =>
+// Parsers of some hosts make values that JSON does not have, such as dates.
+const jsonOf = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function"
     ? value.toJSON("")
     : value

@@ -1,40 +1,40 @@
-/** Keeps claims alive while their operations run, and knows until when they surely are. */
+/** Extends the lease of a batch's claims while its operations run, and knows until when the lease certainly lasts. */
 import type { Timer } from "../platform/FiberClock.ts"
 
 export interface HeartbeatOptions {
   readonly leaseMs: number
   readonly timer: Timer
-  /** Milliseconds, steadily rising. */
+  /** Monotonic time in milliseconds. */
   readonly now: () => number
-  /** When the claims were asked for. */
-  readonly askedAt: number
-  /** Extends the lease of all claims; rejects where it could not be found out whether that was done. */
+  /** When the claims were requested, by `now`. */
+  readonly requestedAt: number
+  /** Extends the lease of all claims. Rejects where it is not known whether the store extended them. */
   readonly extend: () => Promise<void>
 }
 
-/** The part of a lease that is counted on: the store's clock may run a little faster than this process' own. */
-const sure = 0.7
+/** The part of a lease that is relied on, since the store's clock may run faster than that of this process. */
+const reliablePart = 0.7
 
 export class Heartbeat {
   private readonly options: HeartbeatOptions
   private aliveUntil: number
-  private stopped = false
-  private stopTimer: () => void
+  private isStopped = false
+  private cancelTimer: () => void
 
   constructor(options: HeartbeatOptions) {
     this.options = options
-    this.aliveUntil = options.askedAt + sure * options.leaseMs
-    this.stopTimer = this.schedule()
+    this.aliveUntil = options.requestedAt + reliablePart * options.leaseMs
+    this.cancelTimer = this.schedule()
   }
 
-  /** Whether, by this process' own clock, the lease is surely not over. */
+  /** Whether the lease certainly lasts, by the clock of this process. */
   get isAlive(): boolean {
     return this.options.now() < this.aliveUntil
   }
 
   stop(): void {
-    this.stopped = true
-    this.stopTimer()
+    this.isStopped = true
+    this.cancelTimer()
   }
 
   private schedule(): () => void {
@@ -46,10 +46,10 @@ export class Heartbeat {
     const sentAt = now()
     try {
       await extend()
-      this.aliveUntil = sentAt + sure * leaseMs
+      this.aliveUntil = sentAt + reliablePart * leaseMs
     } catch {
-      // The next one may get through; until then time runs.
+      // The next beat may succeed. Until then the lease runs down.
     }
-    if (!this.stopped) this.stopTimer = this.schedule()
+    if (!this.isStopped) this.cancelTimer = this.schedule()
   }
 }

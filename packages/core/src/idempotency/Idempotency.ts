@@ -1,227 +1,137 @@
-/** Recognises retries: claims keys before anything runs, replays what was done, and refuses what is being done. */
-import { BatchError } from "../batch/BatchError.ts"
-import { PolicyRefusal } from "../batch/RefusalReason.ts"
-import { type Failure, failure } from "../batch/Failure.ts"
-import type { Operation } from "../batch/Operation.ts"
-import { OperationResult } from "../batch/OperationResult.ts"
-import { randomId } from "../platform/randomId.ts"
-import type { Acquired, AcquireItem, IdempotencyTimes } from "./IdempotencyStore.ts"
-import { BatchJournal, decode, readJournal } from "./BatchJournal.ts"
-import { Claims } from "./Claims.ts"
-import { type HashedKey, keyReused } from "./IdempotencyKeys.ts"
-import { answerMs, type IdempotencySettings } from "./IdempotencySettings.ts"
-import { withTimeout } from "../platform/withTimeout.ts"
-import * as StoredResult from "./StoredResult.ts"
-import type { ValueFormat } from "../batch/Codec.ts"
-import type { Timer } from "../platform/FiberClock.ts"
-
-export interface ClaimRequest {
-  readonly settings: IdempotencySettings
-  readonly operations: ReadonlyArray<Operation>
-  /** The hashed keys of operations that have one. */
-  readonly keys: ReadonlyMap<Operation, HashedKey>
-  /** The hashed key of the batch. */
-  readonly batchKey: HashedKey | undefined
-  readonly format: ValueFormat
-  readonly timer: Timer
-  /** Milliseconds, steadily rising. */
-  readonly now: () => number
-  /** Milliseconds that the batch has left. */
-  readonly deadlineMs: number
-}
-
-export interface Claimed {
-  /** What has to be settled; undefined where nothing was claimed. */
-  readonly claims: Claims | undefined
-  /** Whether the batch as a whole was done before: every result is a replay. */
-  readonly completed: boolean
-  /** Whether there are keys, and the batch runs without claims because the store cannot be reached. */
-  readonly unprotected: boolean
-}
-
 /**
- * Claims the keys of a batch in one call, and gives operations that were done before, or are being done, their result.
- *
- * **Details** Rejects with a `BatchError` if the batch itself is being done or was another one, or if the store cannot
- * be reached and fails closed; nothing is then claimed.
+ * Idempotency of one batch: hashes its keys while inputs are as they were sent, claims the keys when the batch is planned,
+ * and records results when operations have ended.
  */
-export const claim = async (request: ClaimRequest): Promise<Claimed> => {
-  const { settings, operations, keys, batchKey, now, ...rest } = request
-  const due = operations.filter((operation) => operation.result === undefined && keys.has(operation))
-  const items = due.map(
-    (operation): AcquireItem => new KeyToClaim(keys.get(operation)!, settings.onAmbiguous(operation)),
-  )
-  // Operations that must not be run again have claims of their own, so the batch itself may always be gone on with.
-  if (batchKey !== undefined) items.push({ ...batchKey, mode: "retry" })
-  if (items.length === 0) return { claims: undefined, completed: false, unprotected: false }
-  const times = timesOf(settings)
-  const askedAt = now()
-  const acquired = await acquire(items, times, request)
-  if (acquired === undefined) return { claims: undefined, completed: false, unprotected: true }
-  const claimed = new Map<Operation, HashedKey>()
-  const answers: Array<Promise<void>> = []
-  for (const [index, operation] of due.entries()) {
-    const [key, told] = [keys.get(operation)!, acquired[index]!]
-    if (isHeld(told)) claimed.set(operation, key)
-    else answers.push(answer(operation, told, key, request))
-  }
-  await Promise.all(answers)
-  const ofBatch = batchKey === undefined ? undefined : acquired.at(-1)!
-  if (batchKey !== undefined && ofBatch !== undefined && !isHeld(ofBatch)) {
-    // Nothing of this batch runs now, so what was claimed for its operations is given back.
-    await giveBack([...claimed.values()], times, request)
-    if (ofBatch._tag !== "replay") throw refusalOf(ofBatch)
-    await replayAll(ofBatch.result, batchKey, request)
-    return { claims: undefined, completed: true, unprotected: false }
-  }
-  const isBatchHeld = batchKey !== undefined && ofBatch !== undefined && isHeld(ofBatch)
-  const journal = isBatchHeld ? await resume(ofBatch, batchKey, request) : undefined
-  const claims = new Claims({ ...rest, settings, operations, times, claimed, journal, now, askedAt })
-  return { claims, completed: false, unprotected: false }
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Batch } from "../batch/Batch.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import type { ValueFormat } from "../batch/Codec.ts"
+import type { Operation } from "../batch/Operation.ts"
+import type { ExecutionHooks } from "../execution/ExecutionHooks.ts"
+import { CurrentDigest } from "../platform/Digest.ts"
+import * as FiberClock from "../platform/FiberClock.ts"
+import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
+import type { Claims } from "./Claims.ts"
+import { type ClaimOutcome, claimKeys } from "./claimKeys.ts"
+import * as IdempotencyKeys from "./IdempotencyKeys.ts"
+import type { IdempotencySettings } from "./IdempotencySettings.ts"
+import { jsonValues } from "./jsonValues.ts"
+
+/** A batch whose keys are hashed. */
+export interface BatchIdempotency {
+  /** How many calls share a transaction that also stores their results; undefined where results are stored afterwards. */
+  readonly transactionSize: number | undefined
+  /**
+   * Claims the keys of the batch, and gives operations that are completed or in progress elsewhere their result. Closing
+   * the scope waits until results are recorded and ends the claims, however the batch ended.
+   *
+   * **Details** Fails if another request is executing the batch, if its key was used for another batch, or if the store
+   * cannot be reached and fails closed. Interrupting it waits for the store's answer, so that no claim is left behind.
+   */
+  readonly claim: (deadlineMs: number) => Effect.Effect<ClaimedBatch, BatchError, Scope.Scope>
 }
 
-// What is hashed late is not asked for yet.
-class KeyToClaim implements AcquireItem {
-  readonly mode: AcquireItem["mode"]
-  readonly #hashed: HashedKey
-
-  constructor(hashed: HashedKey, mode: AcquireItem["mode"]) {
-    this.#hashed = hashed
-    this.mode = mode
-  }
-
-  get key(): string {
-    return this.#hashed.key
-  }
-
-  get fingerprint(): string {
-    return this.#hashed.fingerprint
-  }
-
-  toJSON(): AcquireItem {
-    return { key: this.key, fingerprint: this.fingerprint, mode: this.mode }
-  }
+/** A batch whose keys are claimed. */
+export interface ClaimedBatch {
+  /** Hooks that protect the claims during execution; undefined where nothing is claimed. */
+  readonly hooks: ExecutionHooks | undefined
+  /** Whether an earlier execution completed the batch: every result is a replay. */
+  readonly completed: boolean
+  /**
+   * Records the results of the batch, every operation of which has one. Succeeds when the calls to the store are on their
+   * way, with an effect that waits for their end: true if the store recorded the results, false if a retry may run
+   * operations again.
+   */
+  readonly record: Effect.Effect<Effect.Effect<boolean>>
 }
 
-const acquire = async (
-  items: ReadonlyArray<AcquireItem>,
-  times: IdempotencyTimes,
-  request: ClaimRequest,
-): Promise<ReadonlyArray<Acquired> | undefined> => {
-  const { settings, timer, deadlineMs } = request
-  let asked: Promise<unknown> = Promise.resolve()
-  const ask = () => {
-    const answer = settings.store.acquire(items, times)
-    asked = answer
-    return answer
-  }
-  try {
-    return await withTimeout(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
-  } catch {
-    // It may have been done all the same, or be done yet; nothing runs under these claims.
-    const free = () => void giveBack(items, times, request)
-    free()
-    asked.then(free, () => undefined)
-    if (settings.onStoreError === "allow") return undefined
-    throw refuse(failure("STORE_UNAVAILABLE", storeUnavailable, { status: 503, retryAfter: 1 }))
-  }
-}
-
-const timesOf = ({ ttlMs, leaseMs }: IdempotencySettings): IdempotencyTimes => ({
-  owner: randomId(),
-  leaseMs,
-  pendingTtlMs: Math.max(ttlMs, leaseMs),
-  resultTtlMs: ttlMs,
+const unclaimed = (completed: boolean, isRecorded: boolean): ClaimedBatch => ({
+  hooks: undefined,
+  completed,
+  record: Effect.succeed(Effect.succeed(isRecorded)),
 })
 
-type Held = Extract<Acquired, { readonly fence: number }>
-
-const isHeld = (acquired: Acquired): acquired is Held =>
-  acquired._tag === "fresh" || acquired._tag === "taken-over" || acquired._tag === "mine"
-
-const answer = async (
-  operation: Operation,
-  acquired: Exclude<Acquired, Held>,
-  { key }: HashedKey,
-  { settings, format }: ClaimRequest,
-): Promise<void> => {
-  switch (acquired._tag) {
-    case "replay":
-      operation.result = await decode(acquired.result, key, settings.codec, format)
-      break
-    case "in-progress":
-      operation.result = OperationResult.refused(inProgress(acquired.retryAfterMs))
-      break
-    case "mismatch":
-      operation.result = OperationResult.refused(keyReused())
-      break
-    case "indeterminate":
-      operation.result = OperationResult.refused(indeterminate())
-  }
+/** Idempotency of a batch that has no keys. */
+export const none: BatchIdempotency = {
+  transactionSize: undefined,
+  claim: () => Effect.succeed(unclaimed(false, true)),
 }
 
-const seconds = (milliseconds: number): number => Math.max(1, Math.ceil(milliseconds / 1000))
+export interface IdempotencyRequest {
+  readonly settings: IdempotencySettings
+  /** How values are stored. Default: as JSON. */
+  readonly format: ValueFormat | undefined
+  /** Name of the endpoint, which keeps its keys apart from those of others. */
+  readonly endpoint: string
+  readonly tenant: string | undefined
+  /** The client's key for the batch as a whole. */
+  readonly idempotencyKey: string | undefined
+}
 
-const inProgress = (retryAfterMs: number) =>
-  failure("IDEMPOTENCY_IN_PROGRESS", "A request with this idempotency key is being executed", {
-    retryable: true,
-    retryAfter: seconds(retryAfterMs),
+/** Hashes the keys of a batch. Inputs have to be as they were sent: not validated and not replaced. */
+export const prepare = Effect.fnUntraced(function* (
+  batch: Batch,
+  { settings, format = jsonValues, idempotencyKey, endpoint, tenant }: IdempotencyRequest,
+) {
+  const { operations } = batch
+  const due = operations.filter(({ result }) => result === undefined)
+  if (settings.required && idempotencyKey === undefined && !due.every(hasKey)) return yield* Effect.fail(keyRequired)
+  if (idempotencyKey === undefined && !due.some(hasKey)) return none
+  if (tenant === undefined && settings.scope === "tenant") return yield* Effect.fail(tenantRequired)
+  const digest = yield* CurrentDigest
+  const scope = { tenant: settings.scope === "tenant" ? tenant : undefined, endpoint, digest, format }
+  const keys = yield* Effect.promise(() => IdempotencyKeys.ofOperations(operations, scope))
+  let batchKey: IdempotencyKeys.HashedKey | undefined
+  if (idempotencyKey !== undefined) {
+    batchKey = yield* Effect.promise(() => IdempotencyKeys.ofBatch(batch, idempotencyKey, scope))
+    const held = due.filter((operation) => !hasKey(operation) && settings.onAmbiguous(operation) === "hold")
+    const parts = yield* Effect.promise(() => IdempotencyKeys.ofParts(held, idempotencyKey, scope))
+    for (const [operation, key] of parts) keys.set(operation, key)
+  }
+  const clock = FiberClock.make(yield* Effect.context<never>())
+  const claim = (deadlineMs: number): Effect.Effect<ClaimOutcome, BatchError> =>
+    Effect.tryPromise({
+      try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, ...clock }),
+      catch: (error) => error,
+    }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
+  const idempotency: BatchIdempotency = {
+    transactionSize: settings.sameTransaction,
+    claim: (deadlineMs) => Effect.map(Effect.acquireRelease(claim(deadlineMs), finish), toClaimedBatch),
+  }
+  return idempotency
+})
+
+const finish = (outcome: ClaimOutcome): Effect.Effect<void> =>
+  outcome._tag === "claimed" ? Effect.promise(() => outcome.claims.finish()) : Effect.void
+
+const toClaimedBatch = (outcome: ClaimOutcome): ClaimedBatch =>
+  outcome._tag === "claimed"
+    ? { hooks: outcome.claims, completed: false, record: record(outcome.claims) }
+    : unclaimed(outcome._tag === "completed", outcome._tag !== "unprotected")
+
+// In one turn of the event loop the calls leave this process. A store in memory answers earlier than that.
+const record = (claims: Claims): Effect.Effect<Effect.Effect<boolean>> =>
+  Effect.callback((resume) => {
+    const finishing = claims.finish()
+    const recorded = Effect.promise(async () => {
+      await finishing
+      return !claims.unrecorded
+    })
+    const proceed = () => resume(Effect.succeed(recorded))
+    finishing.then(proceed, proceed)
+    yieldToEventLoop(proceed)
   })
 
-const indeterminate = () =>
-  failure("OUTCOME_UNKNOWN", "A request with this idempotency key was begun, and its outcome is not known", {
-    retryable: false,
-  })
+const hasKey = ({ idempotencyKey }: Operation): boolean => idempotencyKey !== undefined
 
-const storeUnavailable = "The store of idempotency keys cannot be reached, so nothing was executed: try again"
+const keyRequired = BatchError.invalid(
+  "IDEMPOTENCY_KEY_REQUIRED",
+  "This endpoint requires idempotency keys: send the header Idempotency-Key with the batch, or a key with every operation",
+)
 
-const refuse = ({ code, status, message, retryAfter }: Failure): BatchError =>
-  new BatchError({ reason: new PolicyRefusal({ code, status, detail: message, retryAfter }) })
-
-const refusalOf = (acquired: Acquired): BatchError => {
-  if (acquired._tag === "in-progress") return refuse(inProgress(acquired.retryAfterMs))
-  return refuse(acquired._tag === "mismatch" ? keyReused() : indeterminate())
-}
-
-const resume = async (held: Held, batchKey: HashedKey, { settings, operations, format }: ClaimRequest) => {
-  const journal = held._tag === "fresh" ? "" : held.journal
-  const resumed = new BatchJournal(batchKey, journal)
-  const { lines, isDamaged } = await readJournal(journal, batchKey, settings.codec, format)
-  for (const operation of operations) {
-    const found = lines.get(operation.index)
-    if (found !== undefined) {
-      resumed.set(operation, found.line)
-      // What the operation's own key says may be less: that it is in progress, or that its outcome is not known.
-      if (operation.result?.replayed !== true) operation.result = found.result
-    } else if (isDamaged) operation.result ??= StoredResult.unreadable()
-  }
-  return resumed
-}
-
-const replayAll = async (stored: string, batchKey: HashedKey, { settings, operations, format }: ClaimRequest) => {
-  const { lines } = await readJournal(stored, batchKey, settings.codec, format)
-  for (const operation of operations) {
-    operation.duplicateOf = undefined
-    operation.result = lines.get(operation.index)?.result ?? StoredResult.unreadable()
-  }
-}
-
-/** Attempts to give claims back to a store that does not answer, at longer and longer intervals. */
-const attempts = 4
-
-// They are free when the lease ends, if the store cannot be told; those that nobody may take over never are.
-const giveBack = async (
-  keys: ReadonlyArray<HashedKey>,
-  times: IdempotencyTimes,
-  { settings, timer }: Pick<ClaimRequest, "settings" | "timer">,
-  attempt = 1,
-): Promise<void> => {
-  if (keys.length === 0) return
-  const items = keys.map(({ key, fingerprint }) => ({ key, fingerprint, action: { _tag: "release" as const } }))
-  try {
-    await withTimeout(() => settings.store.settle(items, times), answerMs(settings), timer)
-  } catch {
-    if (attempt < attempts)
-      timer(1000 * 2 ** attempt, () => void giveBack(keys, times, { settings, timer }, attempt + 1))
-  }
-}
+// Callers without a tenant would be shown each other's results.
+const tenantRequired = BatchError.invalid(
+  "INVALID_IDEMPOTENCY_KEY",
+  "Idempotency keys belong to a caller, and this request does not tell who is calling: authenticate, or send no key",
+)

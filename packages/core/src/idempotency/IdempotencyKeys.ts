@@ -1,4 +1,4 @@
-/** What operations and batches are claimed under: keys hashed in their scope, and fingerprints of what they are used for. */
+/** Hashes idempotency keys together with their scope, and makes fingerprints of the requests that use them. */
 import type { Batch } from "../batch/Batch.ts"
 import { canonicalJson } from "./CanonicalJson.ts"
 import { failure } from "../batch/Failure.ts"
@@ -7,10 +7,10 @@ import { OperationResult } from "../batch/OperationResult.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Digest, SyncDigest } from "../platform/Digest.ts"
 
-/** Counts up when hashes are made another way, so that old records are not taken for new ones. */
+/** Part of every hash. A change in how hashes are made has to change it, so that old records do not match. */
 const version = "v1"
 
-/** Whose keys they are, and how they are hashed. */
+/** The scope of keys, and how they are hashed. */
 export interface KeyScope {
   readonly tenant: string | undefined
   readonly endpoint: string
@@ -18,29 +18,30 @@ export interface KeyScope {
   readonly format: ValueFormat
 }
 
-/** What one claim is made with. */
+/** A hashed key, and the fingerprint of the request that uses it. */
 export interface HashedKey {
   readonly key: string
   readonly fingerprint: string
 }
 
-// A JSON array keeps its parts apart whatever is in them: no tenant can be spelt so that its key is another's.
+// A JSON array separates its parts whatever they contain, so no tenant can be named so that it gets another one's keys.
 const scoped = ({ tenant, endpoint }: KeyScope, kind: "operation" | "batch", ...key: ReadonlyArray<string | number>) =>
   JSON.stringify([version, tenant ?? null, endpoint, kind, ...key])
 
-// Put together by hand, as canonical JSON would be: this is done for every operation.
+// Canonical JSON that is concatenated by hand, because this runs for every operation.
 const fingerprintText = (operation: Operation, { purpose }: ValueFormat): string =>
-  `["${version}",${text(operation.action)},${purpose === undefined ? standardPurpose(operation) : text(purpose(operation))}]`
+  `["${version}",${text(operation.action)},${purpose === undefined ? defaultPurpose(operation) : text(purpose(operation))}]`
 
-const standardPurpose = ({ id, input }: Operation): string => `[${text(id)},${text(input)}]`
+const defaultPurpose = ({ id, input }: Operation): string => `[${text(id)},${text(input)}]`
 
 const text = (value: unknown): string => (value === undefined ? "null" : canonicalJson(value))
 
 /**
- * Hashes the keys of the operations that have one and are to run.
+ * Hashes the keys of operations that have one and no result yet.
  *
- * **Details** The input is hashed as it was sent, so this comes before inputs are validated and replaced. An operation
- * with the key of an earlier one and the same purpose becomes its duplicate; with another it is refused.
+ * **Details** Call it before inputs are validated and replaced: fingerprints are made of inputs as they were sent. An
+ * operation that repeats the key and the request of an earlier one becomes its duplicate; one that repeats only the key is
+ * refused.
  */
 export const ofOperations = async (
   operations: ReadonlyArray<Operation>,
@@ -48,7 +49,7 @@ export const ofOperations = async (
 ): Promise<Map<Operation, HashedKey>> => {
   const hashed = new Map<Operation, KeyTexts>()
   const firsts = new Map<string, Operation>()
-  const begun = scoped(scope, "operation").slice(0, -1)
+  const prefix = scoped(scope, "operation").slice(0, -1)
   for (const operation of operations) {
     const { idempotencyKey } = operation
     if (operation.result !== undefined || idempotencyKey === undefined) continue
@@ -56,7 +57,7 @@ export const ofOperations = async (
     const first = firsts.get(idempotencyKey)
     if (first === undefined) {
       firsts.set(idempotencyKey, operation)
-      hashed.set(operation, { key: `${begun},${text(idempotencyKey)}]`, fingerprint })
+      hashed.set(operation, { key: `${prefix},${text(idempotencyKey)}]`, fingerprint })
     } else if (hashed.get(first)!.fingerprint === fingerprint) operation.duplicateOf = first
     else operation.result = OperationResult.refused(keyReused())
   }
@@ -80,14 +81,14 @@ export const ofBatch = async (
   }
 }
 
-// What an operation is in its batch, beside what it does; most are nothing in particular.
+// The members that distinguish an operation in its batch, apart from its request. Most operations have none of them.
 const placeText = ({ id, idempotencyKey, group, dependsOn }: Operation): string => {
   if (dependsOn.length === 0 && (id ?? idempotencyKey ?? group) === undefined) return "null,null,null,[]"
   const edges = text(dependsOn.map((edge) => [edge.operation.index, edge.accept]))
   return `${text(id)},${text(idempotencyKey)},${text(group)},${edges}`
 }
 
-/** Hashes keys for operations that have none of their own, from their place in a batch that has one. */
+/** Hashes keys for operations that have none: the key of their batch and their index in it. */
 export const ofParts = async (
   operations: ReadonlyArray<Operation>,
   batchKey: string,
@@ -101,12 +102,18 @@ export const ofParts = async (
   return hashAll(texts, scope.digest)
 }
 
-/** What is hashed. */
+/** The texts that are hashed. */
 type KeyTexts = HashedKey
 
 const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest): Promise<Map<Operation, HashedKey>> => {
-  if (isSync(digest))
-    return new Map(Array.from(texts, ([operation, given]) => [operation, new LateHash(given, digest)]))
+  if (isSync(digest)) {
+    // A promise for each text would cost more than its hash.
+    const hashed = new Map<Operation, HashedKey>()
+    for (const [operation, { key, fingerprint }] of texts) {
+      hashed.set(operation, { key: digest(key), fingerprint: digest(fingerprint) })
+    }
+    return hashed
+  }
   const hashed = Array.from(texts, async ([operation, { key, fingerprint }]) => {
     const [hashedKey, hashedFingerprint] = await Promise.all([digest(key), digest(fingerprint)])
     return [operation, { key: hashedKey, fingerprint: hashedFingerprint }] as const
@@ -116,39 +123,7 @@ const hashAll = async (texts: ReadonlyMap<Operation, KeyTexts>, digest: Digest):
 
 const isSync = (digest: Digest): digest is SyncDigest => digest.isSync === true
 
-// Hashed when somebody wants to know: a store that sends many keys in parts has the first on their way meanwhile.
-class LateHash implements HashedKey {
-  readonly #digest: SyncDigest
-  // Texts until they are hashed: what the client sent is not kept any longer.
-  #key: string
-  #fingerprint: string
-  #isKeyHashed = false
-  #isFingerprintHashed = false
-
-  constructor({ key, fingerprint }: KeyTexts, digest: SyncDigest) {
-    this.#key = key
-    this.#fingerprint = fingerprint
-    this.#digest = digest
-  }
-
-  get key(): string {
-    if (!this.#isKeyHashed) {
-      this.#key = this.#digest(this.#key)
-      this.#isKeyHashed = true
-    }
-    return this.#key
-  }
-
-  get fingerprint(): string {
-    if (!this.#isFingerprintHashed) {
-      this.#fingerprint = this.#digest(this.#fingerprint)
-      this.#isFingerprintHashed = true
-    }
-    return this.#fingerprint
-  }
-}
-
-/** What is said of a key that was first used for something else. */
+/** Makes the failure of a request that uses the key of another request. */
 export const keyReused = () =>
   failure("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used before for another request: use a new key", {
     retryable: false,

@@ -1,29 +1,30 @@
 /**
- * Remembers under which keys something was begun, by whom, and what came of it.
+ * The port of idempotency stores: which keys are claimed, by whom, and which results are stored under them.
  *
  * To add a store, implement `IdempotencyStore` and run `IdempotencyStoreContract` against it.
  */
 
-/** One key to be claimed. */
+/** One key to claim. */
 export interface AcquireItem {
-  /** 43 characters of base64url: the SHA-256 hash of the key in its scope. */
+  /** The SHA-256 hash of the key and its scope: 43 characters of base64url. */
   readonly key: string
-  /** 43 characters of base64url: the SHA-256 hash of what the key is used for. */
+  /** The SHA-256 hash of the request that uses the key: 43 characters of base64url. */
   readonly fingerprint: string
-  /** What happens when an owner's lease ends without a result: others may take over (`retry`), or nobody (`hold`). */
+  /** Whether another owner may take the claim over when its lease ends without a result: `retry` for yes, `hold` for no. */
   readonly mode: "retry" | "hold"
 }
 
 /**
- * What became of a claim.
+ * The store's answer to a claim.
  *
- * - `fresh`: nothing was known; the key is claimed.
- * - `taken-over`: the lease of another owner had ended; the key is claimed, with what the other one had journalled.
- * - `mine`: this owner holds the claim already, as when an answer was lost and the call sent again. The lease begins anew.
- * - `replay`: it was done; this is its result.
- * - `in-progress`: another owner holds the claim, for so many milliseconds yet.
- * - `mismatch`: the key was first used for something else, whatever came of it.
- * - `indeterminate`: an owner's lease ended without a result, and nobody may take over.
+ * - `fresh`: the key was free and is now claimed.
+ * - `taken-over`: the lease of another owner had ended. The key is now claimed; `journal` is what the other owner appended.
+ * - `mine`: this owner already holds the claim, for example because an answer was lost and the call was repeated. The lease
+ *   starts again.
+ * - `replay`: the key is completed; `result` is its stored result.
+ * - `in-progress`: another owner holds the claim, and its lease ends in `retryAfterMs` milliseconds.
+ * - `mismatch`: the key was first used for another request, in whatever state that is.
+ * - `indeterminate`: the lease of an owner ended without a result, and nobody may take the claim over.
  */
 export type Acquired =
   | { readonly _tag: "fresh"; readonly fence: number }
@@ -35,14 +36,15 @@ export type Acquired =
   | { readonly _tag: "indeterminate" }
 
 /**
- * What an owner does with a claim of its own.
+ * An action of an owner on its claim.
  *
- * - `complete`: stores the result; the record does not change any more until its time is over.
- * - `append`: adds a chunk to the journal, which `at` characters precede (UTF-16 code units, as `length` counts them), and
- *   extends the lease. The chunk that was added last may be sent again: that is `already`, and extends the lease too.
+ * - `complete`: stores the result. The record does not change again until it expires.
+ * - `append`: appends a chunk to the journal, behind its first `at` characters (UTF-16 code units, as `length` counts
+ *   them), and extends the lease. An owner may append its last chunk again: the answer is `already`, and the lease is
+ *   extended.
  * - `extend`: extends the lease.
- * - `release`: frees the key, for other uses too. A tombstone stays, so that an owner before this one still cannot store
- *   anything; whoever claims the key next gets a higher fence.
+ * - `release`: frees the key, for other requests too. A tombstone stays, so that an earlier owner still cannot store
+ *   anything. The next claim of the key gets a higher fence.
  */
 export type SettleAction =
   | { readonly _tag: "complete"; readonly result: string }
@@ -50,85 +52,86 @@ export type SettleAction =
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** One claim to be settled. */
+/** One claim to settle. */
 export interface SettleItem {
   readonly key: string
-  /** Needed where a record has vanished and a result recreates it. */
+  /** Needed where the record was lost and a result recreates it. */
   readonly fingerprint: string
   readonly action: SettleAction
 }
 
 /**
- * What became of settling. `already`: this owner did the same before. `recreated`: the record had vanished (evicted, or
- * lost in a failover), and the result made it anew. `refused`: the claim is not, or no longer, this owner's: nothing
- * was changed.
+ * The store's answer to a settlement.
+ *
+ * - `applied`: the action was applied.
+ * - `already`: this owner did the same before.
+ * - `recreated`: the record was lost, by eviction or failover, and the result recreated it.
+ * - `refused`: this owner does not hold the claim, or no longer. Nothing changed.
  */
 export type Settled = "applied" | "already" | "recreated" | "refused"
 
-/** Who claims or settles, and for how long. */
+/** The owner of a call, and how long its claims and results last. */
 export interface IdempotencyTimes {
-  /** 22 characters of base64url, random: one attempt at executing one batch. */
+  /** Names one execution of one batch: 22 random characters of base64url. */
   readonly owner: string
-  /** Milliseconds that a claim is held from now, unless it is extended. */
+  /** Milliseconds from now until the lease of a claim ends, unless it is extended. */
   readonly leaseMs: number
-  /** Milliseconds that a claim without a result, or a tombstone, is remembered. At least the lease. */
+  /** Milliseconds until a claim without a result, or a tombstone, expires. At least `leaseMs`. */
   readonly pendingTtlMs: number
-  /** Milliseconds that a result is remembered, from when it is stored. */
+  /** Milliseconds until a result expires, counted from when it is stored. */
   readonly resultTtlMs: number
-  /** The time, in milliseconds since 1970, instead of the store's own clock. For tests. */
+  /** For tests: the time in milliseconds since 1970. Default: the store's own clock. */
   readonly now?: number | undefined
 }
 
-/** A record, as operators see it. */
+/** A record, as `peek` shows it. */
 export interface IdempotencyRecord {
   readonly state: "pending" | "held" | "done" | "released"
   readonly fence: number
-  /** Milliseconds that the lease has left; 0 or less when it has ended. */
+  /** Milliseconds until the lease ends; 0 or less when it has ended. */
   readonly leaseLeftMs: number
 }
 
 /**
  * A store of claims and results.
  *
- * **Details** Time is the store's own, the same for all of its clients. For one key at most one owner has a claim whose
- * lease has not ended. Every call may be repeated by its owner: nothing happens twice. The fingerprint is looked at
- * before the state. `mismatch`, `in-progress`, `indeterminate` and `replay` write nothing. A result does not change until
- * its time is over. A record whose time is over counts as absent, whether it is still there or not. Results come in the
- * order of the items; keys within one call differ. A call costs one round trip (two where rivals write at once), however
- * many items it has. It rejects when the store does not answer; whether it was applied is then not known, and the owner
- * may call again.
+ * **Claims** At most one owner holds a claim of a key whose lease has not ended. An owner may repeat every call: nothing
+ * happens twice. A store compares fingerprints before it looks at the state. `mismatch`, `in-progress`, `indeterminate` and
+ * `replay` write nothing. A result does not change until it expires. An expired record counts as absent, whether or not it
+ * was removed. All clients of a store share its clock.
  *
- * Members of items may be getters that make them when they are asked for, so that a store that sends many in parts can
- * have the first on their way meanwhile: read them, instead of spreading items.
+ * **Calls** Items are plain objects, which a store does not change. The keys of one call differ, and answers come in the
+ * order of the items. A call takes one round trip, however many items it has, or two where others write at the same time.
+ * It rejects when the store does not answer. Whether the call was applied is then unknown, and the owner may repeat it.
  *
- * Results and chunks are any text, of any length, each well-formed by itself. Of NUL and of lone surrogates, which JSON
- * texts never hold raw, a store need not think: it keeps them, or rejects the call and changes nothing, or gives U+FFFD
- * back for a lone surrogate.
+ * **Texts** Results and chunks are well-formed texts of any length. JSON never contains NUL or lone surrogates: a store may
+ * keep them, return U+FFFD for a lone surrogate, or reject the call and change nothing.
  */
 export interface IdempotencyStore {
   readonly acquire: (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Acquired>>
   readonly settle: (items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Settled>>
   /**
-   * Settles inside a transaction of the unit of work, so that results and effects commit together; undefined where the
-   * store cannot. `transaction` is its handle. Anything `refused` means that the transaction must be rolled back.
+   * Settles in a transaction of the unit of work, so that results and effects commit together; undefined where the store
+   * cannot. `transaction` is the handle of the transaction. If anything is `refused`, the caller has to roll it back.
    */
   readonly settleIn?: (
     transaction: unknown,
     items: ReadonlyArray<SettleItem>,
     times: IdempotencyTimes,
   ) => Promise<ReadonlyArray<Settled>>
-  /** Looks at a record; undefined where there is none. For operators and tests. */
+  /** Reads a record without changing it; undefined where there is none. For operators and tests. */
   readonly peek: (key: string, now?: number) => Promise<IdempotencyRecord | undefined>
   /**
-   * Decides what became of a key that is `indeterminate`: its result, or that it is free. False if it is not.
+   * Decides the outcome of a key that is `indeterminate`: a result, or that the key is free. Returns false where the key is
+   * in any other state.
    *
-   * The owner that was given up on has no claim any more: whatever it still settles is `refused`.
+   * **Details** The former owner loses its claim: its settlements are `refused`.
    */
   readonly resolve: (
     key: string,
     decision: { readonly result: string; readonly resultTtlMs: number } | "forget",
     now?: number,
   ) => Promise<boolean>
-  /** Removes at most `limit` records whose time is over; how many it removed. Stores that forget by themselves do nothing. */
+  /** Removes at most `limit` expired records and returns how many. Stores that expire records by themselves do nothing. */
   readonly purge: (limit: number, now?: number) => Promise<number>
 }

@@ -1,162 +1,146 @@
-/** Tells the store how operations ended: under their own keys, and in the record of their batch. */
+/**
+ * One settlement: prepares the items that tell the store how operations ended, and notes the answers of the store.
+ *
+ * **Details** The caller makes the calls, as many as there are: keys differ within one call, so a batch record takes a
+ * second one where an earlier chunk of its journal is in doubt.
+ *
+ * ```ts
+ * let items = await settlement.prepare()
+ * while (items.length > 0) items = settlement.confirm(await store.settle(items, times))
+ * ```
+ */
 import type { Operation } from "../batch/Operation.ts"
-import type { ValueFormat } from "../batch/Codec.ts"
-import type { SettleAction, Settled, SettleItem } from "./IdempotencyStore.ts"
-import { type BatchJournal, mostTogether } from "./BatchJournal.ts"
-import type { OutcomeLedger, Inside } from "./OutcomeLedger.ts"
+import { type BatchJournal, maxOperationsPerLine } from "./BatchJournal.ts"
 import type { HashedKey } from "./IdempotencyKeys.ts"
-import type { IdempotencySettings } from "./IdempotencySettings.ts"
-import * as StoredResult from "./StoredResult.ts"
+import type { SettleAction, Settled, SettleItem } from "./IdempotencyStore.ts"
+import type { OpenClaims } from "./OpenClaims.ts"
+import type { Committing, OutcomeLedger } from "./OutcomeLedger.ts"
+import type { ResultEncoder } from "./ResultEncoder.ts"
 
-export interface SettlementOptions {
-  readonly settings: IdempotencySettings
+/** State that the settlements of one batch share. */
+export interface SettlementContext {
   /** All operations of the batch. */
   readonly operations: ReadonlyArray<Operation>
-  readonly claimed: ReadonlyMap<Operation, HashedKey>
+  readonly open: OpenClaims
+  readonly ledger: OutcomeLedger
+  /** The record of the batch; undefined where the batch has no key. */
   readonly journal: BatchJournal | undefined
-  readonly format: ValueFormat
-  readonly endings: OutcomeLedger
+  readonly encoder: ResultEncoder
 }
 
-export interface Telling {
+export interface SettlementOptions {
   /** Whether every operation of the batch has ended. */
   readonly isOver: boolean
-  /** The operations of the transaction that the store is told in; undefined outside of one. */
-  readonly inside: Inside | undefined
-  readonly call: (items: ReadonlyArray<SettleItem>) => PromiseLike<ReadonlyArray<Settled>>
+  /** The operations of the transaction that the store settles in; undefined outside of a transaction. */
+  readonly committing: Committing | undefined
 }
 
 export class Settlement {
-  /** Whether claims were lost: others may be at work on the same. */
-  lost = false
+  private readonly context: SettlementContext
+  private readonly operations: ReadonlyArray<Operation>
   private readonly options: SettlementOptions
-  /** What is not settled yet. */
-  private readonly open: Map<Operation, HashedKey>
-  /** Keys that the store was told the end of: it may have settled them, whether it confirmed that or not. */
-  private readonly told = new Set<string>()
+  /** Operations whose own claim ends with this settlement. */
+  private readonly closing: Array<Operation> = []
+  /** Keys that this settlement was the first to complete or release. */
+  private readonly marked: Array<string> = []
+  /** The item of the batch record in the call that is not confirmed yet. */
+  private journalItem: SettleItem | undefined = undefined
+  private restoreJournal: (() => void) | undefined = undefined
 
-  constructor(options: SettlementOptions) {
+  constructor(context: SettlementContext, operations: ReadonlyArray<Operation>, options: SettlementOptions) {
+    this.context = context
+    this.operations = operations
     this.options = options
-    this.open = new Map(options.claimed)
   }
 
-  /** Whether the operation has a claim that is not settled, of its own or with its batch. */
-  holds(operation: Operation): boolean {
-    return this.options.journal !== undefined || this.open.has(operation)
+  /** Encodes the results of the operations and returns the items of the first call; none where there is nothing to settle. */
+  async prepare(): Promise<ReadonlyArray<SettleItem>> {
+    const { isOver, committing } = this.options
+    if (committing !== undefined) this.restoreJournal = this.context.journal?.checkpoint()
+    const items = await this.ownItems()
+    if (isOver) await this.journalRest()
+    return this.nextCall(items)
   }
 
-  /** Operations with claims that are not settled. */
-  get left(): Iterable<Operation> {
-    return this.open.keys()
+  /** Notes the store's answer and returns the items of the next call; none where everything is settled. */
+  confirm(answer: ReadonlyArray<Settled>): ReadonlyArray<SettleItem> {
+    const { open, journal } = this.context
+    open.isLost ||= answer.includes("refused")
+    const { journalItem } = this
+    this.journalItem = undefined
+    const hasMore = !open.isLost && journalItem !== undefined && journal?.confirm(journalItem) === true
+    const items = hasMore ? this.nextCall([]) : []
+    // In a transaction the claims stay open until it commits.
+    if (items.length === 0 && this.options.committing === undefined) open.close(this.closing)
+    return items
   }
 
-  /** Notes that the transaction in which the store was told of these operations was committed. */
-  committed(operations: ReadonlyArray<Operation>): void {
-    for (const operation of operations) this.open.delete(operation)
+  /** Takes back a settlement whose transaction was rolled back. */
+  undo(): void {
+    this.restoreJournal?.()
+    this.context.open.unmarkClosing(this.marked)
   }
 
-  /**
-   * Tells the store of operations; rejects if it is not known whether it has heard.
-   *
-   * **Details** What it answers takes that back, for a transaction that came to nothing; so does rejecting.
-   */
-  async tell(operations: ReadonlyArray<Operation>, { isOver, inside, call }: Telling): Promise<() => void> {
-    const { journal, endings } = this.options
-    const restore = inside === undefined ? undefined : journal?.checkpoint()
-    const news: Array<string> = []
-    const takeBack = () => {
-      restore?.()
-      for (const key of news) this.told.delete(key)
+  private nextCall(items: ReadonlyArray<SettleItem>): ReadonlyArray<SettleItem> {
+    const { journal, operations, ledger, open } = this.context
+    const standing = { isOver: this.options.isOver, isAmbiguous: () => ledger.hasAmbiguous() }
+    this.journalItem = journal?.next(operations, standing)
+    const all = this.journalItem === undefined ? items : [...items, this.journalItem]
+    this.marked.push(...open.markClosing(all))
+    return all
+  }
+
+  /** Journals the operations, and returns the items for those that have an open claim of their own. */
+  private async ownItems(): Promise<ReadonlyArray<SettleItem>> {
+    const { ledger, journal, encoder, open } = this.context
+    const { committing } = this.options
+    const items: Array<SettleItem> = []
+    const close = (operation: Operation, { key, fingerprint }: HashedKey, action: SettleAction) => {
+      this.closing.push(operation)
+      items.push({ key, fingerprint, action })
     }
-    try {
-      const { ended, actions } = await this.endsOf(operations, inside)
-      let items = actions
-      if (isOver) await this.journalRest(inside)
-      const next = () => journal?.next(this.options.operations, { isOver, isAmbiguous: () => endings.areAmbiguous() })
-      // Keys differ within one call, so a journal of which a part is in doubt takes two.
-      for (let ofBatch = next(); items.length > 0 || ofBatch !== undefined; items = []) {
-        const all = ofBatch === undefined ? items : [...items, ofBatch]
-        this.note(all, news)
-        const settled = await call(all)
-        this.lost ||= settled.includes("refused")
-        const hasMore = !this.lost && ofBatch !== undefined && journal?.confirm(ofBatch) === true
-        ofBatch = hasMore ? next() : undefined
-      }
-      if (inside === undefined) for (const operation of ended) this.open.delete(operation)
-    } catch (error) {
-      // Outside of a transaction it may have been done all the same.
-      if (inside !== undefined) takeBack()
-      throw error
-    }
-    return takeBack
-  }
-
-  /** Extends the lease of every claim that is not settled. */
-  async extend(call: Telling["call"]): Promise<void> {
-    const { journal } = this.options
-    const keys = [...this.open.values(), ...(journal === undefined ? [] : [journal.claim])]
-    if (keys.length === 0) return
-    const settled = await call(keys.map(({ key, fingerprint }) => ({ key, fingerprint, action: { _tag: "extend" } })))
-    // A claim that was settled meanwhile is refused too, and is no loss.
-    this.lost ||= keys.some(({ key }, index) => settled[index] === "refused" && !this.told.has(key))
-  }
-
-  private async endsOf(
-    operations: ReadonlyArray<Operation>,
-    inside: Inside | undefined,
-  ): Promise<{ readonly ended: ReadonlyArray<Operation>; readonly actions: ReadonlyArray<SettleItem> }> {
-    const { endings, journal, settings, format } = this.options
-    const ended: Array<Operation> = []
-    const actions: Array<SettleItem> = []
-    const end = (operation: Operation, { key, fingerprint }: HashedKey, action: SettleAction) => {
-      ended.push(operation)
-      actions.push({ key, fingerprint, action })
-    }
-    this.journalRuns(operations, inside)
-    for (const operation of operations) {
-      const claim = this.open.get(operation)
+    this.journalRuns(this.operations)
+    for (const operation of this.operations) {
+      const claim = open.keyOf(operation)
       if (claim === undefined && journal?.has(operation) !== false) continue
-      if (endings.isLeft(operation, inside)) continue
-      const isStorable = endings.isStorable(operation, inside)
-      const journalled = isStorable ? this.journal(operation) : undefined
-      if (journalled !== undefined) await journalled
+      if (ledger.awaitsTransaction(operation, committing)) continue
+      const isStorable = ledger.isStorable(operation, committing)
+      const journalling = isStorable ? this.journalOne(operation) : undefined
+      if (journalling !== undefined) await journalling
       if (claim === undefined) continue
-      if (isStorable && settings.codec === undefined) {
-        const { result } = operation
-        end(operation, claim, new Completion(() => StoredResult.write(result!, format, settings.maxResultBytes)))
-        continue
-      }
-      const encoded = isStorable ? this.encode(operation, () => claim.key) : undefined
-      const result = typeof encoded === "object" ? await encoded : encoded
-      if (result !== undefined) end(operation, claim, { _tag: "complete", result })
-      else if (!endings.isAmbiguous(operation)) end(operation, claim, { _tag: "release" })
+      const encoding = isStorable
+        ? encoder.encode(operation, { place: claim.key, room: Number.POSITIVE_INFINITY })
+        : undefined
+      const result = typeof encoding === "object" ? await encoding : encoding
+      if (result !== undefined) close(operation, claim, { _tag: "complete", result })
+      else if (!ledger.isAmbiguous(operation)) close(operation, claim, { _tag: "release" })
     }
-    return { ended, actions }
+    return items
   }
 
-  // Replays, and those that got the result of another one, ended without anybody noting it.
-  private async journalRest(inside: Inside | undefined): Promise<void> {
-    const { journal, operations, endings } = this.options
+  /** Journals operations that were not reported as ended: replays, and duplicates that got the result of their original. */
+  private async journalRest(): Promise<void> {
+    const { journal, operations, ledger } = this.context
     if (journal === undefined || operations.some(({ result }) => result === undefined)) return
-    this.journalRuns(operations, inside)
+    this.journalRuns(operations)
     for (const operation of operations) {
-      if (journal.has(operation) || !endings.isStorable(operation, inside)) continue
-      const journalled = this.journal(operation)
-      if (journalled !== undefined) await journalled
+      if (journal.has(operation) || !ledger.isStorable(operation, this.options.committing)) continue
+      const journalling = this.journalOne(operation)
+      if (journalling !== undefined) await journalling
     }
   }
 
-  // What follows each other and ended alike is written as one; what does not is left to be written by itself.
-  private journalRuns(operations: ReadonlyArray<Operation>, inside: Inside | undefined): void {
-    const { journal, endings, format, settings } = this.options
-    if (journal === undefined || settings.codec !== undefined) return
+  /** Journals runs of adjacent operations with similar results as one line each, and leaves the others alone. */
+  private journalRuns(operations: ReadonlyArray<Operation>): void {
+    const { journal, ledger, encoder } = this.context
+    const { committing } = this.options
+    if (journal === undefined || !encoder.canShare) return
     let run: Array<Operation> = []
     const write = () => {
       for (let at = 0; at < run.length - 1;) {
-        const some = run.slice(at, at + mostTogether)
-        const results = some.map(({ result }) => result!)
-        const written = StoredResult.writeAll(results, format, Math.min(settings.maxResultBytes, journal.room))
-        if (written !== undefined) journal.addAll(some.slice(0, written.count), written.text)
+        const part = run.slice(at, at + maxOperationsPerLine)
+        const written = encoder.encodeShared(part, journal.room)
+        if (written !== undefined) journal.addShared(part.slice(0, written.count), written.text)
         at += written?.count ?? 1
       }
       run = []
@@ -164,83 +148,23 @@ export class Settlement {
     let next = 0
     for (const operation of operations) {
       if (operation.index !== next) write()
-      if (journal.has(operation) || endings.isLeft(operation, inside)) continue
-      if (!endings.isStorable(operation, inside)) continue
+      if (journal.has(operation) || ledger.awaitsTransaction(operation, committing)) continue
+      if (!ledger.isStorable(operation, committing)) continue
       run.push(operation)
       next = operation.index + 1
     }
     write()
   }
 
-  private journal(operation: Operation): Promise<void> | undefined {
-    const { journal } = this.options
+  private journalOne(operation: Operation): Promise<void> | undefined {
+    const { journal, encoder } = this.context
     if (journal === undefined || journal.has(operation)) return undefined
-    const line = this.encode(operation, () => journal.placeOf(operation), journal.room)
+    const line = encoder.encode(operation, { place: journal.placeOf(operation), room: journal.room })
     const add = (encoded: string | undefined) => {
       if (encoded !== undefined) journal.add(operation, encoded)
     }
     if (typeof line === "object") return line.then(add)
     add(line)
     return undefined
-  }
-
-  // There may be thousands of them, and a codec hardly ever: only where there is one is there something to wait for.
-  private encode(
-    operation: Operation,
-    place: () => string,
-    room = Number.POSITIVE_INFINITY,
-  ): string | Promise<string | undefined> {
-    const { format, settings } = this.options
-    const text = StoredResult.write(operation.result!, format, settings.maxResultBytes)
-    const isWhole = text.length <= room
-    return isWhole && settings.codec === undefined
-      ? text
-      : this.encodeText(operation, place, isWhole ? text : undefined)
-  }
-
-  // Undefined where the codec refuses even what says that the operation ran: the others must not suffer from that.
-  private async encodeText(
-    operation: Operation,
-    place: () => string,
-    text: string | undefined,
-  ): Promise<string | undefined> {
-    const { format, settings, endings } = this.options
-    for (const write of [() => text, () => StoredResult.writeStub(operation.result!, format)]) {
-      try {
-        const kept = write()
-        if (kept !== undefined) return await StoredResult.encode(kept, place(), settings.codec)
-      } catch {
-        // It may be what the result holds.
-      }
-    }
-    endings.unencodable.add(operation)
-    return undefined
-  }
-
-  private note(items: ReadonlyArray<SettleItem>, news: Array<string>): void {
-    for (const { key, action } of items) {
-      if ((action._tag !== "complete" && action._tag !== "release") || this.told.has(key)) continue
-      this.told.add(key)
-      news.push(key)
-    }
-  }
-}
-
-// Written when the store asks for it: one that sends many in parts has the first on their way meanwhile.
-class Completion {
-  readonly _tag = "complete"
-  readonly #write: () => string
-  #text: string | undefined = undefined
-
-  constructor(write: () => string) {
-    this.#write = write
-  }
-
-  get result(): string {
-    return (this.#text ??= this.#write())
-  }
-
-  toJSON(): SettleAction {
-    return { _tag: this._tag, result: this.result }
   }
 }

@@ -1,27 +1,28 @@
-/** How a result is kept for replay: which ones are, as what text, and how they are read again. */
+/** The stored form of results: how a result is written as a text, and read again for a replay. */
 import { failure, type Failure } from "../batch/Failure.ts"
 import * as Json from "../batch/Json.ts"
 import { type Outcome, OperationResult } from "../batch/OperationResult.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 
 /**
- * Turns stored texts into others, such as encrypted ones; `aesGcmResults` makes one.
+ * Encodes and decodes stored texts, for example by encrypting them; `aesGcmResults` makes one.
  *
- * **Details** `place` names where the text is stored: the hash of its key, and in the record of a batch the operation's
- * position too. An encryption should bind its text to it, so that texts cannot change places. What `decode` throws at is
- * answered `OUTCOME_UNKNOWN`: an operation that ran is not run again because its result cannot be read.
+ * **Details** `place` names where a text is stored: the hash of its key, and in the record of a batch also the index of
+ * the operation. An encryption should bind a text to its place, so that texts cannot be swapped. Where `decode` throws, the
+ * operation is answered `OUTCOME_UNKNOWN`: an operation that ran does not run again because its result is unreadable.
  */
 export interface ResultCodec {
   readonly encode: (text: string, place: string) => string | PromiseLike<string>
   readonly decode: (text: string, place: string) => string | PromiseLike<string>
 }
 
-/** The first character of every stored text: what is written by another version is not guessed at. */
+/** The first character of every stored text. Texts of other versions are unreadable. */
 const version = "1"
 
-/** Bytes that are left to what says that an operation ran, where its result is not kept whole. */
+/** Bytes that a stored result may have where its value is reduced to a stub. */
 const stubBytes = 1024
 
+/** One result: outcome, status, value and failure. */
 interface Stored {
   readonly o: Outcome
   readonly s: number
@@ -30,8 +31,8 @@ interface Stored {
 }
 
 /**
- * Writes a result. One beyond `maxBytes`, or one that is no JSON, is kept without its value: that the operation ran is
- * what must not be forgotten.
+ * Writes a result as a text. A value that makes the text larger than `maxBytes`, or that is not JSON, is reduced to the
+ * stub of its format or left out, so that the text still tells that the operation ran.
  */
 export const write = (
   { outcome: o, status, value, failure: f }: OperationResult,
@@ -39,7 +40,7 @@ export const write = (
   maxBytes: number,
 ): string => {
   const s = Number(status)
-  // Put together by hand: this is done for every operation that has a key.
+  // Concatenated by hand, because this runs for every operation that has a key.
   const text = (v: () => unknown, bytes: number) => {
     const written = attempt(() => {
       const json = value === undefined ? undefined : JSON.stringify(v())
@@ -51,10 +52,11 @@ export const write = (
   return (
     text(() => format.toJson(value), maxBytes) ??
     text(() => format.stub(value), stubBytes) ??
-    version + JSON.stringify({ o, s, ...(f !== undefined && { f: short(f) }) })
+    version + JSON.stringify({ o, s, ...(f !== undefined && { f: shortened(f) }) })
   )
 }
 
+/** Several results that share a status: their values. */
 interface StoredAll {
   readonly s: number
   readonly all: ReadonlyArray<unknown>
@@ -63,13 +65,14 @@ interface StoredAll {
 /** Several results as one text. */
 export interface WrittenAll {
   readonly text: string
-  /** How many of the results it has; the others did not fit. */
+  /** How many of the results the text holds, counted from the first. The others did not fit. */
   readonly count: number
 }
 
 /**
- * Writes results as one, which takes less time and room than one by one: successes that differ in nothing but the object
- * that they returned. As many of them as surely have no more than `maxBytes`; undefined where these are not two.
+ * Writes several results as one text, which takes less time and space than one text for each. The results have to be
+ * successes that differ only in the object that they returned. The text holds the first of them that have together at most
+ * `maxBytes`; undefined where these are fewer than two.
  */
 export const writeAll = (
   results: ReadonlyArray<OperationResult>,
@@ -78,11 +81,11 @@ export const writeAll = (
 ): WrittenAll | undefined => {
   const status = Number(results[0]?.status)
   const head = `${version}{"s":${status},"all":[`
-  // No unit of a text takes more than three bytes.
+  // A UTF-16 code unit takes at most three bytes of UTF-8.
   let room = Math.floor(maxBytes / 3) - head.length - 2
   let [all, count] = ["", 0]
   for (const result of results) {
-    const json = result.status === status && isPlain(result) ? valueText(result.value, format) : undefined
+    const json = result.status === status && isShareable(result) ? valueText(result.value, format) : undefined
     if (json === undefined) break
     room -= json.length + 1
     if (room < 0) break
@@ -100,8 +103,8 @@ const valueText = (value: unknown, format: ValueFormat): string | undefined => {
   }
 }
 
-// What writes itself may write nothing, and that is not the same by itself and among others.
-const isPlain = ({ outcome, status, value, failure: failed }: OperationResult): boolean =>
+// A `toJSON` that returns undefined leaves a value out where it stands alone, and makes it null in an array.
+const isShareable = ({ outcome, status, value, failure: failed }: OperationResult): boolean =>
   outcome === "success" &&
   Number.isInteger(status) &&
   failed === undefined &&
@@ -109,26 +112,40 @@ const isPlain = ({ outcome, status, value, failure: failed }: OperationResult): 
   value !== null &&
   (value as { readonly toJSON?: unknown }).toJSON === undefined
 
-// The application's own words, which may be anything.
-const short = ({ code, message, status }: Failure) => ({
+// The application may put anything into a failure.
+const shortened = ({ code, message, status }: Failure) => ({
   code: String(code).slice(0, 100),
   message: String(message).slice(0, 300),
   status: Number(status),
 })
 
-/** Writes of a result as little as says that the operation ran. */
+/** Writes the shortest text that tells that the operation ran. */
 export const writeStub = (result: OperationResult, format: ValueFormat): string => write(result, format, 0)
 
-/** Hands a text to the codec, where there is one. */
+/** Encodes a text with the codec, where there is one. */
 export const encode = async (text: string, place: string, codec: ResultCodec | undefined): Promise<string> => {
   const encoded: unknown = codec === undefined ? text : await codec.encode(text, place)
-  if (typeof encoded !== "string") throw new TypeError("A codec of results has to encode them as a text")
+  if (typeof encoded !== "string") throw new TypeError("The codec of idempotency results has to encode to a string")
   return encoded
 }
 
+/** Decodes a stored text with the codec, where there is one, and reads its result; `unreadable` where either fails. */
+export const decode = async (
+  text: string,
+  place: string,
+  codec: ResultCodec | undefined,
+  format: ValueFormat,
+): Promise<OperationResult> => {
+  try {
+    return read(codec === undefined ? text : await codec.decode(text, place), format)
+  } catch {
+    return unreadable()
+  }
+}
+
 /**
- * Reads a result. A text that cannot be read stays what it is, the trace of an operation that ran: the answer is then
- * that its outcome is not known, never that it may run again.
+ * Reads a result that `write` wrote; `unreadable` where the text is anything else. Even then the operation ran, so it must
+ * not run again.
  */
 export const read = (text: string, format: ValueFormat): OperationResult =>
   attempt(() => {
@@ -146,7 +163,7 @@ export const read = (text: string, format: ValueFormat): OperationResult =>
     })
   }) ?? unreadable()
 
-/** Reads what `writeAll` wrote; undefined where it cannot be read. */
+/** Reads results that `writeAll` wrote; undefined where the text is anything else. */
 export const readAll = (text: string, format: ValueFormat): ReadonlyArray<OperationResult> | undefined =>
   attempt(() => {
     if (!text.startsWith(version)) return undefined
@@ -162,10 +179,14 @@ export const readAll = (text: string, format: ValueFormat): ReadonlyArray<Operat
     )
   })
 
-/** What is said where a stored result cannot be read. */
+/** Makes the result of an operation that ran earlier and whose stored result is unreadable. */
 export const unreadable = (): OperationResult =>
   OperationResult.refused(
-    failure("OUTCOME_UNKNOWN", "The operation ran before, but its stored result cannot be read", { retryable: false }),
+    failure(
+      "OUTCOME_UNKNOWN",
+      "The operation ran earlier, but its stored result cannot be read: check whether it took effect",
+      { retryable: false },
+    ),
   )
 
 const attempt = <A>(run: () => A): A | undefined => {

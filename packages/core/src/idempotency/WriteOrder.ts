@@ -1,82 +1,89 @@
 /**
- * Who may write to the record of a batch, and when: what was added by one is what the next one adds to.
+ * Orders the writes to the record of a batch, each of which continues where the previous one ended.
  *
- * Transactions run beside each other, but end one after another. What is written outside of them waits until none is
- * open, and while it waits none begins: a database of one connection could otherwise have a transaction wait for a
- * write that waits for its connection.
+ * **Details** Transactions run side by side, and write one after another before they commit. A write outside of
+ * transactions waits until none is open, and no transaction begins while it waits or writes. Otherwise a database with a
+ * single connection would deadlock: the transaction waits for the write, and the write for the transaction's connection.
  */
 import { withTimeout } from "../platform/withTimeout.ts"
 import type { Timer } from "../platform/FiberClock.ts"
 
+/** Gives a turn to the next in line. Further calls do nothing. */
+export type Release = () => void
+
 export class WriteOrder {
   private readonly timer: Timer
-  private last: Promise<void> = Promise.resolve()
-  private outside: Promise<void> | undefined = undefined
-  private transactions = 0
-  private emptied: (() => void) | undefined = undefined
+  /** Ends with the last turn in line. */
+  private lastTurn: Promise<void> = Promise.resolve()
+  /** Ends with the last write in line that excludes transactions. */
+  private lastExclusive: Promise<void> | undefined = undefined
+  private openTransactions = 0
+  private onNoTransaction: (() => void) | undefined = undefined
 
   constructor(timer: Timer) {
     this.timer = timer
   }
 
-  /** Waits until a transaction may begin; what it answers tells that it has ended. */
-  async enter(): Promise<() => void> {
-    while (this.outside !== undefined) await this.outside
-    this.transactions++
+  /** Waits until a transaction may begin. Call the returned function when it has ended. */
+  async beginTransaction(): Promise<Release> {
+    while (this.lastExclusive !== undefined) await this.lastExclusive
+    this.openTransactions++
     return once(() => {
-      if (--this.transactions === 0) this.emptied?.()
+      if (--this.openTransactions === 0) this.onNoTransaction?.()
     })
   }
 
-  /** Waits for a turn to write, so many milliseconds; what it answers gives the turn to the next. */
-  async turn(milliseconds: number): Promise<(() => void) | undefined> {
-    const before = this.last
+  /** Waits for a turn to write, at most `timeoutMs`; undefined where that was not enough. */
+  async takeTurn(timeoutMs: number): Promise<Release | undefined> {
+    const previous = this.lastTurn
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.last = before.then(() => promise)
-    return this.wait(before, milliseconds, resolve)
+    this.lastTurn = previous.then(() => promise)
+    return this.waitFor(previous, timeoutMs, resolve)
   }
 
-  /** As `turn`, once no transaction is open. */
-  async alone(milliseconds: number): Promise<(() => void) | undefined> {
-    const before = this.outside
+  /** Waits until no transaction is open, and then for a turn, each at most `timeoutMs`; undefined where that was not enough. */
+  async takeExclusiveTurn(timeoutMs: number): Promise<Release | undefined> {
+    const previous = this.lastExclusive
     const { promise, resolve } = Promise.withResolvers<void>()
-    const outside = promise.then(() => before)
-    this.outside = outside
-    const leave = once(() => {
+    const exclusive = promise.then(() => previous)
+    this.lastExclusive = exclusive
+    const endExclusive = once(() => {
       resolve()
-      if (this.outside === outside) this.outside = undefined
+      if (this.lastExclusive === exclusive) this.lastExclusive = undefined
     })
-    const empty = async () => {
-      await before
-      if (this.transactions > 0) await new Promise<void>((emptied) => (this.emptied = emptied))
+    const noTransaction = async () => {
+      await previous
+      if (this.openTransactions > 0) await new Promise<void>((resolve) => (this.onNoTransaction = resolve))
     }
-    if ((await this.wait(empty(), milliseconds, leave)) === undefined) return undefined
-    const done = await this.turn(milliseconds)
-    if (done === undefined) leave()
-    return done && once(() => (done(), leave()))
+    if ((await this.waitFor(noTransaction(), timeoutMs, endExclusive)) === undefined) return undefined
+    const endTurn = await this.takeTurn(timeoutMs)
+    if (endTurn === undefined) endExclusive()
+    return (
+      endTurn &&
+      once(() => {
+        endTurn()
+        endExclusive()
+      })
+    )
   }
 
-  // Whoever gives up waiting lets the next one pass.
-  private async wait(
-    ready: Promise<unknown>,
-    milliseconds: number,
-    leave: () => void,
-  ): Promise<(() => void) | undefined> {
+  // A write that times out gives its turn to the next one.
+  private async waitFor(ready: Promise<unknown>, timeoutMs: number, release: Release): Promise<Release | undefined> {
     try {
-      await withTimeout(() => ready, milliseconds, this.timer)
-      return once(leave)
+      await withTimeout(() => ready, timeoutMs, this.timer)
+      return once(release)
     } catch {
-      leave()
+      release()
       return undefined
     }
   }
 }
 
 const once = (run: () => void): (() => void) => {
-  let over = false
+  let hasRun = false
   return () => {
-    if (over) return
-    over = true
+    if (hasRun) return
+    hasRun = true
     run()
   }
 }

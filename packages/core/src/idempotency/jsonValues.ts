@@ -1,7 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import type { ValueFormat } from "../batch/Codec.ts"
 
-/** Keeps what actions return as the JSON it is, and of what is too large its `id`. */
+/** Stores the values that actions return as JSON. The stub of a value that is too large is its `id`. */
 export const jsonValues: ValueFormat = {
   toJson: (value) => value,
   fromJson: (json, outcome) => {

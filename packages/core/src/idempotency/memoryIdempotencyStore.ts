@@ -1,4 +1,4 @@
-/** Claims and results in the memory of one process: for tests, and for servers of which there is only one. */
+/** An idempotency store in the memory of one process, for tests and for applications with a single process. */
 import type {
   Acquired,
   AcquireItem,
@@ -16,19 +16,22 @@ interface Entry {
   fence: number
   leaseUntil: number
   expiresAt: number
-  /** The journal while it is pending, the result when it is done. */
+  /** The journal of a pending or held claim, the result of a completed one. */
   payload: string
 }
 
-/** How much a store in memory remembers, and by which clock. */
+/** Options of `memoryIdempotencyStore`. */
 export interface MemoryIdempotencyOptions {
-  /** Records that are remembered at most. Beyond, new keys are refused by rejecting: no record is forgotten early. Default 100,000. */
+  /**
+   * Maximum number of records. Where it is reached, claims of new keys reject; no record is removed before it expires.
+   * Default 100,000.
+   */
   readonly maxRecords?: number | undefined
-  /** Milliseconds since 1970. Default `Date.now`. */
+  /** Returns the time in milliseconds since 1970. Default `Date.now`. */
   readonly now?: (() => number) | undefined
 }
 
-/** Makes a store in memory. */
+/** Makes an idempotency store in memory. */
 export const memoryIdempotencyStore = ({
   maxRecords = 100_000,
   now: clock = Date.now,
@@ -109,13 +112,13 @@ export const memoryIdempotencyStore = ({
     return applyOwn(entry, action, times, now)
   }
 
-  const admitNew = (items: ReadonlyArray<AcquireItem>, now: number) => {
-    const fresh = items.filter(({ key }) => find(key, now) === undefined).length
-    if (entries.size + fresh <= maxRecords) return
+  const makeRoomFor = (items: ReadonlyArray<AcquireItem>, now: number) => {
+    const added = items.filter(({ key }) => find(key, now) === undefined).length
+    if (entries.size + added <= maxRecords) return
     purge(Number.POSITIVE_INFINITY, now)
-    if (entries.size + fresh > maxRecords) {
+    if (entries.size + added > maxRecords) {
       throw new Error(
-        `The idempotency store in memory is full: it holds ${entries.size} of at most ${maxRecords} records`,
+        `The idempotency store in memory is full, with ${entries.size} of at most ${maxRecords} records: raise "maxRecords", or use a store in a database`,
       )
     }
   }
@@ -123,7 +126,7 @@ export const memoryIdempotencyStore = ({
   return {
     acquire: async (items, times) => {
       const now = times.now ?? clock()
-      admitNew(items, now)
+      makeRoomFor(items, now)
       return items.map((item) => acquireOne(item, times, now))
     },
     settle: async (items, times) => {
@@ -137,7 +140,7 @@ export const memoryIdempotencyStore = ({
     resolve: async (key, decision, now = clock()) => {
       const entry = find(key, now)
       if (entry === undefined || entry.state !== "held" || entry.leaseUntil > now) return false
-      // Nobody's: the owner that was given up on must neither come back with a result nor believe that this one is its own.
+      // The former owner must neither store a result nor take this one for its own.
       entry.owner = ""
       if (decision === "forget") {
         entry.state = "released"

@@ -55,7 +55,8 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
       const quota = began && { ...Quota.paid, onStart: began }
       const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
       const inside = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
-      await run(engine.run(request, { ...options, limits: unlimited, ...inside }))
+      // Closing the scope waits until results are recorded.
+      await run(Effect.scoped(engine.run(request, { ...options, limits: unlimited, ...inside })))
     },
   }
   return made

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 /** Returns the SHA-256 hash of a text's UTF-8 bytes: 43 characters of base64url. */
 export interface Digest {
   (text: string): string | PromiseLike<string>
-  /** Whether the hash is always returned synchronously; texts are then hashed on demand. Default false. */
+  /** Whether it always answers synchronously: then hashing many texts takes no promises. Default false. */
   readonly isSync?: boolean | undefined
 }
 

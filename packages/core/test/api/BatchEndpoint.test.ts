@@ -21,10 +21,10 @@ import { jsonRequest, request, stream } from "../support/request.ts"
 describe("an endpoint", () => {
   it("refuses a batch within a batch", async () => {
     const { status, json } = await send(make().operations(users), { operations: [{}] }, { isSubRequest: true })
-    expect([status, json.code]).toEqual([400, "NESTED_BATCH"])
+    expect({ status, code: json.code }).toEqual({ status: 400, code: "NESTED_BATCH" })
   })
 
-  it("answers refusals as problem documents, and closes where the body was not read", async () => {
+  it("answers refusals as problem documents, and closes the connection where the body was not read", async () => {
     const endpoint = make({ limits: { bodyBytes: 100 } }).operations(users)
     const large = await endpoint.handle(request(stream("x".repeat(200))))
     expect(large).toMatchObject({ status: 413, close: true, headers: { "content-type": "application/problem+json" } })
@@ -36,7 +36,7 @@ describe("an endpoint", () => {
     })
   })
 
-  it("applies the preference of the client, and says so", async () => {
+  it("applies the preference of the client, and reports that it did", async () => {
     const endpoint = make().operations(users)
     const prefer = (prefer: string) =>
       send(endpoint, { operations: [{ action: "create", data: {} }] }, { headers: { prefer } })
@@ -49,7 +49,7 @@ describe("an endpoint", () => {
     expect((await prefer("handling=lenient")).headers).not.toHaveProperty("preference-applied")
   })
 
-  it("refuses more batches at once than are allowed, over all endpoints", async () => {
+  it("refuses more concurrent batches than allowed, across all endpoints", async () => {
     const waiting = Promise.withResolvers<void>()
     const batch = make({ limits: { concurrentBatches: 1 } })
     const slow = batch.operations(resource("things", { do: { identified: false, run: () => waiting.promise } }))
@@ -84,7 +84,7 @@ describe("an endpoint", () => {
     })
   })
 
-  it("refuses at the start what is configured wrongly for it alone", () => {
+  it("is not created with invalid options of its own", () => {
     expect(() => make().operations(users, { concurrency: 0 })).toThrow("concurrency")
     expect(() => make().operations(users, { sequential: true } as never)).toThrow("sequential")
   })
@@ -93,36 +93,40 @@ describe("an endpoint", () => {
 describe("a policy", () => {
   const policy = (admit: BatchPolicy["admit"]): BatchOptions => ({ policies: [{ name: "test", admit }] })
 
-  it("may refuse the batch, of which nothing then runs", async () => {
+  it("may refuse a batch, and then nothing runs", async () => {
     const run = vi.fn<() => void>()
     const reason = new PolicyRefusal({ code: "CLOSED", status: 503, detail: "Closed for today", retryAfter: 60 })
     const options = policy(() => Effect.fail(new BatchError({ reason })))
     const { status, headers, json } = await send(alone(run, options), things(1))
-    expect([status, headers["retry-after"], json.code, json.detail]).toEqual([503, "60", "CLOSED", "Closed for today"])
+    expect({ status, retryAfter: headers["retry-after"], code: json.code, detail: json.detail }).toEqual({
+      status: 503,
+      retryAfter: "60",
+      code: "CLOSED",
+      detail: "Closed for today",
+    })
     expect(run).not.toHaveBeenCalled()
   })
 
-  it("may answer for single operations, and gives back what it took when all have ended", async () => {
+  it("may set the results of operations, and releases its resources when all operations have ended", async () => {
     const log: Array<string> = []
     const options = policy(({ batch, tenant, endpoint }) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          log.push(`take ${endpoint} ${tenant}`)
+          log.push(`acquire ${endpoint} ${tenant}`)
           batch.operations[0]!.result = OperationResult.error(failure("RATE_LIMITED", "m"))
         }),
-        () =>
-          Effect.sync(() => log.push(`give back ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
+        () => Effect.sync(() => log.push(`release ${batch.operations.map(({ result }) => result?.outcome).join(" ")}`)),
       ),
     )
     const run = (data: unknown) => void log.push(`run ${data}`)
     const { json } = await send(alone(run, { ...options, tenant: () => "acme" }), things(1, 2))
-    expect(log).toEqual(["take things acme", "run 2", "give back error success"])
+    expect(log).toEqual(["acquire things acme", "run 2", "release error success"])
     expect(json).toMatchObject({ succeeded: 1, failed: 1 })
   })
 })
 
-describe("time", () => {
-  it("of the batch ends what has not ended, and the answer comes", async () => {
+describe("a time limit", () => {
+  it("of a batch ends its operations, and the batch is answered", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
     const endpoint = alone(run, { limits: { deadline: 30 }, concurrency: "sequential" })
     const { status, json } = await send(endpoint, things("a", "slow", "c"))
@@ -135,60 +139,84 @@ describe("time", () => {
     ])
   })
 
-  it("of one operation ends it alone", async () => {
+  it("of an operation ends that operation alone", async () => {
     const run = (data: unknown) => (data === "slow" ? new Promise(() => {}) : { id: data })
     const { json } = await send(alone(run, { limits: { operationTimeout: 20 } }), things("a", "slow", "c"))
     expect(json.results[1].error).toMatchObject({ code: "TIMEOUT", retryable: true })
     expect(json).toMatchObject({ succeeded: 2, failed: 1 })
   })
+})
 
-  it("of a client that went away is not wasted on what has not begun", async () => {
-    const gone = new AbortController()
+describe("a client that disconnects", () => {
+  it("cancels operations that have not started", async () => {
+    const client = new AbortController()
     let ran = 0
     const run = () => {
       ran++
-      gone.abort()
+      client.abort()
       return new Promise((resolve) => setTimeout(resolve, 5))
     }
-    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { signal: gone.signal })
+    const { json } = await send(alone(run, { concurrency: 2 }), things(1, 2, 3, 4), { signal: client.signal })
     expect(ran).toBeLessThanOrEqual(2)
     expect(json.skipped).toBe(4 - ran)
   })
 })
 
-/** Takes its time to settle, as a store elsewhere does. */
-const slowStore = () => {
-  const store = memoryIdempotencyStore()
-  const settle: typeof store.settle = async (...given) => {
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    return store.settle(...given)
-  }
-  return { ...store, settle }
-}
-
-it("whose codec fails answers 500, with keys as without, and harms nobody else", async () => {
-  const answers: Array<number> = []
-  for (const idempotency of [undefined, { store: slowStore() }]) {
-    const codec = {
-      ...OperationsCodec.make({ keyed: true }),
-      encode: () => {
+describe("the answer of a batch with keys", () => {
+  /** An endpoint whose store takes 5 ms to record results, and a log of what the store and the codec do. */
+  const setUp = ({ idempotency = true, encodes = true } = {}) => {
+    const log: Array<string> = []
+    const memory = memoryIdempotencyStore()
+    const store: typeof memory = {
+      ...memory,
+      settle: async (...call) => {
+        log.push("store starts")
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        log.push("store ends")
+        return memory.settle(...call)
+      },
+    }
+    const operationsCodec = OperationsCodec.make({ keyed: true })
+    const codec: typeof operationsCodec = {
+      ...operationsCodec,
+      encode: (...call) => {
+        log.push("codec encodes")
+        if (encodes) return operationsCodec.encode(...call)
         throw new Error("This codec is broken")
       },
     }
+    const onUnexpected = (error: unknown) => void log.push(`unexpected: ${(error as Error).message}`)
     const answer = Effect.gen(function* () {
       const endpoint = yield* BatchEndpoint.make({
-        ...resolveOptions({ tenant: () => "a", idempotency, onUnexpected: () => {} }),
-        endpoint: "broken",
-        metrics: BatchMetrics.recorder("broken"),
+        ...resolveOptions({ tenant: () => "a", idempotency: idempotency ? { store } : undefined, onUnexpected }),
+        endpoint: "users",
+        metrics: BatchMetrics.recorder("users"),
         codec,
         dispatcher: (batch) => ActionDispatcher.make(users, batch),
         tenant: () => "a",
         concurrencyLimit: ConcurrencyLimit.make(),
       })
-      const value = { operations: [{ action: "create", data: {}, idempotency_key: idempotency && "k" }] }
-      return yield* endpoint.handle(jsonRequest(value))
+      const key = idempotency ? "k" : undefined
+      return yield* endpoint.handle(jsonRequest({ operations: [{ action: "create", data: {}, idempotency_key: key }] }))
     })
-    answers.push((await Effect.runPromise(Effect.provide(answer, BatchEngine.layer))).status)
+    return { log, answer: () => Effect.runPromise(Effect.provide(answer, BatchEngine.layer)) }
   }
-  expect(answers).toEqual([500, 500])
+
+  it("is encoded while the store records results", async () => {
+    const { answer, log } = setUp()
+    expect((await answer()).status).toBe(200)
+    expect(log).toEqual(["store starts", "codec encodes", "store ends"])
+  })
+
+  it("is a 500 where the codec fails, after the store has recorded results", async () => {
+    const { answer, log } = setUp({ encodes: false })
+    expect((await answer()).status).toBe(500)
+    expect(log).toEqual(["store starts", "codec encodes", "store ends", "unexpected: This codec is broken"])
+  })
+
+  it("is a 500 where the codec fails without idempotency", async () => {
+    const { answer, log } = setUp({ idempotency: false, encodes: false })
+    expect((await answer()).status).toBe(500)
+    expect(log).toEqual(["codec encodes", "unexpected: This codec is broken"])
+  })
 })

@@ -8,20 +8,29 @@ import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import * as Plan from "../../src/planning/Plan.ts"
 import { partial } from "../../src/batch/Strategy.ts"
+import { resolveOptions } from "../../src/api/BatchSettings.ts"
 import { BatchEngine, type EngineOptions } from "../../src/engine/BatchEngine.ts"
 import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
+import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 import { endings, operations } from "../support/execute.ts"
 
-const good = OperationResult.success("done")
+const success = OperationResult.success("done")
 
-const engine = (
+/** Runs a batch and waits until its results are recorded. */
+const runBatch = (
   all: ReadonlyArray<Operation<undefined>>,
-  dispatcher: Partial<Dispatcher<undefined>>,
-  limits: Limits.LimitsOptions = {},
-  given: Partial<EngineOptions> = {},
+  dispatcher: Partial<Dispatcher<undefined>> = {},
+  { limits = {}, ...options }: Partial<Omit<EngineOptions, "limits">> & { readonly limits?: Limits.LimitsOptions } = {},
 ) => {
-  const options: EngineOptions = {
+  const request = {
+    batch: { operations: all, strategy: partial },
+    dispatcher: { coalesces: () => false, run: () => success, ...dispatcher },
+    tenant: "t",
+    idempotencyKey: undefined,
+    signal: undefined,
+  }
+  const engineOptions: EngineOptions = {
     endpoint: "test",
     format: undefined,
     limits: Limits.make(limits),
@@ -34,26 +43,16 @@ const engine = (
     transactionSize: undefined,
     idempotency: undefined,
     metrics: BatchMetrics.recorder("test"),
-    ...given,
+    ...options,
   }
-  const whole: Dispatcher<undefined> = { coalesces: () => false, run: () => good, ...dispatcher }
-  const request = {
-    batch: { operations: all, strategy: partial },
-    dispatcher: whole,
-    tenant: undefined,
-    idempotencyKey: undefined,
-    signal: undefined,
-  }
-  return Effect.provide(
-    BatchEngine.use(({ run }) => run(request, options)),
-    BatchEngine.layer,
-  )
+  const running = BatchEngine.use(({ run }) => run(request, engineOptions))
+  return Effect.provide(Effect.scoped(running), BatchEngine.layer)
 }
 
-const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+const oneTurn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
-describe("run", () => {
-  it.effect("counts preparing towards the time of the batch", () =>
+describe("the deadline of a batch", () => {
+  it.effect("includes the time that preparing takes", () =>
     Effect.gen(function* () {
       const all = operations(3)
       const prepared = Promise.withResolvers<void>()
@@ -61,52 +60,53 @@ describe("run", () => {
         prepare: () => prepared.promise,
         run: () => new Promise<OperationResult>(() => {}),
       }
-      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadline: 1_000 }))
-      yield* settled
+      const fiber = yield* Effect.forkChild(runBatch(all, dispatcher, { limits: { deadline: 1_000 } }))
+      yield* oneTurn
       yield* TestClock.adjust(600)
       prepared.resolve()
-      yield* settled
+      yield* oneTurn
       yield* TestClock.adjust(399)
-      yield* settled
+      yield* oneTurn
       expect(fiber.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust(1)
-      yield* settled
+      yield* oneTurn
       expect(fiber.pollUnsafe()).toBeDefined()
       expect(endings(all)).toEqual(all.map(() => "error DEADLINE_EXCEEDED"))
     }),
   )
 
-  it.effect("gives preparing up at the deadline, and then runs nothing", () =>
+  it.effect("ends preparing, and then no operation runs", () =>
     Effect.gen(function* () {
       const all = operations(3)
-      all[0]!.result = good
+      all[0]!.result = success
       let ran = 0
-      const dispatcher = { prepare: () => new Promise<void>(() => {}), run: () => (ran++, good) }
-      const fiber = yield* Effect.forkChild(engine(all, dispatcher, { deadline: 1_000 }))
-      yield* settled
+      const dispatcher = { prepare: () => new Promise<void>(() => {}), run: () => (ran++, success) }
+      const fiber = yield* Effect.forkChild(runBatch(all, dispatcher, { limits: { deadline: 1_000 } }))
+      yield* oneTurn
       yield* TestClock.adjust(1_000)
       yield* Fiber.join(fiber)
       expect(endings(all)).toEqual(["success", "skipped DEADLINE_EXCEEDED", "skipped DEADLINE_EXCEEDED"])
       expect(ran).toBe(0)
     }),
   )
+})
 
-  it.effect("dies, with nothing run, where preparing dies", () =>
+describe("a batch", () => {
+  it.effect("dies where preparing throws, and no operation runs", () =>
     Effect.gen(function* () {
       let ran = 0
-      const dispatcher = { prepare: () => Promise.reject(new Error("bug")), run: () => (ran++, good) }
-      const exit = yield* Effect.exit(engine(operations(3), dispatcher))
+      const dispatcher = { prepare: () => Promise.reject(new Error("bug")), run: () => (ran++, success) }
+      const exit = yield* Effect.exit(runBatch(operations(3), dispatcher))
       expect(exit._tag).toBe("Failure")
       expect(ran).toBe(0)
     }),
   )
 
-  it.effect("counts batches and operations by outcome", () =>
+  it.effect("counts itself and its operations by outcome", () =>
     Effect.gen(function* () {
-      const all = operations(5)
       const run = ({ index }: Operation) => {
         if (index === 1) throw new Error("bug")
-        return index === 2 ? OperationResult.replay(good) : good
+        return index === 2 ? OperationResult.replay(success) : success
       }
       const count = (name: string, outcome?: string) =>
         Effect.map(Metric.snapshot, (metrics) =>
@@ -117,11 +117,38 @@ describe("run", () => {
             )
             .map(({ state }) => (state as { readonly count: number | bigint }).count),
         )
-      yield* engine(all, { run }, {}, { endpoint: "counted", metrics: BatchMetrics.recorder("counted") })
+      yield* runBatch(operations(5), { run }, { endpoint: "counted", metrics: BatchMetrics.recorder("counted") })
       expect(yield* count("multistatus.batches")).toEqual([1])
       expect(yield* count("multistatus.operations", "success")).toEqual([4])
       expect(yield* count("multistatus.operations", "error")).toEqual([1])
       expect(yield* count("multistatus.replays")).toEqual([1])
+    }),
+  )
+
+  it.effect("that is interrupted while the store records its results ends when the store has answered", () =>
+    Effect.gen(function* () {
+      const memory = memoryIdempotencyStore()
+      const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const store: typeof memory = {
+        ...memory,
+        settle: async (...call) => {
+          asked.resolve()
+          await answered.promise
+          return memory.settle(...call)
+        },
+      }
+      const { idempotency } = resolveOptions({ tenant: () => "t", idempotency: { store } })
+      const withKey = () => operations(1).map((operation) => ({ ...operation, idempotencyKey: "k" }))
+      const fiber = yield* Effect.forkChild(runBatch(withKey(), {}, { idempotency }))
+      yield* Effect.promise(() => asked.promise)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* oneTurn
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      answered.resolve()
+      yield* Fiber.join(interrupting)
+      const retried = withKey()
+      yield* runBatch(retried, {}, { idempotency })
+      expect(retried[0]!.result).toMatchObject({ value: "done", replayed: true })
     }),
   )
 })

@@ -8,13 +8,13 @@ import { partial } from "../../src/batch/Strategy.ts"
 import * as IdempotencyKeys from "../../src/idempotency/IdempotencyKeys.ts"
 import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 import { atomic } from "../support/atomic.ts"
-import { keyed } from "../support/idempotency.ts"
+import { keyed } from "../support/IdempotencyHarness.ts"
 
 const digest = (text: string) => createHash("sha256").update(text).digest("base64url")
 const scope: IdempotencyKeys.KeyScope = { tenant: "t", endpoint: "e", digest, format: jsonValues }
 
 const only = async (operation: Partial<Operation<unknown>>, given: Partial<IdempotencyKeys.KeyScope> = {}) => {
-  const [all] = [keyed({ k: "k", ...operation })]
+  const [all] = [keyed({ key: "k", ...operation })]
   const { key, fingerprint } = [...(await IdempotencyKeys.ofOperations(all, { ...scope, ...given })).values()][0]!
   return { key, fingerprint }
 }
@@ -35,43 +35,34 @@ const subRequest = (headers: Readonly<Record<string, string>>, more: object = {}
 })
 
 describe("the key of an operation", () => {
-  it("is hashed, with nothing of it left, and 43 characters of base64url like its fingerprint", async () => {
+  it("and its fingerprint are hashed to 43 characters of base64url", async () => {
     const { key, fingerprint } = await only({ idempotencyKey: "secret", input: "payload" })
     for (const hash of [key, fingerprint]) expect(hash).toMatch(/^[\w-]{43}$/)
   })
 
-  it("is hashed alike by a digest that is asynchronous", async () => {
+  it("has the same hash from an asynchronous digest", async () => {
     const slow = async (text: string) => digest(text)
     expect(await only({}, { digest: slow })).toEqual(await only({}))
-    const asleep: (text: string) => string | Promise<string> = (text) =>
+    const sometimesSlow: (text: string) => string | Promise<string> = (text) =>
       text.includes("k") ? slow(text) : digest(text)
-    expect(await only({}, { digest: asleep })).toEqual(await only({}))
+    expect(await only({}, { digest: sometimesSlow })).toEqual(await only({}))
   })
 
-  it("is hashed once, and when it is read, by a digest that always answers at once, and not kept itself", async () => {
-    const hashed: Array<string> = []
-    const atOnce = (text: string) => {
-      hashed.push(text)
-      return digest(text)
-    }
-    const late = Object.assign(atOnce, { isSync: true as const })
-    const [key] = (
-      await IdempotencyKeys.ofOperations(keyed({ k: "secret", input: "payload" }), { ...scope, digest: late })
-    ).values()
-    expect(hashed).toEqual([])
-    const eager = await only({ idempotencyKey: "secret", input: "payload" })
-    expect([key!.fingerprint, key!.key, key!.key]).toEqual([eager.fingerprint, eager.key, eager.key])
-    expect(hashed).toHaveLength(2)
-    expect(inspect(key, { depth: 9, showHidden: true })).not.toMatch(/secret|payload/)
+  it("has the same hash from a synchronous digest, and its text is not kept", async () => {
+    const sync = Object.assign((text: string) => digest(text), { isSync: true as const })
+    const operations = keyed({ key: "secret", input: "payload" })
+    const [hashed] = (await IdempotencyKeys.ofOperations(operations, { ...scope, digest: sync })).values()
+    expect(hashed).toStrictEqual(await only({ idempotencyKey: "secret", input: "payload" }))
+    expect(inspect(hashed, { depth: 9, showHidden: true })).not.toMatch(/secret|payload/)
   })
 
-  it("is another one for every tenant, none included, and for every endpoint", async () => {
+  it("has a different hash for every tenant, for no tenant, and for every endpoint", async () => {
     const scopes = [{}, { tenant: undefined }, { tenant: "null" }, { tenant: "" }, { tenant: "t," }, { endpoint: "f" }]
     const keys = await Promise.all(scopes.map(async (given) => (await only({}, given)).key))
     expect(new Set(keys).size).toBe(scopes.length)
   })
 
-  it("stands for the action, the id and the input as it was sent", async () => {
+  it("has a fingerprint of the action, the id and the input as it was sent", async () => {
     const { fingerprint } = await only({ input: { a: 1, b: [2] } })
     expect((await only({ input: { b: [2.0], a: 1 } })).fingerprint).toBe(fingerprint)
     for (const other of [
@@ -84,11 +75,11 @@ describe("the key of an operation", () => {
     }
   })
 
-  it("of a sub-request does not stand for its id, nor for what a client sends anew with every attempt", async () => {
+  it("of a sub-request has a fingerprint without its id and without headers that differ in every attempt", async () => {
     const format = storedReplies()
     const given = { format }
     const { fingerprint } = await only(subRequest({ "content-type": "application/json" }), given)
-    const anew = {
+    const perAttempt = {
       traceparent: "00-1",
       tracestate: "a=1",
       "x-request-id": "1",
@@ -96,7 +87,10 @@ describe("the key of an operation", () => {
       "user-agent": "x",
       date: "now",
     }
-    const again = await only({ ...subRequest({ "content-type": "application/json", ...anew }), id: "req-2" }, given)
+    const again = await only(
+      { ...subRequest({ "content-type": "application/json", ...perAttempt }), id: "req-2" },
+      given,
+    )
     expect(again.fingerprint).toBe(fingerprint)
     const others = [
       subRequest({ "content-type": "text/plain" }),
@@ -109,12 +103,12 @@ describe("the key of an operation", () => {
     for (const other of others) expect((await only(other, given)).fingerprint).not.toBe(fingerprint)
   })
 
-  it("is not hashed where it is none, or its operation is refused already", async () => {
-    const all = keyed(undefined, { k: "a", result: OperationResult.success(1) }, "b")
+  it("is not hashed where it is missing or the operation has a result", async () => {
+    const all = keyed(undefined, { key: "a", result: OperationResult.success(1) }, "b")
     expect([...(await IdempotencyKeys.ofOperations(all, scope)).keys()]).toEqual([all[2]])
   })
 
-  it("takes inputs that are no JSON", async () => {
+  it("accepts inputs that JSON does not have", async () => {
     for (const input of [
       1n,
       Number.POSITIVE_INFINITY,
@@ -131,7 +125,7 @@ describe("the key of a batch", () => {
   const of = (operations: ReadonlyArray<Operation>, key = "k", strategy = partial as typeof atomic | typeof partial) =>
     IdempotencyKeys.ofBatch({ operations, strategy }, key, scope)
 
-  it("is none of an operation, and none of a place in a batch", async () => {
+  it("has a different hash than the same key of an operation or of a part of a batch", async () => {
     const operations = keyed("k")
     const keys = [
       (await of(operations)).key,
@@ -142,10 +136,10 @@ describe("the key of a batch", () => {
     expect(new Set(keys).size).toBe(4)
   })
 
-  it("stands for the strategy, and for operations that are refused", async () => {
+  it("has a fingerprint of the strategy and of all operations, also refused ones", async () => {
     const { fingerprint } = await of(keyed("a"))
     expect((await of(keyed("a"), "k", atomic)).fingerprint).not.toBe(fingerprint)
-    const refused = keyed({ k: "a", result: OperationResult.success(1) })
+    const refused = keyed({ key: "a", result: OperationResult.success(1) })
     expect((await of(refused)).fingerprint).toBe(fingerprint)
   })
 })

@@ -8,22 +8,22 @@ import * as StoredResult from "../../src/idempotency/StoredResult.ts"
 import { jsonValues } from "../../src/idempotency/jsonValues.ts"
 
 const replies = storedReplies(["X-Shown"])
-const cap = 65_536
+const maxStoredBytes = 65_536
 
 const reply = (given: Partial<Reply> & { readonly text?: string } = {}): Reply => {
   const text = given.text ?? "{}"
   return { status: 200, headers: {}, body: new TextEncoder().encode(text), ...given, text }
 }
 
-const kept = (result: OperationResult, format = jsonValues, maxBytes = cap) =>
+const roundTrip = (result: OperationResult, format = jsonValues, maxBytes = maxStoredBytes) =>
   StoredResult.read(StoredResult.write(result, format, maxBytes), format)
 
 describe("a result", () => {
-  it("is read as it was written, as a replay", () => {
+  it("is read as a replay of what was written", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
         const json = JSON.parse(JSON.stringify(value)) as unknown
-        expect(kept(OperationResult.success(value, 201))).toEqual({
+        expect(roundTrip(OperationResult.success(value, 201))).toEqual({
           ...OperationResult.success(json, 201),
           replayed: true,
         })
@@ -38,32 +38,37 @@ describe("a result", () => {
       retryable: true,
       retryAfter: 3,
     })
-    const read = kept(OperationResult.error(why))
+    const read = roundTrip(OperationResult.error(why))
     expect(read).toEqual({ ...OperationResult.error(why), replayed: true })
   })
 
   const sizes = [0, 1, 65_536 - 31, 65_536 - 30, 65_536 - 29, 65_537, 5e7]
 
-  it.each(sizes)("of %i characters is kept as a whole up to the cap, and else without its value", (size) => {
-    const text = StoredResult.write(OperationResult.success({ id: "u_1", x: "y".repeat(size) }), jsonValues, cap)
-    const isWhole = JSON.stringify({ o: "success", s: 200, v: { id: "u_1", x: "y".repeat(size) } }).length <= cap
+  it.each(sizes)("of %i characters keeps its value if it does not exceed the maximum size", (size) => {
+    const text = StoredResult.write(
+      OperationResult.success({ id: "u_1", x: "y".repeat(size) }),
+      jsonValues,
+      maxStoredBytes,
+    )
+    const isWhole =
+      JSON.stringify({ o: "success", s: 200, v: { id: "u_1", x: "y".repeat(size) } }).length <= maxStoredBytes
     expect(StoredResult.read(text, jsonValues).value).toEqual(
       isWhole ? { id: "u_1", x: "y".repeat(size) } : { id: "u_1" },
     )
-    expect(text.length).toBeLessThanOrEqual(cap + 1)
+    expect(text.length).toBeLessThanOrEqual(maxStoredBytes + 1)
   })
 
   it("is measured in bytes, not in characters", () => {
     const result = OperationResult.success("€".repeat(30_000))
-    expect(kept(result).value).toBeUndefined()
-    expect(kept(result, jsonValues, 100_000).value).toBe("€".repeat(30_000))
+    expect(roundTrip(result).value).toBeUndefined()
+    expect(roundTrip(result, jsonValues, 100_000).value).toBe("€".repeat(30_000))
   })
 })
 
-describe("what cannot be read", () => {
-  const whole = StoredResult.write(OperationResult.success({ id: "u_1" }), jsonValues, cap)
+describe("an unreadable text", () => {
+  const whole = StoredResult.write(OperationResult.success({ id: "u_1" }), jsonValues, maxStoredBytes)
 
-  it("is an outcome that is not known: never nothing", () => {
+  it("is read as an unknown outcome", () => {
     const texts = [
       "",
       "1",
@@ -87,12 +92,18 @@ describe("what cannot be read", () => {
     for (const text of texts) {
       for (const format of [jsonValues, replies]) {
         const { outcome, failure: why, answered, replayed } = StoredResult.read(text, format)
-        expect([text, outcome, why?.code, answered, replayed]).toEqual([text, "error", "OUTCOME_UNKNOWN", false, false])
+        expect({ text, outcome, code: why?.code, answered, replayed }).toEqual({
+          text,
+          outcome: "error",
+          code: "OUTCOME_UNKNOWN",
+          answered: false,
+          replayed: false,
+        })
       }
     }
   })
 
-  it("is so of replies that are none", () => {
+  it("includes replies of another form", () => {
     for (const v of [
       undefined,
       null,
@@ -128,7 +139,7 @@ describe("what cannot be read", () => {
 })
 
 describe("the reply of a sub-request", () => {
-  it("keeps the headers that a client needs and those that are shown, and none that were the first request's own", () => {
+  it("keeps headers that clients need and those of the option, but none that belong to the first request", () => {
     const headers = {
       "content-type": "application/json",
       location: "/users/1",
@@ -150,7 +161,7 @@ describe("the reply of a sub-request", () => {
       "content-length": "2",
       "x-other": "1",
     }
-    const read = kept(OperationResult.replied(201, reply({ status: 201, headers })), replies).value as Reply
+    const read = roundTrip(OperationResult.replied(201, reply({ status: 201, headers })), replies).value as Reply
     expect(read).toEqual({
       status: 201,
       headers: {
@@ -165,24 +176,28 @@ describe("the reply of a sub-request", () => {
     })
   })
 
-  it("keeps bytes that are no text", () => {
+  it("keeps bytes that are not text", () => {
     const body = Uint8Array.from({ length: 70_000 }, (_, index) => index % 256)
-    const read = kept(OperationResult.replied(200, reply({ body, text: new TextDecoder().decode(body) })), replies, 1e6)
+    const read = roundTrip(
+      OperationResult.replied(200, reply({ body, text: new TextDecoder().decode(body) })),
+      replies,
+      1e6,
+    )
     expect((read.value as Reply).body).toEqual(body)
   })
 
-  it("that is too large keeps its status and where it is", () => {
+  it("that is too large keeps its status and location", () => {
     const headers = { location: "/users/1", "content-type": "text/plain" }
     const large = OperationResult.replied(201, reply({ status: 201, headers, text: "x".repeat(100_000) }))
-    expect(kept(large, replies)).toMatchObject({
+    expect(roundTrip(large, replies)).toMatchObject({
       outcome: "success",
       status: 201,
       value: { status: 201, headers: { location: "/users/1" }, text: "" },
     })
   })
 
-  it("that is an error is a reply again, not a failure", () => {
-    const read = kept(OperationResult.replied(404, reply({ status: 404 })), replies)
+  it("that is an error is read as a reply, not as a failure", () => {
+    const read = roundTrip(OperationResult.replied(404, reply({ status: 404 })), replies)
     expect(read).toMatchObject({
       outcome: "error",
       status: 404,
@@ -192,12 +207,12 @@ describe("the reply of a sub-request", () => {
   })
 })
 
-describe("results that are alike", () => {
+describe("results that share a text", () => {
   const success = (value: unknown, status = 201) => OperationResult.success(value, status)
   const writeAll = (results: ReadonlyArray<OperationResult>, format = jsonValues, maxBytes = 1e6) =>
     StoredResult.writeAll(results, format, maxBytes)
 
-  it("are read as they were written, as replays, just as one by one", () => {
+  it("are read as if each had been written alone", () => {
     const names = fc.string().filter((name) => name !== "toJSON")
     const objects = fc.array(fc.dictionary(names, fc.jsonValue({ maxDepth: 2 })), { minLength: 2 })
     fc.assert(
@@ -205,7 +220,7 @@ describe("results that are alike", () => {
         const results = given.map((value) => success(value))
         const { text, count } = writeAll(results)!
         expect(count).toBe(results.length)
-        expect(StoredResult.readAll(text, jsonValues)).toEqual(results.map((result) => kept(result)))
+        expect(StoredResult.readAll(text, jsonValues)).toEqual(results.map((result) => roundTrip(result)))
       }),
     )
   })
@@ -214,15 +229,15 @@ describe("results that are alike", () => {
     ["of another status", [success({}), success({}, 200)]],
     ["a failure", [success({}), OperationResult.error(failure("DUPLICATE", "Taken"))]],
     ["without a value", [success({}), success(undefined)]],
-    ["that is no object", [success({}), success("text")]],
-    ["that is no JSON", [success({}), success({ big: 1n })]],
-    ["that writes itself", [success({}), success({ toJSON: () => undefined })]],
-    ["whose status is none", [success({}, 200.5), success({}, 200.5)]],
-  ])("are not written together with one %s", (_, results) => {
+    ["that is not an object", [success({}), success("text")]],
+    ["that is not JSON", [success({}), success({ big: 1n })]],
+    ["that has a toJSON", [success({}), success({ toJSON: () => undefined })]],
+    ["whose status is not an integer", [success({}, 200.5), success({}, 200.5)]],
+  ])("do not include one %s", (_, results) => {
     expect(writeAll(results)).toBeUndefined()
   })
 
-  it("are written together as far as they are alike and surely fit, and not where they have a form of their own", () => {
+  it("are the first ones of the same form that fit, and none of a format with a form of its own", () => {
     const alike = Array.from({ length: 9 }, (_, n) => success({ n }))
     const few = `1${JSON.stringify({ s: 201, all: [{ n: 0 }, { n: 1 }, { n: 2 }] })}`
     expect(writeAll([...alike.slice(0, 3), success("text"), ...alike])).toEqual({ text: few, count: 3 })

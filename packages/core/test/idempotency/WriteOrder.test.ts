@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { WriteOrder } from "../../src/idempotency/WriteOrder.ts"
 
-/** Timers that fire when a test says so. */
+/** Timers, which a test fires. */
 let timers: Array<() => void> = []
 const fire = () => {
   for (const timer of timers.splice(0)) timer()
@@ -23,18 +23,18 @@ beforeEach(() => {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Asks for something, and notes when it is had. */
-const ask = async (name: string, wanted: Promise<(() => void) | undefined>) => {
-  const leave = await wanted
-  log.push(leave === undefined ? `not ${name}` : name)
-  return leave ?? (() => {})
+/** Logs when a turn or transaction begins, or that it timed out. */
+const logged = async (name: string, beginning: Promise<(() => void) | undefined>) => {
+  const release = await beginning
+  log.push(release === undefined ? `${name} timed out` : name)
+  return release ?? (() => {})
 }
 
 describe("turns", () => {
-  it("come one after another, in the order they were asked for", async () => {
-    const first = await ask("first", order.turn(1))
-    const second = ask("second", order.turn(1))
-    const third = ask("third", order.turn(1))
+  it("are taken one after another, in the order of the calls", async () => {
+    const first = await logged("first", order.takeTurn(1))
+    const second = logged("second", order.takeTurn(1))
+    const third = logged("third", order.takeTurn(1))
     await settled()
     expect(log).toEqual(["first"])
     first()
@@ -46,66 +46,66 @@ describe("turns", () => {
     expect(log).toEqual(["first", "second", "third"])
   })
 
-  it("are not waited for longer than said, and pass to the next then", async () => {
-    const first = await ask("first", order.turn(1))
-    void ask("second", order.turn(1))
+  it("time out, and then pass to the next in line", async () => {
+    const first = await logged("first", order.takeTurn(1))
+    void logged("second", order.takeTurn(1))
     fire()
     await settled()
-    const third = ask("third", order.turn(1))
+    const third = logged("third", order.takeTurn(1))
     first()
     await third
-    expect(log).toEqual(["first", "not second", "third"])
+    expect(log).toEqual(["first", "second timed out", "third"])
   })
 })
 
 describe("transactions", () => {
-  it("run beside each other", async () => {
-    await ask("one", order.enter())
-    await ask("other", order.enter())
+  it("run side by side", async () => {
+    await logged("one", order.beginTransaction())
+    await logged("other", order.beginTransaction())
     expect(log).toEqual(["one", "other"])
   })
 
-  it("are waited for by what is written outside of them, and do not begin while it waits or writes", async () => {
-    const one = await ask("one", order.enter())
-    const other = await ask("other", order.enter())
-    const outside = ask("outside", order.alone(1))
-    void ask("late", order.enter())
+  it("delay an exclusive turn, and do not begin while it waits or is taken", async () => {
+    const one = await logged("one", order.beginTransaction())
+    const other = await logged("other", order.beginTransaction())
+    const exclusive = logged("exclusive", order.takeExclusiveTurn(1))
+    void logged("late", order.beginTransaction())
     one()
     await settled()
     expect(log).toEqual(["one", "other"])
     other()
     await settled()
-    expect(log).toEqual(["one", "other", "outside"])
-    ;(await outside)()
+    expect(log).toEqual(["one", "other", "exclusive"])
+    ;(await exclusive)()
     await settled()
-    expect(log).toEqual(["one", "other", "outside", "late"])
+    expect(log).toEqual(["one", "other", "exclusive", "late"])
   })
 
-  it("that do not end are not waited for longer than said, and others begin again", async () => {
-    await ask("stuck", order.enter())
-    void ask("outside", order.alone(1))
-    void ask("late", order.enter())
+  it("that do not end make an exclusive turn time out, and then others begin", async () => {
+    await logged("stuck", order.beginTransaction())
+    void logged("exclusive", order.takeExclusiveTurn(1))
+    void logged("late", order.beginTransaction())
     await settled()
     fire()
     await settled()
-    expect(log).toEqual(["stuck", "not outside", "late"])
+    expect(log).toEqual(["stuck", "exclusive timed out", "late"])
   })
 
-  it("may take turns while something waits for them to end", async () => {
-    const inside = await ask("inside", order.enter())
-    void ask("outside", order.alone(1))
-    const turn = await ask("turn", order.turn(1))
+  it("may take turns while an exclusive turn waits for them", async () => {
+    const inside = await logged("inside", order.beginTransaction())
+    void logged("exclusive", order.takeExclusiveTurn(1))
+    const turn = await logged("turn", order.takeTurn(1))
     await settled()
     turn()
     inside()
     await settled()
-    expect(log).toEqual(["inside", "turn", "outside"])
+    expect(log).toEqual(["inside", "turn", "exclusive"])
   })
 
-  it("wait for all that is written outside, which goes one after another", async () => {
-    const one = ask("one", order.alone(1))
-    const two = ask("two", order.alone(1))
-    void ask("inside", order.enter())
+  it("wait for all exclusive turns, which are taken one after another", async () => {
+    const one = logged("one", order.takeExclusiveTurn(1))
+    const two = logged("two", order.takeExclusiveTurn(1))
+    void logged("inside", order.beginTransaction())
     await settled()
     expect(log).toEqual(["one"])
     ;(await one)()

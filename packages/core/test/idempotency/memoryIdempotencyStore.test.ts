@@ -19,14 +19,14 @@ describe("memoryIdempotencyStore", () => {
   const times = { owner: "o".repeat(22), leaseMs: 1_000, pendingTtlMs: 2_000, resultTtlMs: 5_000 }
   const claim = (key: string) => ({ key: key.repeat(43), fingerprint: "f".repeat(43), mode: "retry" as const })
 
-  it("refuses new keys when it is full rather than forget a record early", async () => {
+  it("rejects new keys when it is full, and removes no record that has not expired", async () => {
     const store = memoryIdempotencyStore({ maxRecords: 2, now: () => 0 })
     await store.acquire([claim("a"), claim("b")], times)
     await expect(store.acquire([claim("b"), claim("c")], times)).rejects.toThrow("2 of at most 2 records")
     expect(await store.acquire([claim("a"), claim("b")], times)).toMatchObject([{ _tag: "mine" }, { _tag: "mine" }])
   })
 
-  it("makes room by forgetting what is over", async () => {
+  it("makes room by removing expired records", async () => {
     const store = memoryIdempotencyStore({ maxRecords: 2 })
     await store.acquire([claim("a"), claim("b")], { ...times, now: 0 })
     const later = { ...times, now: times.pendingTtlMs }

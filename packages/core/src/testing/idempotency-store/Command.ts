@@ -1,28 +1,28 @@
-/** Random commands to a store, and what they become when they are carried out. */
+/** Random commands, and the calls to a store that they turn into. */
 import * as fc from "fast-check"
 import type { IdempotencyStore, SettleAction } from "../../idempotency/IdempotencyStore.ts"
 import {
   type Backend,
-  hashes,
+  newHashes,
   leaseMs,
-  makeOwner,
+  newOwnerId,
   pendingTtlMs,
   resultTtlMs,
   start,
   times,
-  visible,
+  comparable,
 } from "./Fixture.ts"
 import { Model } from "./Model.ts"
 
 type Mode = "retry" | "hold"
 
-type Act =
+type CommandAction =
   | { readonly _tag: "complete"; readonly text: string }
   | { readonly _tag: "append"; readonly text: string; readonly where: "end" | "again" | "wrong" }
   | { readonly _tag: "extend" }
   | { readonly _tag: "release" }
 
-/** Keys, owners and fingerprints are numbers of those that a run draws for itself. */
+/** One command. Keys, owners and fingerprints are indexes into those of the run. */
 export type Command =
   | {
       readonly _tag: "acquire"
@@ -34,7 +34,11 @@ export type Command =
       readonly _tag: "settle"
       readonly owner: number
       readonly client: number
-      readonly items: ReadonlyArray<{ readonly key: number; readonly fingerprint: number; readonly act: Act }>
+      readonly items: ReadonlyArray<{
+        readonly key: number
+        readonly fingerprint: number
+        readonly action: CommandAction
+      }>
     }
   | { readonly _tag: "again" }
   | { readonly _tag: "tick"; readonly ms: number }
@@ -45,12 +49,12 @@ export type Command =
 const keys = fc.nat({ max: 2 })
 const owners = fc.nat({ max: 2 })
 const clients = fc.nat({ max: 1 })
-// Another use of a key ends all that can happen to it, so there are few.
+// A claim with another fingerprint only ever gets `mismatch`, so there are few of them.
 const fingerprints = fc.oneof({ weight: 12, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) })
 const modes = fc.constantFrom<Mode>("retry", "hold")
 const texts = fc.constantFrom("a", "bc", "é€", "𝄞", "", "x".repeat(40))
 
-const act: fc.Arbitrary<Act> = fc.oneof(
+const action: fc.Arbitrary<CommandAction> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ _tag: fc.constant("complete" as const), text: texts }) },
   {
     weight: 4,
@@ -64,11 +68,11 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ _tag: "release" as const }) },
 )
 
-// Mistakes sit at the ends of leases and lifetimes: times drawn evenly would miss them.
+// Mistakes are found at the ends of leases and at expiry: evenly distributed times would miss them.
 const ticks = [leaseMs, pendingTtlMs, resultTtlMs].flatMap((ms) => [ms - 1, ms, ms + 1])
 
 /** A command that calls a store. */
-type Calling = Exclude<Command, { readonly _tag: "tick" } | { readonly _tag: "again" }>
+type StoreCommand = Exclude<Command, { readonly _tag: "tick" } | { readonly _tag: "again" }>
 
 export const command: fc.Arbitrary<Command> = fc.oneof(
   {
@@ -89,7 +93,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       _tag: fc.constant("settle" as const),
       owner: owners,
       client: clients,
-      items: fc.uniqueArray(fc.record({ key: keys, fingerprint: fingerprints, act }), {
+      items: fc.uniqueArray(fc.record({ key: keys, fingerprint: fingerprints, action }), {
         minLength: 1,
         selector: (item) => item.key,
       }),
@@ -120,83 +124,83 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("evict" as const), key: keys }) },
 )
 
-/** A call that a command became, and what the model answers to it. */
+/** The call that a command turned into, and the answer of the model. */
 export interface Call {
   readonly describe: string
   readonly now: number
   readonly make: (store: IdempotencyStore, backend: Backend) => Promise<unknown>
   readonly expected: unknown
-  /** Which client calls. */
+  /** Index of the client that makes the call. */
   readonly client: number
-  /** Keys that are to be looked at afterwards, whose records are compared too. */
+  /** Keys whose records are compared after the call. */
   readonly touched: ReadonlyArray<string>
-  /** What was answered, in words: for counting what a run came across. */
+  /** The answers in words, for counting the outcomes of a run. */
   readonly outcomes: ReadonlyArray<string>
 }
 
-/** Turns commands into calls, one after another, with keys and owners of its own. */
+/** Turns commands into calls, one after another, with its own keys and owners. */
 export class Script {
   readonly model = new Model()
-  readonly keys = hashes(3)
-  private readonly fingerprints = hashes(2)
-  private readonly owners = [makeOwner(), makeOwner(), makeOwner()]
+  readonly keys = newHashes(3)
+  private readonly fingerprints = newHashes(2)
+  private readonly owners = [newOwnerId(), newOwnerId(), newOwnerId()]
   private readonly evicts: boolean
-  private last: Calling | undefined
+  private last: StoreCommand | undefined
   now = start
 
   constructor(evicts: boolean) {
     this.evicts = evicts
   }
 
-  next(given: Command): Call | undefined {
-    if (given._tag === "tick") {
-      this.now += given.ms
+  next(command: Command): Call | undefined {
+    if (command._tag === "tick") {
+      this.now += command.ms
       return undefined
     }
-    const calling: Calling | undefined = given._tag === "again" ? this.last : given
-    if (calling === undefined || (calling._tag === "evict" && !this.evicts)) return undefined
-    if (calling._tag === "acquire" || calling._tag === "settle") this.last = calling
-    return this.call(calling)
+    const repeated: StoreCommand | undefined = command._tag === "again" ? this.last : command
+    if (repeated === undefined || (repeated._tag === "evict" && !this.evicts)) return undefined
+    if (repeated._tag === "acquire" || repeated._tag === "settle") this.last = repeated
+    return this.call(repeated)
   }
 
-  private call(given: Calling): Call {
+  private call(command: StoreCommand): Call {
     const { model, now } = this
-    const about = { now, describe: JSON.stringify(given), client: "client" in given ? given.client : 0 }
-    switch (given._tag) {
+    const about = { now, describe: JSON.stringify(command), client: "client" in command ? command.client : 0 }
+    switch (command._tag) {
       case "acquire": {
-        const t = times(this.owners[given.owner]!, now)
-        const items = given.items.map(({ key, fingerprint, mode }) => ({ ...this.names(key, fingerprint), mode }))
-        const expected = items.map((item) => model.acquire(item, t, now))
+        const callTimes = times(this.owners[command.owner]!, now)
+        const items = command.items.map(({ key, fingerprint, mode }) => ({ ...this.namesOf(key, fingerprint), mode }))
+        const expected = items.map((item) => model.acquire(item, callTimes, now))
         const outcomes = expected.map(({ _tag }) => _tag)
         const touched = items.map(({ key }) => key)
-        return { ...about, make: (store) => store.acquire(items, t), expected, touched, outcomes }
+        return { ...about, make: (store) => store.acquire(items, callTimes), expected, touched, outcomes }
       }
       case "settle": {
-        const t = times(this.owners[given.owner]!, now)
-        const items = given.items.map(({ key, fingerprint, act: wanted }) => {
-          const names = this.names(key, fingerprint)
-          return { ...names, action: this.action(wanted, names.key) }
+        const callTimes = times(this.owners[command.owner]!, now)
+        const items = command.items.map(({ key, fingerprint, action: wanted }) => {
+          const names = this.namesOf(key, fingerprint)
+          return { ...names, action: this.actionOf(wanted, names.key) }
         })
-        const expected = items.map((item) => model.settle(item, t, now))
+        const expected = items.map((item) => model.settle(item, callTimes, now))
         const outcomes = expected.map((settled, index) => `${items[index]!.action._tag} ${settled}`)
         const touched = items.map(({ key }) => key)
-        return { ...about, make: (store) => store.settle(items, t), expected, touched, outcomes }
+        return { ...about, make: (store) => store.settle(items, callTimes), expected, touched, outcomes }
       }
       case "resolve": {
-        // By chance alone there would hardly ever be something to decide.
-        const key = (given.aimed ? this.indeterminate() : undefined) ?? this.keys[given.key]!
-        const decision = given.text === undefined ? "forget" : { result: given.text, resultTtlMs }
+        // A random key is hardly ever indeterminate.
+        const key = (command.aimed ? this.indeterminate() : undefined) ?? this.keys[command.key]!
+        const decision = command.text === undefined ? "forget" : { result: command.text, resultTtlMs }
         const expected = model.resolve(key, decision, now)
-        const outcomes = [`${given.text === undefined ? "forget" : "decide"} ${expected}`]
+        const outcomes = [`${command.text === undefined ? "forget" : "decide"} ${expected}`]
         return { ...about, make: (store) => store.resolve(key, decision, now), expected, touched: [key], outcomes }
       }
       case "purge": {
-        // How many there are left to remove depends on what the store forgot by the way.
-        const make = async (store: IdempotencyStore) => (await store.purge(given.limit, now)) <= given.limit
+        // The number of removed records depends on how many expired ones the store has removed already.
+        const make = async (store: IdempotencyStore) => (await store.purge(command.limit, now)) <= command.limit
         return { ...about, make, expected: true, touched: this.keys, outcomes: ["purge"] }
       }
       case "evict": {
-        const key = this.keys[given.key]!
+        const key = this.keys[command.key]!
         model.evict(key)
         const make = async (_: IdempotencyStore, backend: Backend) => void (await backend.evict?.(key))
         return { ...about, make, expected: undefined, touched: [key], outcomes: ["evict"] }
@@ -204,29 +208,30 @@ export class Script {
     }
   }
 
-  /** What is to be seen of a key now. */
-  seen(key: string) {
-    const known = this.model.see(key, this.now)
-    if (known === undefined) return undefined
-    return visible({ state: known.is, fence: known.fence, leaseLeftMs: known.lease - this.now })
+  /** Returns the record that the model has under a key. */
+  recordOf(key: string) {
+    const record = this.model.find(key, this.now)
+    if (record === undefined) return undefined
+    const { state, fence, leaseUntil } = record
+    return comparable({ state, fence, leaseLeftMs: leaseUntil - this.now })
   }
 
   private indeterminate(): string | undefined {
     return this.keys.find((key) => {
-      const known = this.model.see(key, this.now)
-      return known?.is === "held" && known.lease <= this.now
+      const record = this.model.find(key, this.now)
+      return record?.state === "held" && record.leaseUntil <= this.now
     })
   }
 
-  private names(key: number, fingerprint: number) {
+  private namesOf(key: number, fingerprint: number) {
     return { key: this.keys[key]!, fingerprint: this.fingerprints[fingerprint]! }
   }
 
-  private action(wanted: Act, key: string): SettleAction {
+  private actionOf(wanted: CommandAction, key: string): SettleAction {
     if (wanted._tag === "complete") return { _tag: "complete", result: wanted.text }
     if (wanted._tag !== "append") return wanted
     const { text: chunk, where } = wanted
-    const { length } = this.model.see(key, this.now)?.text ?? ""
+    const { length } = this.model.find(key, this.now)?.text ?? ""
     const at = where === "end" ? length : where === "again" ? Math.max(0, length - chunk.length) : length + 1
     return { _tag: "append", at, chunk }
   }

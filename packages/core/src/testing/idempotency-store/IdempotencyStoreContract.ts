@@ -1,12 +1,11 @@
 /**
- * What a store of idempotency keys owes, as tests: the contract of the port `IdempotencyStore`. Needs vitest and
- * fast-check.
+ * The contract of the port `IdempotencyStore`, as tests. Needs vitest and fast-check.
  *
- * **Details** A store is tested as its users have it: against its real server, through two clients. Nearly all cases
- * pass the time with their calls (`IdempotencyTimes.now`), so that nobody waits for leases to end; a few go by the
- * store's own clock. Records of other clients must not be there: the cases purge.
+ * **Details** Test a store against its real server and through two clients. Most cases send the time with their calls
+ * (`IdempotencyTimes.now`), so that no test waits for a lease to end; a few use the store's own clock. The cases purge, so
+ * the store must not have records of anyone else.
  *
- * **Example** (A store of one's own)
+ * **Example** (Testing a store)
  * ```ts
  * import { IdempotencyStoreContract } from "@multistatus/core/testing"
  *
@@ -20,7 +19,7 @@ import { fencing } from "./fencing.ts"
 import type { Backend } from "./Fixture.ts"
 import { items } from "./items.ts"
 import { operators } from "./operators.ts"
-import { rivals } from "./rivals.ts"
+import { concurrency } from "./concurrency.ts"
 import { check, compare, outcomes, type RunOptions } from "./runs.ts"
 import { settling } from "./settling.ts"
 import { time } from "./time.ts"
@@ -29,22 +28,20 @@ import { transactions } from "./transactions.ts"
 export type { Backend } from "./Fixture.ts"
 export { check, compare, outcomes, type RunOptions } from "./runs.ts"
 
-/** What a store can do beyond what every store must. */
+/** Optional abilities of a store. */
 export interface Capabilities {
-  /** Whether `purge` removes records; false for a store that forgets by itself. Default true. */
+  /** Whether `purge` removes records; false for a store that expires them by itself. Default true. */
   readonly purges?: boolean | undefined
-  /**
-   * Whether results can be settled in a transaction of the unit of work; needs `Backend.transaction`. Default false.
-   */
+  /** Whether the store settles in transactions of the unit of work; needs `Backend.transaction`. Default false. */
   readonly transactional?: boolean | undefined
 }
 
-/** How a store is put to the test. */
+/** Options of a suite. */
 export interface SuiteOptions extends RunOptions {
-  /** How time passes for the store's own clock. Default: by waiting. */
+  /** Advances the store's own clock. Default: waits. */
   readonly advance?: ((ms: number) => Promise<unknown>) | undefined
   readonly capabilities?: Capabilities | undefined
-  /** Milliseconds that the random commands may take. Default 120,000. */
+  /** Timeout of the random commands in milliseconds. Default 120,000. */
   readonly timeout?: number | undefined
 }
 
@@ -64,21 +61,17 @@ export const suite = (
     time(backend, { advance, purges })
     operators(backend)
     items(backend)
-    rivals(backend)
+    concurrency(backend)
     transactions(backend, transactional)
 
-    it(
-      "answers random commands as the model does, and comes across everything that can happen",
-      { timeout },
-      async () => {
-        const counts = await check(backend(), run)
-        expect(outcomes.filter((outcome) => !counts.has(outcome))).toEqual([])
-      },
-    )
+    it("answers random commands as the model does, with every possible outcome among them", { timeout }, async () => {
+      const counts = await check(backend(), run)
+      expect(outcomes.filter((outcome) => !counts.has(outcome))).toEqual([])
+    })
   })
 }
 
-/** Declares a test that two stores answer alike, whatever they are told. */
+/** Declares a test that two stores give the same answers to random commands. */
 export const differential = (
   name: string,
   first: () => Backend | Promise<Backend>,
@@ -89,13 +82,13 @@ export const differential = (
     const one = opened(first)
     const two = opened(second)
 
-    it("answer alike to random commands", { timeout }, async () => {
+    it("give the same answers to random commands", { timeout }, async () => {
       await compare(one(), two(), run)
     })
   })
 }
 
-/** Opens before the tests and closes after them. */
+/** Opens a backend before the tests and closes it after them. */
 const opened = (make: () => Backend | Promise<Backend>): (() => Backend) => {
   let backend: Backend | undefined
   beforeAll(async () => {
@@ -103,7 +96,7 @@ const opened = (make: () => Backend | Promise<Backend>): (() => Backend) => {
   })
   afterAll(async () => backend?.close?.())
   return () => {
-    if (backend === undefined) throw new Error("The store was not opened")
+    if (backend === undefined) throw new Error("The backend is not open: call this in a test")
     return backend
   }
 }

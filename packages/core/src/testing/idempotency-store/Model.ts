@@ -1,7 +1,7 @@
 /**
- * What a store is to answer, as the shortest program that says it: the oracle of random commands.
+ * The model of an idempotency store, against which random commands are checked: the shortest program that follows the port.
  *
- * It shares nothing with any store, the one in memory included, so that a misreading of the port shows.
+ * It shares no code with any store, not even with the one in memory, so that a misreading of the port shows.
  */
 import type {
   Acquired,
@@ -11,86 +11,91 @@ import type {
   SettleItem,
 } from "../../idempotency/IdempotencyStore.ts"
 
-interface Known {
-  readonly is: "pending" | "held" | "done" | "released"
-  readonly fp: string
-  readonly who: string
+interface ModelRecord {
+  readonly state: "pending" | "held" | "done" | "released"
+  readonly fingerprint: string
+  readonly owner: string
   readonly fence: number
-  readonly lease: number
-  readonly over: number
+  readonly leaseUntil: number
+  readonly expiresAt: number
+  /** The journal of a claim, the result of a completed key. */
   readonly text: string
 }
 
 export class Model {
-  private readonly known = new Map<string, Known>()
+  private readonly records = new Map<string, ModelRecord>()
 
-  /** What is known of a key now. */
-  see(key: string, now: number): Known | undefined {
-    const it = this.known.get(key)
-    return it === undefined || now >= it.over ? undefined : it
+  /** Returns the record of a key; undefined where there is none or it has expired. */
+  find(key: string, now: number): ModelRecord | undefined {
+    const record = this.records.get(key)
+    return record === undefined || now >= record.expiresAt ? undefined : record
   }
 
   evict(key: string): void {
-    this.known.delete(key)
+    this.records.delete(key)
   }
 
-  acquire({ key, fingerprint: fp, mode }: AcquireItem, t: IdempotencyTimes, now: number): Acquired {
-    const old = this.see(key, now)
-    const is = mode === "hold" ? "held" : "pending"
-    const claimed = { is, fp, who: t.owner, lease: now + t.leaseMs, over: now + t.pendingTtlMs } as const
-    if (old === undefined || old.is === "released") {
-      const fence = old === undefined ? 1 : old.fence + 1
-      this.known.set(key, { ...claimed, fence, text: "" })
+  acquire({ key, fingerprint, mode }: AcquireItem, times: IdempotencyTimes, now: number): Acquired {
+    const record = this.find(key, now)
+    const [leaseUntil, expiresAt] = [now + times.leaseMs, now + times.pendingTtlMs]
+    const state = mode === "hold" ? "held" : "pending"
+    const claimed = { state, fingerprint, owner: times.owner, leaseUntil, expiresAt } as const
+    if (record === undefined || record.state === "released") {
+      const fence = record === undefined ? 1 : record.fence + 1
+      this.records.set(key, { ...claimed, fence, text: "" })
       return { _tag: "fresh", fence }
     }
-    const { fence, text: journal } = old
-    if (old.fp !== fp) return { _tag: "mismatch" }
-    if (old.is === "done") return { _tag: "replay", result: journal }
-    if (old.who === t.owner) {
-      this.known.set(key, { ...old, lease: claimed.lease, over: claimed.over })
+    const { fence, text: journal } = record
+    if (record.fingerprint !== fingerprint) return { _tag: "mismatch" }
+    if (record.state === "done") return { _tag: "replay", result: journal }
+    if (record.owner === times.owner) {
+      this.records.set(key, { ...record, leaseUntil, expiresAt })
       return { _tag: "mine", fence, journal }
     }
-    if (now < old.lease) return { _tag: "in-progress", retryAfterMs: old.lease - now }
-    if (old.is === "held") return { _tag: "indeterminate" }
-    this.known.set(key, { ...claimed, fence: fence + 1, text: journal })
+    if (now < record.leaseUntil) return { _tag: "in-progress", retryAfterMs: record.leaseUntil - now }
+    if (record.state === "held") return { _tag: "indeterminate" }
+    this.records.set(key, { ...claimed, fence: fence + 1, text: journal })
     return { _tag: "taken-over", fence: fence + 1, journal }
   }
 
-  settle({ key, fingerprint: fp, action }: SettleItem, t: IdempotencyTimes, now: number): Settled {
-    const old = this.see(key, now)
+  settle({ key, fingerprint, action }: SettleItem, times: IdempotencyTimes, now: number): Settled {
+    const record = this.find(key, now)
+    const { owner } = times
     if (action._tag === "complete") {
-      const done = { is: "done" as const, lease: now, over: now + t.resultTtlMs, text: action.result }
-      if (old === undefined) return this.write(key, { ...done, fp, who: t.owner, fence: 1 }, "recreated")
-      if (old.who !== t.owner || old.is === "released") return "refused"
-      return old.is === "done" ? "already" : this.write(key, { ...old, ...done }, "applied")
+      const expiresAt = now + times.resultTtlMs
+      const done = { state: "done" as const, leaseUntil: now, expiresAt, text: action.result }
+      if (record === undefined) return this.write(key, { ...done, fingerprint, owner, fence: 1 }, "recreated")
+      if (record.owner !== owner || record.state === "released") return "refused"
+      return record.state === "done" ? "already" : this.write(key, { ...record, ...done }, "applied")
     }
     if (action._tag === "release") {
-      if (old === undefined) return "already"
-      if (old.who !== t.owner || old.is === "done") return "refused"
-      if (old.is === "released") return "already"
-      return this.write(key, { ...old, is: "released", over: now + t.pendingTtlMs }, "applied")
+      if (record === undefined) return "already"
+      if (record.owner !== owner || record.state === "done") return "refused"
+      if (record.state === "released") return "already"
+      return this.write(key, { ...record, state: "released", expiresAt: now + times.pendingTtlMs }, "applied")
     }
-    if (old === undefined || old.who !== t.owner || old.is === "done" || old.is === "released") return "refused"
-    const longer = { ...old, lease: now + t.leaseMs, over: now + t.pendingTtlMs }
-    if (action._tag === "extend") return this.write(key, longer, "applied")
+    if (record?.owner !== owner || record.state === "done" || record.state === "released") return "refused"
+    const extended = { ...record, leaseUntil: now + times.leaseMs, expiresAt: now + times.pendingTtlMs }
+    if (action._tag === "extend") return this.write(key, extended, "applied")
     const { at, chunk } = action
-    if (old.text.slice(at) === chunk && old.text.length >= at) return this.write(key, longer, "already")
-    return old.text.length === at ? this.write(key, { ...longer, text: old.text + chunk }, "applied") : "refused"
+    if (record.text.slice(at) === chunk && record.text.length >= at) return this.write(key, extended, "already")
+    if (record.text.length !== at) return "refused"
+    return this.write(key, { ...extended, text: record.text + chunk }, "applied")
   }
 
   resolve(key: string, decision: { readonly result: string; readonly resultTtlMs: number } | "forget", now: number) {
-    const old = this.see(key, now)
-    if (old?.is !== "held" || now < old.lease) return false
-    if (decision === "forget") this.known.set(key, { ...old, is: "released", who: "nobody" })
+    const record = this.find(key, now)
+    if (record?.state !== "held" || now < record.leaseUntil) return false
+    if (decision === "forget") this.records.set(key, { ...record, state: "released", owner: "nobody" })
     else {
       const { result: text, resultTtlMs } = decision
-      this.known.set(key, { ...old, is: "done", who: "nobody", over: now + resultTtlMs, text })
+      this.records.set(key, { ...record, state: "done", owner: "nobody", expiresAt: now + resultTtlMs, text })
     }
     return true
   }
 
-  private write(key: string, next: Known, settled: Settled): Settled {
-    this.known.set(key, next)
+  private write(key: string, record: ModelRecord, settled: Settled): Settled {
+    this.records.set(key, record)
     return settled
   }
 }

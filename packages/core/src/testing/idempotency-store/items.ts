@@ -1,24 +1,24 @@
-/** Calls of many items, and every kind of text in them. */
+/** Calls with many items, and with every kind of text. */
 import { describe, expect, it } from "vitest"
 import type { IdempotencyStore, SettleAction } from "../../idempotency/IdempotencyStore.ts"
-import { type Backend, claim, hash, hashes, makeOwner, only, stage, start, times } from "./Fixture.ts"
+import { type Backend, claim, newHash, newHashes, newOwnerId, only, newKey, start, times } from "./Fixture.ts"
 
 const loneSurrogate = "a\ud800z"
 
 /** Declares the cases. */
 export const items = (backend: () => Backend): void => {
   describe("calls", () => {
-    it("take no items", async () => {
+    it("accept no items", async () => {
       const { store } = backend()
-      expect(await store.acquire([], times(makeOwner(), start))).toEqual([])
-      expect(await store.settle([], times(makeOwner(), start))).toEqual([])
+      expect(await store.acquire([], times(newOwnerId(), start))).toEqual([])
+      expect(await store.settle([], times(newOwnerId(), start))).toEqual([])
     })
 
-    it.each([1, 2, 100, 101, 1_001])("take %i items", async (count) => {
+    it.each([1, 2, 100, 101, 1_001])("accept %i items", async (count) => {
       const { store } = backend()
-      const fingerprint = hash()
-      const keys = hashes(count)
-      const owner = times(makeOwner(), start)
+      const fingerprint = newHash()
+      const keys = newHashes(count)
+      const owner = times(newOwnerId(), start)
       const claimed = await store.acquire(
         keys.map((key) => claim(key, fingerprint)),
         owner,
@@ -36,31 +36,31 @@ export const items = (backend: () => Backend): void => {
       expect(replayed).toEqual(keys.toReversed().map((key) => ({ _tag: "replay", result: `${key} done` })))
     })
 
-    it("answer in the order of the items, whatever becomes of each", async () => {
+    it("answer in the order of the items, whatever the answers are", async () => {
       const { store } = backend()
-      const fingerprint = hash()
-      const keys = hashes(250)
-      const [mine, theirs] = [times(makeOwner(), start), times(makeOwner(), start)]
+      const fingerprint = newHash()
+      const keys = newHashes(250)
+      const [own, foreign] = [times(newOwnerId(), start), times(newOwnerId(), start)]
       const every = (remainder: number) => keys.filter((_, index) => index % 5 === remainder)
       await store.acquire(
         every(1).map((key) => claim(key, fingerprint)),
-        theirs,
+        foreign,
       )
       await store.acquire(
-        every(2).map((key) => claim(key, hash())),
-        theirs,
+        every(2).map((key) => claim(key, newHash())),
+        foreign,
       )
       await store.acquire(
         every(3).map((key) => claim(key, fingerprint)),
-        mine,
+        own,
       )
       await store.settle(
         every(4).map((key) => ({ key, fingerprint, action: { _tag: "complete", result: key } })),
-        theirs,
+        foreign,
       )
       const answers = await store.acquire(
         keys.map((key) => claim(key, fingerprint)),
-        mine,
+        own,
       )
       expect(answers.map((answer) => answer._tag)).toEqual(
         keys.map((_, index) => ["fresh", "in-progress", "mismatch", "mine", "replay"][index % 5]),
@@ -68,11 +68,11 @@ export const items = (backend: () => Backend): void => {
       expect(answers.filter((answer) => answer._tag === "replay").map(({ result }) => result)).toEqual(every(4))
     })
 
-    it("settle each item in its own way", async () => {
+    it("apply a different action to each item", async () => {
       const { store } = backend()
-      const fingerprint = hash()
-      const keys = hashes(120)
-      const owner = times(makeOwner(), start)
+      const fingerprint = newHash()
+      const keys = newHashes(120)
+      const owner = times(newOwnerId(), start)
       await store.acquire(
         keys.map((key) => claim(key, fingerprint)),
         owner,
@@ -91,47 +91,34 @@ export const items = (backend: () => Backend): void => {
       expect(await store.settle(all, owner)).toEqual(keys.map((_, index) => again[index % 5]))
     })
 
-    it("may make their members when they are read", async () => {
+    it("do not change their items", async () => {
       const { store } = backend()
-      const [key, fingerprint, owner] = [hash(), hash(), times(makeOwner(), start)]
-      class Late {
-        readonly mode = "retry"
-        get key(): string {
-          return key
-        }
-        get fingerprint(): string {
-          return fingerprint
-        }
-        get action(): SettleAction {
-          return new LateResult()
-        }
-      }
-      class LateResult {
-        readonly _tag = "complete"
-        get result(): string {
-          return "made late"
-        }
-      }
-      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "fresh", fence: 1 }])
-      expect(await store.settle([new Late()], owner)).toEqual(["applied"])
-      expect(await store.acquire([new Late()], owner)).toEqual([{ _tag: "replay", result: "made late" }])
+      const owner = Object.freeze(times(newOwnerId(), start))
+      const [key, fingerprint] = [newHash(), newHash()]
+      const action: SettleAction = Object.freeze({ _tag: "complete", result: "done" })
+      const claims = Object.freeze([Object.freeze(claim(key, fingerprint))])
+      expect(await store.acquire(claims, owner)).toEqual([{ _tag: "fresh", fence: 1 }])
+      expect(await store.settle(Object.freeze([Object.freeze({ key, fingerprint, action })]), owner)).toEqual([
+        "applied",
+      ])
+      expect(await store.acquire(claims, owner)).toEqual([{ _tag: "replay", result: "done" }])
     })
 
-    it("tell keys apart that differ in the case of one letter, or in one character", async () => {
+    it("distinguish keys that differ in one character or in the case of a letter", async () => {
       const { store } = backend()
-      const base = hash().slice(1)
+      const base = newHash().slice(1)
       const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
       const keys = [...alphabet].map((character) => `${character}${base}`)
       const answers = await store.acquire(
-        keys.map((key) => claim(key, hash())),
-        times(makeOwner(), start),
+        keys.map((key) => claim(key, newHash())),
+        times(newOwnerId(), start),
       )
       expect(answers).toEqual(keys.map(() => ({ _tag: "fresh", fence: 1 })))
     })
 
-    it("tell fingerprints and owners apart that differ in the case of one letter", async () => {
+    it("distinguish fingerprints and owners that differ in the case of a letter", async () => {
       const { store } = backend()
-      const [key, rest, tail] = [hash(), hash().slice(1), makeOwner().slice(1)]
+      const [key, rest, tail] = [newHash(), newHash().slice(1), newOwnerId().slice(1)]
       const acquire = async (fingerprint: string, owner: string) =>
         only(await store.acquire([claim(key, fingerprint)], times(owner, start)))
       await acquire(`a${rest}`, `a${tail}`)
@@ -141,34 +128,34 @@ export const items = (backend: () => Backend): void => {
     })
 
     it.each([
-      ["nothing", ""],
-      ["blanks", "  \t\r\n "],
-      ["quotes, backslashes and signs of other languages", `'"\`\\ %s $1 ? :x {} [] ; -- \\x00 \\u0000 null NULL`],
-      ["letters of several bytes", "é€𝄞漢字 \u{10ffff}\uffff\ufffd\u2028\u00a0 e\u0301"],
+      ["an empty text", ""],
+      ["white space", "  \t\r\n "],
+      ["quotes, backslashes and the syntax of other languages", `'"\`\\ %s $1 ? :x {} [] ; -- \\x00 \\u0000 null NULL`],
+      ["characters of several bytes", "é€𝄞漢字 \u{10ffff}\uffff\ufffd\u2028\u00a0 e\u0301"],
       ["control characters", String.fromCharCode(...Array.from({ length: 31 }, (_, code) => code + 1), 127, 133)],
       ["64 KiB", "€".repeat(64 * 1024)],
       ["1 MiB", "x".repeat(1024 * 1024)],
-    ])("keep texts as they are: %s", async (_, text) => {
-      expect(await kept(backend().store, text)).toEqual([text, text])
+    ])("store texts unchanged: %s", async (_, text) => {
+      expect(await roundTrip(backend().store, text)).toEqual([text, text])
     })
 
-    it("keep NUL as it is, or refuse it and change nothing", async () => {
+    it("store NUL unchanged, or reject it and change nothing", async () => {
       const text = "a\0z"
-      const back = await kept(backend().store, text)
-      if (back !== undefined) expect(back).toEqual([text, text])
+      const stored = await roundTrip(backend().store, text)
+      if (stored !== undefined) expect(stored).toEqual([text, text])
     })
 
-    it("keep a lone surrogate, give U+FFFD for it, or refuse it and change nothing", async () => {
-      const back = await kept(backend().store, loneSurrogate)
-      for (const text of back ?? []) expect([loneSurrogate, loneSurrogate.toWellFormed()]).toContain(text)
+    it("store a lone surrogate, replace it by U+FFFD, or reject it and change nothing", async () => {
+      const stored = await roundTrip(backend().store, loneSurrogate)
+      for (const text of stored ?? []) expect([loneSurrogate, loneSurrogate.toWellFormed()]).toContain(text)
     })
   })
 }
 
-/** What comes back of a text as a journal and as a result; undefined where the store rejects it, changing nothing. */
-const kept = async (store: IdempotencyStore, text: string): Promise<ReadonlyArray<string> | undefined> => {
-  const { actor, peek } = stage(store)
-  const owner = actor()
+/** Stores a text as a journal and as a result, and returns what comes back; undefined where the store rejects the text. */
+const roundTrip = async (store: IdempotencyStore, text: string): Promise<ReadonlyArray<string> | undefined> => {
+  const { newOwner, peek } = newKey(store)
+  const owner = newOwner()
   await owner.acquire(start)
   try {
     await owner.append(start, 0, text)
@@ -178,8 +165,11 @@ const kept = async (store: IdempotencyStore, text: string): Promise<ReadonlyArra
     expect(await owner.acquire(start)).toMatchObject({ _tag: "mine", journal: "" })
     return undefined
   }
-  const mine = await owner.acquire(start)
+  const claimed = await owner.acquire(start)
   await owner.complete(start, text)
-  const replay = await actor().acquire(start)
-  return [mine._tag === "mine" ? mine.journal : mine._tag, replay._tag === "replay" ? replay.result : replay._tag]
+  const replay = await newOwner().acquire(start)
+  return [
+    claimed._tag === "mine" ? claimed.journal : claimed._tag,
+    replay._tag === "replay" ? replay.result : replay._tag,
+  ]
 }

@@ -1,23 +1,23 @@
-/** Random commands carried out by stores, and compared: with the model, and with each other. */
+/** Runs random commands on stores, and compares the answers with the model and with each other. */
 import * as fc from "fast-check"
 import { expect } from "vitest"
 import type { IdempotencyStore } from "../../idempotency/IdempotencyStore.ts"
 import { type Command, command, Script } from "./Command.ts"
-import { type Backend, purgeAll, visible } from "./Fixture.ts"
+import { type Backend, purgeAll, comparable } from "./Fixture.ts"
 
-/** How a run of random commands is carried out. */
+/** Options of a run of random commands. */
 export interface RunOptions {
-  /** How many commands are carried out, about. Default 20,000. */
+  /** Approximate number of commands. Default 20,000. */
   readonly commands?: number | undefined
-  /** Repeats the run that a failure named. Default: another run each time. */
+  /** Seed of the run, as a failure names it. Default: random. */
   readonly seed?: number | undefined
-  /** Whether a failure is made smaller before it is reported, which takes many more commands. Default true. */
+  /** Whether a failure is shrunk before it is reported, which takes many more commands. Default true. */
   readonly shrinks?: boolean | undefined
 }
 
 const runLength = 60
 
-/** Everything that may become of a call: a run of many commands comes across all of it. */
+/** Every possible outcome of a call. A run of many commands has all of them. */
 export const outcomes: ReadonlyArray<string> = [
   "fresh",
   "taken-over",
@@ -40,7 +40,7 @@ export const outcomes: ReadonlyArray<string> = [
 /**
  * Compares a store with the model, command by command.
  *
- * **Details** Rejects with the commands that led to the first difference. Answers how often each outcome came about.
+ * **Details** Rejects with the commands that led to the first difference. Returns how often each outcome occurred.
  */
 export const check = (backend: Backend, options: RunOptions = {}): Promise<ReadonlyMap<string, number>> =>
   run([backend], options)
@@ -61,22 +61,22 @@ const run = async (
   const counts = new Map<string, number>()
   const property = fc.asyncProperty(
     fc.array(fc.option(command, { nil: undefined, freq: 1_000 }), { minLength: runLength, maxLength: runLength }),
-    (given) => carryOut(backends, new Script(evicts), given, counts),
+    (commands) => runCommands(backends, new Script(evicts), commands, counts),
   )
   const numRuns = Math.ceil(commands / runLength)
   await fc.assert(property, { numRuns, endOnFailure: !shrinks, ...(seed !== undefined && { seed }) })
   return counts
 }
 
-const carryOut = async (
+const runCommands = async (
   backends: ReadonlyArray<Backend>,
   script: Script,
   commands: ReadonlyArray<Command | undefined>,
   counts: Map<string, number>,
 ): Promise<void> => {
   const history: Array<string> = []
-  for (const given of commands) {
-    const call = given === undefined ? undefined : script.next(given)
+  for (const command of commands) {
+    const call = command === undefined ? undefined : script.next(command)
     if (call === undefined) continue
     history.push(`${call.now} ${call.describe} → ${JSON.stringify(call.expected)}`)
     const answers = await Promise.all(
@@ -84,16 +84,16 @@ const carryOut = async (
         const client = clientOf(backend, call.client)
         const answer = await call.make(client, backend)
         const seen = await Promise.all(call.touched.map((key) => client.peek(key, call.now)))
-        return [answer, seen.map(visible)]
+        return [answer, seen.map(comparable)]
       }),
     )
-    const expected = [call.expected, call.touched.map((key) => script.seen(key))]
-    for (const answer of answers) expectAlike(answer, expected, history)
+    const expected = [call.expected, call.touched.map((key) => script.recordOf(key))]
+    for (const answer of answers) expectEqual(answer, expected, history)
     for (const outcome of call.outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   }
 }
 
-const expectAlike = (answer: unknown, expected: unknown, history: ReadonlyArray<string>): void => {
+const expectEqual = (answer: unknown, expected: unknown, history: ReadonlyArray<string>): void => {
   try {
     expect(answer).toEqual(expected)
   } catch (error) {

@@ -1,27 +1,27 @@
-/** How long records are remembered, by a clock that the tests set and by the store's own. */
+/** Leases and expiry, by the time that tests send and by the store's own clock. */
 import { describe, expect, it } from "vitest"
 import type { IdempotencyTimes } from "../../idempotency/IdempotencyStore.ts"
 import {
   type Backend,
   claim,
-  hash,
-  hashes,
+  newHash,
+  newHashes,
   leaseMs,
-  makeOwner,
+  newOwnerId,
   only,
   pendingTtlMs,
   purgeAll,
   resultTtlMs,
-  stage,
+  newKey,
   start,
   times,
-  visible,
+  comparable,
 } from "./Fixture.ts"
 
-/** Milliseconds by the store's own clock: short enough to wait for, long enough for calls to be over before. */
-const own = { leaseMs: 1_500, pendingTtlMs: 3_000, resultTtlMs: 1_500 }
+/** Milliseconds by the store's own clock: long enough for a few calls, and short enough to wait for. */
+const shortTimes = { leaseMs: 1_500, pendingTtlMs: 3_000, resultTtlMs: 1_500 }
 
-/** How time passes, and what becomes of what is over. */
+/** How a store keeps time and removes expired records. */
 export interface TimeOptions {
   readonly advance: (ms: number) => Promise<unknown>
   readonly purges: boolean
@@ -30,47 +30,47 @@ export interface TimeOptions {
 /** Declares the cases. */
 export const time = (backend: () => Backend, { advance, purges }: TimeOptions): void => {
   describe("time", () => {
-    it("forgets a claim without a result when its time is over, not before", async () => {
-      const { actor, peek } = stage(backend().store)
-      await actor().acquire(start)
+    it("expires a claim without a result at its time, not before", async () => {
+      const { newOwner, peek } = newKey(backend().store)
+      await newOwner().acquire(start)
       expect(await peek(start + pendingTtlMs - 1)).toMatchObject({ state: "pending" })
       expect(await peek(start + pendingTtlMs)).toBeUndefined()
-      expect(await actor(undefined, hash()).acquire(start + pendingTtlMs)).toEqual({ _tag: "fresh", fence: 1 })
+      expect(await newOwner(undefined, newHash()).acquire(start + pendingTtlMs)).toEqual({ _tag: "fresh", fence: 1 })
     })
 
     it("counts the time of a result from its completion", async () => {
-      const { actor } = stage(backend().store)
-      const owner = actor()
+      const { newOwner } = newKey(backend().store)
+      const owner = newOwner()
       await owner.acquire(start)
       const completed = start + leaseMs - 1
       await owner.complete(completed, "{}")
-      expect(await actor().acquire(completed + resultTtlMs - 1)).toEqual({ _tag: "replay", result: "{}" })
-      expect(await actor().acquire(completed + resultTtlMs)).toEqual({ _tag: "fresh", fence: 1 })
+      expect(await newOwner().acquire(completed + resultTtlMs - 1)).toEqual({ _tag: "replay", result: "{}" })
+      expect(await newOwner().acquire(completed + resultTtlMs)).toEqual({ _tag: "fresh", fence: 1 })
     })
 
-    it("does not count the time of a result anew when it is sent again", async () => {
-      const { actor, peek } = stage(backend().store)
-      const owner = actor()
+    it("does not postpone the expiry of a result that is sent again", async () => {
+      const { newOwner, peek } = newKey(backend().store)
+      const owner = newOwner()
       await owner.acquire(start)
       await owner.complete(start, "{}")
       expect(await owner.complete(start + resultTtlMs - 1, "{}")).toBe("already")
       expect(await peek(start + resultTtlMs)).toBeUndefined()
     })
 
-    it("forgets a tombstone when its time is over, counted from the release", async () => {
-      const { actor, peek } = stage(backend().store)
-      const owner = actor()
+    it("expires a tombstone at its time, counted from the release", async () => {
+      const { newOwner, peek } = newKey(backend().store)
+      const owner = newOwner()
       await owner.acquire(start)
       await owner.release(start + 5)
       await owner.release(start + 10)
-      expect(visible(await peek(start + 5 + pendingTtlMs - 1))).toEqual({ state: "released", fence: 1 })
+      expect(comparable(await peek(start + 5 + pendingTtlMs - 1))).toEqual({ state: "released", fence: 1 })
       expect(await peek(start + 5 + pendingTtlMs)).toBeUndefined()
     })
 
-    it("treats what is over as absent though it was not purged", async () => {
+    it("treats expired records as absent before they are purged", async () => {
       const { store } = backend()
-      const { actor, peek } = stage(store)
-      const owner = actor()
+      const { newOwner, peek } = newKey(store)
+      const owner = newOwner()
       await owner.acquire(start)
       const late = start + pendingTtlMs
       expect(await owner.extend(late)).toBe("refused")
@@ -78,28 +78,28 @@ export const time = (backend: () => Backend, { advance, purges }: TimeOptions): 
       expect(await owner.release(late)).toBe("already")
       expect(await peek(late)).toBeUndefined()
       expect(await owner.complete(late, "late")).toBe("recreated")
-      expect(await actor().acquire(late)).toEqual({ _tag: "replay", result: "late" })
+      expect(await newOwner().acquire(late)).toEqual({ _tag: "replay", result: "late" })
     })
 
-    it("lets an owner whose record is over begin again", async () => {
-      const { actor } = stage(backend().store)
-      const owner = actor()
+    it("lets an owner claim its key again when the record has expired", async () => {
+      const { newOwner } = newKey(backend().store)
+      const owner = newOwner()
       await owner.acquire(start)
       await owner.append(start, 0, "old")
       expect(await owner.acquire(start + pendingTtlMs)).toEqual({ _tag: "fresh", fence: 1 })
       expect(await owner.acquire(start + pendingTtlMs)).toEqual({ _tag: "mine", fence: 1, journal: "" })
     })
 
-    it("purges what is over in steps, and nothing else, unless it forgets by itself", async () => {
+    it("purges expired records in steps and no others, unless it expires them by itself", async () => {
       const { store } = backend()
       await purgeAll(store)
-      const owner = times(makeOwner(), start)
+      const owner = times(newOwnerId(), start)
       await store.acquire(
-        hashes(5).map((key) => claim(key, hash())),
+        newHashes(5).map((key) => claim(key, newHash())),
         owner,
       )
-      const { key, actor } = stage(store)
-      await actor().acquire(start + 1)
+      const { key, newOwner } = newKey(store)
+      await newOwner().acquire(start + 1)
       const late = start + pendingTtlMs
       const purged: Array<number> = []
       for (let step = 0; step < 4; step++) purged.push(await store.purge(2, late))
@@ -107,26 +107,27 @@ export const time = (backend: () => Backend, { advance, purges }: TimeOptions): 
       expect(await store.peek(key, late)).toMatchObject({ state: "pending" })
     })
 
-    it("keeps time itself: a lease ends and another owner takes over", async () => {
+    it("ends a lease by its own clock, and another owner takes over", async () => {
       const { store, other = store } = backend()
-      const [key, fingerprint] = [hash(), hash()]
-      const acquire = async (client: typeof store) => only(await client.acquire([claim(key, fingerprint)], live()))
+      const [key, fingerprint] = [newHash(), newHash()]
+      const acquire = async (client: typeof store) =>
+        only(await client.acquire([claim(key, fingerprint)], byStoreClock()))
       expect(await acquire(store)).toEqual({ _tag: "fresh", fence: 1 })
       const rival = await acquire(other)
       expect(rival).toMatchObject({ _tag: "in-progress" })
       const { retryAfterMs } = rival as { readonly retryAfterMs: number }
       expect(retryAfterMs).toBeGreaterThan(0)
-      expect(retryAfterMs).toBeLessThanOrEqual(own.leaseMs)
+      expect(retryAfterMs).toBeLessThanOrEqual(shortTimes.leaseMs)
       await advance(retryAfterMs + 5)
       expect(await acquire(other)).toEqual({ _tag: "taken-over", fence: 2, journal: "" })
       expect((await store.peek(key))?.leaseLeftMs).toBeGreaterThan(0)
     })
 
-    it("keeps time itself: claims, results and tombstones are forgotten", async () => {
+    it("expires claims, results and tombstones by its own clock", async () => {
       const { store } = backend()
-      const fingerprint = hash()
-      const keys = hashes(3)
-      const owner = live()
+      const fingerprint = newHash()
+      const keys = newHashes(3)
+      const owner = byStoreClock()
       await store.acquire(
         keys.map((key) => claim(key, fingerprint)),
         owner,
@@ -141,25 +142,25 @@ export const time = (backend: () => Backend, { advance, purges }: TimeOptions): 
       expect(settled).toEqual(["applied", "applied"])
       const states = async () => (await Promise.all(keys.map((key) => store.peek(key)))).map((record) => record?.state)
       expect(await states()).toEqual(["done", "released", "pending"])
-      await advance(own.resultTtlMs + 20)
+      await advance(shortTimes.resultTtlMs + 20)
       expect(await states()).toEqual([undefined, "released", "pending"])
-      await advance(own.pendingTtlMs - own.resultTtlMs)
+      await advance(shortTimes.pendingTtlMs - shortTimes.resultTtlMs)
       expect(await states()).toEqual([undefined, undefined, undefined])
     })
 
-    it("keeps time itself: extending keeps a claim beyond the time of its first lease", async () => {
+    it("extends a lease by its own clock", async () => {
       const { store } = backend()
-      const [key, fingerprint] = [hash(), hash()]
-      const owner = live()
+      const [key, fingerprint] = [newHash(), newHash()]
+      const owner = byStoreClock()
       await store.acquire([claim(key, fingerprint)], owner)
       for (let beat = 0; beat < 3; beat++) {
-        await advance(own.leaseMs / 2)
+        await advance(shortTimes.leaseMs / 2)
         const items = [{ key, fingerprint, action: { _tag: "extend" } as const }]
         expect(await store.settle(items, owner)).toEqual(["applied"])
-        expect(await store.acquire([claim(key, fingerprint)], live())).toMatchObject([{ _tag: "in-progress" }])
+        expect(await store.acquire([claim(key, fingerprint)], byStoreClock())).toMatchObject([{ _tag: "in-progress" }])
       }
     })
   })
 }
 
-const live = (): IdempotencyTimes => ({ owner: makeOwner(), ...own })
+const byStoreClock = (): IdempotencyTimes => ({ owner: newOwnerId(), ...shortTimes })

@@ -1,7 +1,7 @@
-/** Settling inside a transaction: results are there when it commits, and only then. */
+/** Settling in a transaction: results are stored if it commits, and only then. */
 import { describe, expect, it } from "vitest"
 import type { Settled, SettleItem } from "../../idempotency/IdempotencyStore.ts"
-import { type Backend, leaseMs, stage, start, times, visible } from "./Fixture.ts"
+import { type Backend, leaseMs, newKey, start, times, comparable } from "./Fixture.ts"
 
 /** Declares the cases. */
 export const transactions = (backend: () => Backend, transactional: boolean): void =>
@@ -9,7 +9,7 @@ export const transactions = (backend: () => Backend, transactional: boolean): vo
 
 const without = (backend: () => Backend): void => {
   describe("transactions", () => {
-    it("are not offered by a store that could not keep its word in them", () => {
+    it("are not supported: the store has no `settleIn`", () => {
       expect(backend().store.settleIn).toBeUndefined()
     })
   })
@@ -18,7 +18,8 @@ const without = (backend: () => Backend): void => {
 const inside = (backend: () => Backend): void => {
   const settleIn = async (items: ReadonlyArray<SettleItem>, owner: string, now: number, commits = true) => {
     const { store, transaction } = backend()
-    if (store.settleIn === undefined || transaction === undefined) throw new Error("The store has no transactions")
+    if (store.settleIn === undefined || transaction === undefined)
+      throw new Error("The backend needs `store.settleIn` and `transaction`")
     const settle = store.settleIn
     let settled: ReadonlyArray<Settled> = []
     const running = transaction(async (handle) => {
@@ -32,20 +33,20 @@ const inside = (backend: () => Backend): void => {
 
   describe("transactions", () => {
     it("store results when they commit", async () => {
-      const { key, fingerprint, actor } = stage(backend().store)
-      const owner = actor()
+      const { key, fingerprint, newOwner } = newKey(backend().store)
+      const owner = newOwner()
       await owner.acquire(start)
       const items = [{ key, fingerprint, action: { _tag: "complete", result: "{}" } as const }]
       expect(await settleIn(items, owner.owner, start)).toEqual(["applied"])
-      expect(await actor().acquire(start)).toEqual({ _tag: "replay", result: "{}" })
+      expect(await newOwner().acquire(start)).toEqual({ _tag: "replay", result: "{}" })
       expect(await owner.complete(start, "{}")).toBe("already")
       expect(await settleIn(items, owner.owner, start)).toEqual(["already"])
     })
 
     it("change nothing when they are rolled back", async () => {
       const { store } = backend()
-      const all = [stage(store), stage(store), stage(store)]
-      const owner = all[0]!.actor()
+      const all = [newKey(store), newKey(store), newKey(store)]
+      const owner = all[0]!.newOwner()
       await store.acquire(
         all.map(({ key, fingerprint }) => ({ key, fingerprint, mode: "retry" as const })),
         times(owner.owner, start),
@@ -62,23 +63,23 @@ const inside = (backend: () => Backend): void => {
         expect(await peek(start + 1)).toEqual({ state: "pending", fence: 1, leaseLeftMs: leaseMs - 1 })
       }
       expect(await settleIn(items, owner.owner, start + 1)).toEqual(applied)
-      const seen = await Promise.all(all.map(async ({ peek }) => visible(await peek(start + 1))?.state))
+      const seen = await Promise.all(all.map(async ({ peek }) => comparable(await peek(start + 1))?.state))
       expect(seen).toEqual(["done", "pending", "released"])
     })
 
-    it("are refused to an owner whose claim was taken over", async () => {
+    it("refuse an owner whose claim was taken over", async () => {
       const { store } = backend()
-      const { key, fingerprint, actor, peek } = stage(store)
-      const [old, next] = [actor(), actor()]
-      await old.acquire(start)
+      const { key, fingerprint, newOwner, peek } = newKey(store)
+      const [former, successor] = [newOwner(), newOwner()]
+      await former.acquire(start)
       const now = start + leaseMs
-      await next.acquire(now)
+      await successor.acquire(now)
       const items = [{ key, fingerprint, action: { _tag: "complete", result: "old" } as const }]
-      expect(await settleIn(items, old.owner, now, false)).toEqual(["refused"])
+      expect(await settleIn(items, former.owner, now, false)).toEqual(["refused"])
       expect(await peek(now)).toMatchObject({ state: "pending", fence: 2 })
-      expect(await next.complete(now, "next")).toBe("applied")
-      expect(await settleIn(items, old.owner, now, false)).toEqual(["refused"])
-      expect(await old.acquire(now)).toEqual({ _tag: "replay", result: "next" })
+      expect(await successor.complete(now, "next")).toBe("applied")
+      expect(await settleIn(items, former.owner, now, false)).toEqual(["refused"])
+      expect(await former.acquire(now)).toEqual({ _tag: "replay", result: "next" })
     })
   })
 }
