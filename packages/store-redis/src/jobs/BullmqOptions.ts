@@ -1,22 +1,22 @@
-/** How a queue on BullMQ is made. Names no type of BullMQ, so that whoever has no jobs need not install it. */
+/** Options of a queue on BullMQ. They name no type of BullMQ, so that applications without jobs need not install it. */
 
-/** How a queue behaves. */
+/** Options of the queue. */
 export interface BullmqOptions {
-  /** What all keys begin with, in braces; without braces. Default `multistatus`. */
+  /** The prefix of all keys, without braces; the queue adds them. Default `multistatus`. */
   readonly prefix?: string | undefined
-  /** Name of the queue; without colons. Default `chunks`. */
+  /** Name of the queue, without colons. Default `chunks`. */
   readonly name?: string | undefined
-  /** Milliseconds after which a worker that is not heard of is thought dead. Default 10,000. */
+  /** Time without a sign of life after which a worker is thought dead, in milliseconds. Default 10,000. */
   readonly lockMs?: number | undefined
-  /** Milliseconds between two looks for such workers. Default 1,000. */
+  /** Interval between two searches for dead workers, in milliseconds. Default 1,000. */
   readonly stalledCheckMs?: number | undefined
-  /** How often a chunk is delivered whose handler rejects. Default 10. */
+  /** Maximum number of deliveries of a chunk whose handler rejects. Default 10. */
   readonly attempts?: number | undefined
-  /** Milliseconds before it is delivered for the second time; twice as long each time after. Default 500. */
+  /** Time before the first redelivery, in milliseconds; each further delay is twice as long. Default 500. */
   readonly backoffMs?: number | undefined
-  /** Told of what goes wrong outside of any call, such as a broken connection. Default: `process.emitWarning`. */
+  /** Called with errors outside of any call, such as a lost connection. Default: `process.emitWarning`. */
   readonly onError?: ((error: Error) => void) | undefined
-  /** What BullMQ keeps its queue in. Default: Redis, over connections that are made for it. */
+  /** The backend of BullMQ. Default: Redis, with connections of the queue's own. */
   readonly backend?: BullmqBackend | undefined
 }
 
@@ -24,6 +24,6 @@ export interface BullmqOptions {
 export interface BullmqBackend {
   /** A `BackendFactory` of BullMQ. */
   readonly factory: (...args: Array<never>) => unknown
-  /** What the factory takes for its connection. */
+  /** The connection that the factory takes. */
   readonly connection: unknown
 }

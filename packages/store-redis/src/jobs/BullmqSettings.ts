@@ -1,24 +1,25 @@
-/** How BullMQ is set up to carry chunks. */
+/** The settings of BullMQ: options with their defaults, checked. */
 import type * as Bullmq from "bullmq"
 import type { BullmqOptions } from "./BullmqOptions.ts"
 
-/** Options that are complete and checked. */
+/** Settings of a queue. */
 export interface BullmqSettings {
   readonly name: string
   readonly onError: (error: Error) => void
   readonly load: () => Promise<LoadedBullmq>
-  /** What a backend that was given takes for its connection. */
+  /** The connection of a backend that was configured; undefined for Redis. */
   readonly connection: Bullmq.ConnectionOptions | undefined
   readonly queue: Omit<Bullmq.QueueOptions, "connection">
   readonly worker: Omit<Bullmq.WorkerOptions, "connection">
 }
 
-/** What is used of BullMQ. */
+/** The parts of BullMQ that are used. */
 export interface LoadedBullmq extends Pick<typeof Bullmq, "Queue" | "Worker"> {
   readonly factory: Bullmq.BackendFactory
 }
 
-export const settleBullmqOptions = ({
+/** Checks options and fills in defaults. Throws if an option is wrong. */
+export const resolveBullmqOptions = ({
   prefix = "multistatus",
   name = "chunks",
   lockMs = 10_000,
@@ -28,19 +29,25 @@ export const settleBullmqOptions = ({
   onError = warnOnce(),
   backend,
 }: BullmqOptions): BullmqSettings => {
-  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
-  if (name === "" || name.includes(":"))
-    throw new Error(`A queue's name holds no colons, unlike ${JSON.stringify(name)}`)
-  for (const [option, [value, least]] of Object.entries({
+  if (/[{}]/.test(prefix)) {
+    throw new Error(
+      `"prefix" must not contain braces, which the queue adds: remove them from ${JSON.stringify(prefix)}`,
+    )
+  }
+  if (name === "" || name.includes(":")) {
+    throw new Error(`"name" must not be empty or contain colons, unlike ${JSON.stringify(name)}`)
+  }
+  for (const [option, [value, minimum]] of Object.entries({
     lockMs: [lockMs, 100],
     stalledCheckMs: [stalledCheckMs, 100],
     attempts: [attempts, 1],
     backoffMs: [backoffMs, 1],
   } as const)) {
-    if (!Number.isInteger(value) || value < least)
-      throw new Error(`${option} is an integer from ${least} on, not ${value}`)
+    if (!Number.isInteger(value) || value < minimum) {
+      throw new Error(`"${option}" must be a whole number of at least ${minimum}, not ${value}`)
+    }
   }
-  // A cluster keeps what belongs to a queue in one slot.
+  // The braces keep all keys of a queue in one slot of a cluster.
   const common = { prefix: `{${prefix}}` }
   return {
     name,
@@ -50,13 +57,13 @@ export const settleBullmqOptions = ({
     queue: {
       ...common,
       skipWaitingForReady: true,
-      // Nobody reads the events; what a job did is in the store.
+      // Nobody reads the events: the results are in the store.
       streams: { events: { maxLen: 100 } },
       defaultJobOptions: {
         attempts,
         backoff: { type: "exponential", delay: backoffMs },
         removeOnComplete: true,
-        // And a ref that failed for good can be sent again.
+        // So that a ref that was given up can be enqueued again.
         removeOnFail: true,
         stackTraceLimit: 1,
       },
@@ -66,7 +73,7 @@ export const settleBullmqOptions = ({
       lockDuration: lockMs,
       stalledInterval: stalledCheckMs,
       maxStalledCount: 3,
-      // Seconds that an idle worker waits to be woken. One that was stopped is woken in place of others.
+      // Seconds that an idle worker blocks. A short time, because a worker that was just killed may be woken instead of another.
       drainDelay: 1,
     },
   }
@@ -77,13 +84,13 @@ const load = async (factory: Bullmq.BackendFactory | undefined): Promise<LoadedB
     const { Queue, Worker, createRedisBackend } = await import("bullmq")
     return { Queue, Worker, factory: factory ?? createRedisBackend }
   } catch (cause) {
-    throw new Error("Jobs on Redis need the package bullmq, version 6, and it cannot be loaded: npm install bullmq", {
+    throw new Error("Jobs on Redis need the package bullmq, version 6, which could not be loaded: npm install bullmq", {
       cause,
     })
   }
 }
 
-/** A connection that is down says the same over and over. */
+/** Emits a warning unless it repeats: a lost connection reports the same error again and again. */
 const warnOnce = (): ((error: Error) => void) => {
   let last = ""
   return ({ message }) => {
