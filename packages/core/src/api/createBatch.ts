@@ -225,10 +225,10 @@ export const createBatch = <Request = unknown>(
       )
     },
     jobs: jobs && {
-      url: jobs.rules.url,
+      url: jobs.settings.url,
       handle: async (request) => {
         try {
-          return await jobs.monitor(request, await options.tenant?.(request.raw as Request))
+          return await jobs.routes(request, await options.tenant?.(request.raw as Request))
         } catch (error) {
           onJobError(error)
           return BatchEndpoint.died
