@@ -1,6 +1,6 @@
 /**
- * Delivers to workers which chunks are due. Any queue with at-least-once delivery will do, because the store is the source
- * of truth.
+ * Tells workers which chunks are due. Any queue with at-least-once delivery can be used, because the store is the source of
+ * truth.
  *
  * To add a queue, implement `ChunkQueue` and run `ChunkQueueContract` against it.
  */

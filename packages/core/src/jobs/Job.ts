@@ -18,7 +18,7 @@ export interface JobTally {
 export interface NewJob {
   /** A random id that cannot be guessed: 22 characters of base64url. */
   readonly id: string
-  /** The tenant that submitted it; undefined if tenants are not told apart. */
+  /** The tenant that submitted it; undefined if the application has no tenants. */
   readonly tenant: string | undefined
   /** Name of the endpoint that runs its operations. */
   readonly endpoint: string

@@ -7,28 +7,26 @@
  * A chunk is waiting, running or ended:
  *
  * ```
- *                                        start
- *                             epoch + 1, starts + 1                ┌─────┐  start, by the dispatch that holds it:
- *  submit ┌───────────┐ ─────────────────────────────► ┌───────────┴─┐   │  epoch + 1, starts + 1;
- *  ──────►│  waiting  │                                │   running   │◄──┘  the earlier hold is over
- *  close  └─────┬─────┘ ◄───────────────────────────── └──────┬──────┘
- *               │                 postpone                    │
- *               │        starts - 1, dispatch + 1             │ commit
- *               │                                             │
- *               │ cancel, or a commit with `halt`:            │
- *               │ only if nothing of the chunk is kept        │
- *               ▼                                             ▼
- *         ┌───────────┐                                ┌─────────────┐
- *         │   ended   │                                │    ended    │
- *         │ never ran │                                │ has results │
- *         └───────────┘                                └─────────────┘
+ *                              start
+ *                    epoch + 1, starts + 1
+ *   submit   ┌───────────┐ ─────────────────► ┌─────────────┐ ───┐ start by the dispatch that holds it:
+ *  ────────► │  waiting  │                    │   running   │    │ epoch + 1, starts + 1,
+ *   close    └─────┬─────┘ ◄───────────────── └──────┬──────┘ ◄──┘ and the earlier hold is over
+ *                  │           postpone              │
+ *                  │   starts - 1, dispatch + 1      │
+ *       cancel, or a commit with `halt`:             │ commit
+ *       only if nothing of it is kept                │
+ *                  ▼                                 ▼
+ *            ┌───────────┐                    ┌─────────────┐
+ *            │   ended   │                    │    ended    │
+ *            │ never ran │                    │ has results │
+ *            └───────────┘                    └─────────────┘
  * ```
  *
  * - **hold**: a worker's claim on a running chunk. The **epoch** is its fencing token. Every write of a worker names its hold,
  *   and is refused once the chunk was started again: a worker that was thought dead cannot change anything.
- * - **dispatch**: how often the chunk was sent to the queue again. `overdue` sends a waiting or running chunk that nobody has
- *   heard of again, and `postpone` one that is to continue later: both add 1. A running chunk is held by the dispatch that
- *   started it, or by the one that `overdue` gave it.
+ * - **dispatch**: how often the chunk was sent to the queue again: by `overdue`, because a waiting or running chunk was silent,
+ *   or by `postpone`. A running chunk is held by the dispatch that started it, or by a later one that `overdue` gave it.
  * - **starts**: how many starts have kept nothing. `checkpoint` resets it to 1. A chunk with too many starts kills its workers.
  * - **postponed**: a postponed chunk is a waiting chunk. If results of it are kept, it has started: neither `cancel` nor
  *   `halt` ends it, because only a worker can complete its results.

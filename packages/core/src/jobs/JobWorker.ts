@@ -84,7 +84,7 @@ export class JobWorker {
     const chunk = await store.start(delivery.ref)
     if (chunk === undefined) return
     const endpoint = endpoints.get(chunk.job.endpoint)
-    // So many starts without progress: it must be the chunk that kills its workers.
+    // After so many starts without progress, it must be the chunk that kills its workers.
     if (chunk.starts > maxStarts) {
       return this.committer.commit(chunk.hold, giveUp(chunk, endpoint?.items.encodeResult), delivery)
     }

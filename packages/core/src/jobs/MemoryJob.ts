@@ -10,7 +10,7 @@ interface Chunk extends Job.NewChunk {
   /** The dispatch that holds it while it runs. */
   heldBy: number
   /** Time of the last sign of life; undefined before the chunk is due. */
-  heardAt: number | undefined
+  aliveAt: number | undefined
   parts: ReadonlyArray<Job.ChunkPart>
   results: string | undefined
   outcomes: string | undefined
@@ -77,7 +77,7 @@ export class MemoryJob {
     chunk.heldBy = dispatch ?? chunk.dispatch
     chunk.epoch++
     chunk.starts++
-    chunk.heardAt = now
+    chunk.aliveAt = now
     this.state = "running"
     this.touch(now)
     const { first, operations, payload, epoch, starts, parts } = chunk
@@ -90,13 +90,13 @@ export class MemoryJob {
     if (chunk === undefined) return false
     chunk.parts = [...chunk.parts.filter(({ at }) => at < part.at), part]
     chunk.starts = 1
-    chunk.heardAt = now
+    chunk.aliveAt = now
     return true
   }
 
   keepAlive(hold: Job.ChunkHold, now: number): boolean {
     const chunk = this.held(hold)
-    if (chunk !== undefined) chunk.heardAt = now
+    if (chunk !== undefined) chunk.aliveAt = now
     return chunk !== undefined
   }
 
@@ -117,7 +117,7 @@ export class MemoryJob {
     chunk.state = "waiting"
     chunk.starts--
     chunk.dispatch++
-    chunk.heardAt = this.isCancelled ? 0 : now + delayMs
+    chunk.aliveAt = this.isCancelled ? 0 : now + delayMs
     return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch }
   }
 
@@ -145,7 +145,7 @@ export class MemoryJob {
     this.isCancelled = true
     const refs = this.refsOf(this.chunks.slice(0, this.sent).filter(isUnstarted))
     this.endUnstarted("CANCELLED")
-    for (const chunk of this.chunks) if (isWaiting(chunk)) chunk.heardAt = 0
+    for (const chunk of this.chunks) if (isWaiting(chunk)) chunk.aliveAt = 0
     this.touch(now)
     this.endIfComplete(keepMs, now)
     return refs
@@ -154,14 +154,14 @@ export class MemoryJob {
   overdue(silentMs: number, limit: number, now: number): ReadonlyArray<Job.ChunkRef> {
     if (!this.isOpen) return []
     const found = this.chunks
-      .filter(({ state, dispatch, heardAt }) => {
-        if (state === "ended" || heardAt === undefined) return false
-        const patience = state === "running" ? 1 : 2 ** Math.min(dispatch, 4)
-        return heardAt <= now - silentMs * patience
+      .filter(({ state, dispatch, aliveAt }) => {
+        if (state === "ended" || aliveAt === undefined) return false
+        const factor = state === "running" ? 1 : 2 ** Math.min(dispatch, 4)
+        return aliveAt <= now - silentMs * factor
       })
       .slice(0, limit)
     for (const chunk of found) {
-      chunk.heardAt = now
+      chunk.aliveAt = now
       chunk.dispatch++
       chunk.heldBy = chunk.dispatch
     }
@@ -183,7 +183,7 @@ export class MemoryJob {
   private send(to: number, now: number): ReadonlyArray<Job.ChunkRef> {
     const due = this.chunks.slice(this.sent, to).filter(isWaiting)
     this.sent = Math.min(this.chunks.length, Math.max(this.sent, to))
-    for (const chunk of due) chunk.heardAt = now
+    for (const chunk of due) chunk.aliveAt = now
     return this.refsOf(due)
   }
 
@@ -227,7 +227,7 @@ const toWaiting = (chunk: Job.NewChunk): Chunk => ({
   starts: 0,
   dispatch: 0,
   heldBy: 0,
-  heardAt: undefined,
+  aliveAt: undefined,
   parts: [],
   results: undefined,
   outcomes: undefined,

@@ -93,7 +93,7 @@ export const inProcessQueue = (): ChunkQueue => {
     }
 
     private async deliver(entry: Entry): Promise<void> {
-      // In another macrotask, so that the handler does not inherit the asynchronous context of whoever enqueued the ref.
+      // In another macrotask, so that the handler does not inherit the asynchronous context of the call of `enqueue`.
       await pause(0)
       const delivery: Delivery = { ref: entry.ref, signal: this.stopping.signal, complete: undefined }
       try {

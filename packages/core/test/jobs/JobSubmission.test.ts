@@ -165,7 +165,7 @@ describe("an upload of NDJSON", () => {
     ])
   })
 
-  it("cannot contain a line that the server takes for a fault of its own", async () => {
+  it("cannot contain a line that is read as a fault", async () => {
     const jobs = withJobs()
     const lines = ["!413 5", "!400 x", `!{"code":"CONFLICT","message":"m"}`, `!!{"code":"CONFLICT","message":"m"}`]
     const { location } = await jobs.upload(lines.join("\n"))

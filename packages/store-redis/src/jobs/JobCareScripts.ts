@@ -59,10 +59,10 @@ if not isOpen then return {'ended', string.format('%d', expires)} end
 local refs = {}
 local found = call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'WITHSCORES')
 for position = 1, #found, 2 do
-  local chunk, heard = found[position], tonumber(found[position + 1])
+  local chunk, aliveAt = found[position], tonumber(found[position + 1])
   local letter, epoch, starts, dispatch = stateOf(chunk)
-  local patience = letter == 'R' and 1 or 2 ^ math.min(dispatch, 4)
-  if #refs < 2 * ARGV[3] and heard <= now - ARGV[2] * patience then
+  local factor = letter == 'R' and 1 or 2 ^ math.min(dispatch, 4)
+  if #refs < 2 * ARGV[3] and aliveAt <= now - ARGV[2] * factor then
     setState(chunk, letter, epoch, starts, dispatch + 1, dispatch + 1)
     call('ZADD', silent, string.format('%d', now), chunk)
     refs[#refs + 1] = chunk

@@ -6,8 +6,8 @@
  *
  * 1. `put`: the job is stored in its own slot as `uploading`. Nobody sees it. If the process dies now, the job expires.
  * 2. `reserve`: the job is checked against limits and keys, and counted, in one script. If the process dies now, the job counts
- *    without being visible. Whoever finds it after a while (`overdue`, or a job with the same key) first drops it in its own
- *    slot, if it is still `uploading`, and then removes it from the counts.
+ *    without being visible. After a while it is found by `overdue`, or by a job with the same key, dropped in its own slot
+ *    if it is still `uploading`, and then removed from the counts.
  * 3. `accept`: the job becomes `queued` in its own slot, if it is still `uploading`. This and the drop exclude each other in one
  *    slot, so that a job is visible if and only if it counts.
  *

@@ -97,7 +97,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ["results", "not onlyFailed or letter ~= 'S'", "true"],
   ["results", "not onlyFailed or letter ~= 'S'", "not onlyFailed or letter == 'F'"],
   ["results", "#found < limit", "#found <= limit"],
-  ["overdue", "now - ARGV[2] * patience", "now"],
+  ["overdue", "now - ARGV[2] * factor", "now"],
   ["overdue", "dispatch + 1, dispatch + 1)", "dispatch, dispatch + 1)"],
   ["overdue", "dispatch + 1, dispatch + 1)", "dispatch + 1, dispatch)"],
   ["overdue", "letter == 'R' and 1 or", "1 or"],

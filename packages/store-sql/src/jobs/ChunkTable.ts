@@ -113,10 +113,10 @@ export class ChunkTable {
     return rows.reduce((sum, { operations }) => sum + operations, 0)
   }
 
-  async postpone({ job, chunk }: ChunkHold, { starts, dispatch }: ChunkRow, heardAt: number): Promise<void> {
+  async postpone({ job, chunk }: ChunkHold, { starts, dispatch }: ChunkRow, aliveAt: number): Promise<void> {
     await sql`
       update multistatus_job_chunk
-      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${heardAt}
+      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${aliveAt}
       where job = ${job} and idx = ${chunk}
     `.execute(this.connection.db)
   }

@@ -1,14 +1,14 @@
 /**
  * The contract of the port `ChunkQueue`, as tests. Needs vitest.
  *
- * **Details** Test a queue against its real server and through two clients. A queue uses its own clock, so `promptMs` and
- * `patienceMs` limit how long the cases wait.
+ * **Details** Test a queue against its real server and through two clients. A queue uses its own clock, so `deliveryMs` and
+ * `redeliveryMs` limit how long the cases wait.
  *
  * **Example** (A queue of your own)
  * ```ts
  * import { ChunkQueueContract } from "@multistatus/core/testing"
  *
- * ChunkQueueContract.suite("my queue", async () => ({ queue: await open(), other: await open(), close }), { patienceMs: 60_000 })
+ * ChunkQueueContract.suite("my queue", async () => ({ queue: await open(), other: await open(), close }), { redeliveryMs: 60_000 })
  * ```
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
@@ -26,16 +26,16 @@ export interface SuiteOptions {
   /** Whether the queue takes part in database transactions; needs `Backend.transaction`. Default false. */
   readonly transactional?: boolean | undefined
   /** Maximum time until a ref is delivered, in milliseconds. Default 5,000. */
-  readonly promptMs?: number | undefined
+  readonly deliveryMs?: number | undefined
   /** Maximum time until a ref is redelivered or given up, in milliseconds. Default 30,000. */
-  readonly patienceMs?: number | undefined
+  readonly redeliveryMs?: number | undefined
 }
 
 /** Declares the tests of a queue. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { volatile = false, transactional = false, promptMs = 5_000, patienceMs = 30_000 }: SuiteOptions = {},
+  { volatile = false, transactional = false, deliveryMs = 5_000, redeliveryMs = 30_000 }: SuiteOptions = {},
 ): void => {
   describe(`ChunkQueue (${name})`, () => {
     let opened: Backend | undefined
@@ -58,7 +58,7 @@ export const suite = (
       expect(backend().queue.isVolatile).toBe(volatile)
     })
 
-    const context = { backend, promptMs, patienceMs }
+    const context = { backend, deliveryMs, redeliveryMs }
     delivering(context)
     failing(context)
     transactions(context, transactional)

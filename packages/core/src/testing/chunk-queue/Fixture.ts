@@ -17,9 +17,9 @@ export interface Backend {
 export interface Context {
   readonly backend: () => Backend
   /** Maximum time until a ref is delivered, in milliseconds. */
-  readonly promptMs: number
+  readonly deliveryMs: number
   /** Maximum time until a ref is redelivered or given up, in milliseconds. */
-  readonly patienceMs: number
+  readonly redeliveryMs: number
 }
 
 /** `count` refs of a new job. */

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest"
 import { type Context, consume, gate, newRefs, sorted, wait } from "./Fixture.ts"
 
 /** Declares the cases. */
-export const delivering = ({ backend, promptMs, patienceMs }: Context): void => {
-  const timeout = 4 * promptMs + patienceMs
-  const prompt = { timeout: promptMs, interval: 10 }
+export const delivering = ({ backend, deliveryMs, redeliveryMs }: Context): void => {
+  const timeout = 4 * deliveryMs + redeliveryMs
+  const prompt = { timeout: deliveryMs, interval: 10 }
 
   describe("a ref", () => {
     it("is delivered whether it was enqueued before or after the consumer started", { timeout }, async () => {
@@ -16,7 +16,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const { consumer, delivered } = await consume(queue, refs, 2)
       await other.enqueue(refs.slice(2))
       await expect.poll(() => sorted(delivered), prompt).toEqual(sorted(refs))
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs))
     })
 
@@ -28,7 +28,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const { consumer, delivered } = await consume(queue, refs, 1)
       await expect.poll(() => delivered.length, prompt).toBeGreaterThanOrEqual(3)
       await wait(300)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs))
     })
 
@@ -41,7 +41,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       await expect.poll(() => delivered.length, prompt).toBe(2)
       await queue.enqueue(refs.slice(2))
       await expect.poll(() => sorted(delivered), prompt).toEqual(sorted(refs))
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     it("with a delay is not delivered early", { timeout }, async () => {
@@ -54,8 +54,8 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const enqueuedAt = performance.now()
       await queue.enqueue(refs.slice(0, 1), { delayMs: 1_200 })
       await queue.enqueue(refs.slice(1))
-      await expect.poll(() => deliveredAt.size, { timeout: 1_200 + promptMs, interval: 10 }).toBe(2)
-      await consumer.close(promptMs)
+      await expect.poll(() => deliveredAt.size, { timeout: 1_200 + deliveryMs, interval: 10 }).toBe(2)
+      await consumer.close(deliveryMs)
       expect(deliveredAt.get(0)! - enqueuedAt).toBeGreaterThanOrEqual(1_190)
       expect(deliveredAt.get(1)!).toBeLessThan(deliveredAt.get(0)!)
     })
@@ -69,7 +69,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       }
       const { consumer, delivered } = await consume(queue, refs, 1)
       await expect.poll(() => delivered.length, prompt).toBe(18)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       const places = delivered.map(({ chunk }) => Math.floor(chunk / 6))
       expect(places.lastIndexOf(0)).toBeLessThan(places.indexOf(2))
     })
@@ -82,9 +82,9 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       )
       await queue.enqueue(refs.slice(0, 1))
       await expect
-        .poll(() => delivered.map(({ chunk }) => chunk), { timeout: 2 * promptMs, interval: 10 })
+        .poll(() => delivered.map(({ chunk }) => chunk), { timeout: 2 * deliveryMs, interval: 10 })
         .toEqual(refs.map(({ chunk }) => chunk))
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     it("that was forgotten is delivered at most once, and others are delivered", { timeout }, async () => {
@@ -98,7 +98,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const found = () => delivered.map(({ chunk }) => chunk).filter((chunk) => remaining.includes(chunk))
       await expect.poll(() => found().sort(), prompt).toEqual(remaining)
       await wait(300)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(new Set(sorted(delivered)).size).toBe(delivered.length)
     })
   })
@@ -115,7 +115,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       })
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, prompt).toBe(12)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(maxRunning).toBe(3)
     })
 
@@ -126,9 +126,9 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const two = await consume(other, refs, 2, () => wait(15))
       await queue.enqueue(refs)
       const count = () => one.delivered.length + two.delivered.length
-      await expect.poll(count, { timeout: 2 * promptMs, interval: 10 }).toBe(60)
+      await expect.poll(count, { timeout: 2 * deliveryMs, interval: 10 }).toBe(60)
       await wait(100)
-      await Promise.all([one.consumer.close(promptMs), two.consumer.close(promptMs)])
+      await Promise.all([one.consumer.close(deliveryMs), two.consumer.close(deliveryMs)])
       expect(sorted([...one.delivered, ...two.delivered])).toEqual(sorted(refs))
       expect(Math.min(one.delivered.length, two.delivered.length)).toBeGreaterThan(0)
     })
@@ -139,12 +139,12 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const { open, opened } = gate()
       const busy = await consume(queue, refs, 1, () => opened)
       await queue.enqueue(refs)
-      await expect.poll(() => busy.delivered.length, { timeout: promptMs, interval: 10 }).toBe(1)
+      await expect.poll(() => busy.delivered.length, { timeout: deliveryMs, interval: 10 }).toBe(1)
       await wait(500)
       const idle = await consume(other, refs, 1)
-      await expect.poll(() => idle.delivered.length, { timeout: 2 * promptMs, interval: 20 }).toBe(1)
+      await expect.poll(() => idle.delivered.length, { timeout: 2 * deliveryMs, interval: 20 }).toBe(1)
       open()
-      await Promise.all([busy.consumer.close(promptMs), idle.consumer.close(promptMs)])
+      await Promise.all([busy.consumer.close(deliveryMs), idle.consumer.close(deliveryMs)])
       expect(sorted([...busy.delivered, ...idle.delivered])).toEqual(sorted(refs))
     })
 
@@ -154,7 +154,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       const { consumer, delivered } = await consume(queue, refs, 8)
       for (let from = 0; from < 1_000; from += 250) await queue.enqueue(refs.slice(from, from + 250))
       await expect.poll(() => delivered.length, { timeout: 60_000, interval: 20 }).toBe(1_000)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(new Set(sorted(delivered)).size).toBe(1_000)
     })
 
@@ -168,7 +168,7 @@ export const delivering = ({ backend, promptMs, patienceMs }: Context): void => 
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, prompt).toBe(8)
       open()
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
   })
 }

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest"
 import { type Context, consume, gate, newRefs, sorted, wait } from "./Fixture.ts"
 
 /** Declares the cases. */
-export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
-  const timeout = 4 * promptMs + 3 * patienceMs
-  const prompt = { timeout: promptMs, interval: 10 }
-  const patient = { timeout: patienceMs, interval: 20 }
+export const failing = ({ backend, deliveryMs, redeliveryMs }: Context): void => {
+  const timeout = 4 * deliveryMs + 3 * redeliveryMs
+  const prompt = { timeout: deliveryMs, interval: 10 }
+  const patient = { timeout: redeliveryMs, interval: 20 }
   const reject = () => Promise.reject(new Error("rejected on purpose"))
 
   describe("a ref whose handler rejects", () => {
@@ -20,7 +20,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, patient).toBe(3)
       await wait(500)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted([refs[0]!, ...refs]))
       expect(dead).toEqual([])
     })
@@ -35,7 +35,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       const others = () => delivered.filter(({ chunk }) => chunk !== 0).length
       await expect.poll(others, prompt).toBe(9)
       await queue.forget(refs)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     it(
@@ -52,7 +52,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
         const before = delivered.length
         expect(before).toBeGreaterThanOrEqual(3)
         await wait(1_000)
-        await consumer.close(promptMs)
+        await consumer.close(deliveryMs)
         expect(delivered).toHaveLength(before)
         expect(dead).toHaveLength(1)
       },
@@ -69,7 +69,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       await expect.poll(() => dead, patient).toEqual([ref])
       await queue.enqueue([next])
       await expect.poll(() => sorted(delivered).includes(sorted([next])[0]!), prompt).toBe(true)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     it("does no harm if `dead` rejects", { timeout }, async () => {
@@ -95,7 +95,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       await expect.poll(() => deadCalls, patient).toBeGreaterThanOrEqual(1)
       await queue.enqueue(refs.slice(1))
       await expect.poll(() => delivered, prompt).toBe(1)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
   })
 
@@ -112,7 +112,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       })
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, prompt).toBe(2)
-      const closing = consumer.close(4 * promptMs).then(() => ended)
+      const closing = consumer.close(4 * deliveryMs).then(() => ended)
       await wait(200)
       open()
       expect(await closing).toBe(2)
@@ -120,7 +120,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       expect({ delivered: delivered.length, aborted }).toEqual({ delivered: 2, aborted: 0 })
       const next = await consume(queue, refs, 2)
       await expect.poll(() => next.delivered.length, prompt).toBe(3)
-      await next.consumer.close(promptMs)
+      await next.consumer.close(deliveryMs)
       expect(sorted([...delivered, ...next.delivered])).toEqual(sorted(refs))
     })
 
@@ -160,12 +160,12 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       await expect.poll(() => delivered.length, prompt).toBe(1)
       const closedAt = performance.now()
       await consumer.close(100)
-      expect(performance.now() - closedAt).toBeLessThan(promptMs + 5_000)
+      expect(performance.now() - closedAt).toBeLessThan(deliveryMs + 5_000)
       const next = await consume(other, refs, 1)
       await expect.poll(() => next.delivered, patient).toEqual(refs)
       expect(next.dead).toEqual([])
       open()
-      await next.consumer.close(promptMs)
+      await next.consumer.close(deliveryMs)
     })
 
     it("closes at once if nothing runs", { timeout }, async () => {
@@ -173,7 +173,7 @@ export const failing = ({ backend, promptMs, patienceMs }: Context): void => {
       const { consumer } = await consume(queue, newRefs(1), 4)
       const closedAt = performance.now()
       await consumer.close(60_000)
-      expect(performance.now() - closedAt).toBeLessThan(promptMs)
+      expect(performance.now() - closedAt).toBeLessThan(deliveryMs)
     })
   })
 }

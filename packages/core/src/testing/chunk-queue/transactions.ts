@@ -5,9 +5,9 @@ import { type Context, consume, newRefs, sorted, wait } from "./Fixture.ts"
 
 /** Declares the cases. */
 export const transactions = (context: Context, isTransactional: boolean): void => {
-  const { backend, promptMs, patienceMs } = context
-  const timeout = 4 * promptMs + 2 * patienceMs
-  const prompt = { timeout: promptMs, interval: 10 }
+  const { backend, deliveryMs, redeliveryMs } = context
+  const timeout = 4 * deliveryMs + 2 * redeliveryMs
+  const prompt = { timeout: deliveryMs, interval: 10 }
   const rollback = new Error("rolled back on purpose")
 
   const inTransaction = async (commits: boolean, run: (transaction: unknown) => Promise<void>): Promise<void> => {
@@ -32,7 +32,7 @@ export const transactions = (context: Context, isTransactional: boolean): void =
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, prompt).toBe(1)
       expect(complete !== undefined).toBe(isTransactional)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     if (!isTransactional) return
@@ -50,7 +50,7 @@ export const transactions = (context: Context, isTransactional: boolean): void =
       })
       await expect.poll(() => sorted(delivered), prompt).toEqual(sorted(refs.slice(3)))
       await wait(300)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs.slice(3)))
     })
 
@@ -61,7 +61,7 @@ export const transactions = (context: Context, isTransactional: boolean): void =
       await queue.enqueue(refs)
       const { consumer, delivered } = await consume(queue, refs, 1)
       await expect.poll(() => delivered, prompt).toEqual(refs)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
     })
 
     it("complete a delivery when they commit, even if its handler rejects", { timeout }, async () => {
@@ -74,7 +74,7 @@ export const transactions = (context: Context, isTransactional: boolean): void =
       await queue.enqueue(refs)
       await expect.poll(() => delivered.length, prompt).toBe(2)
       await wait(2_000)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs))
       expect(dead).toEqual([])
     })
@@ -89,9 +89,9 @@ export const transactions = (context: Context, isTransactional: boolean): void =
         if (isFirst) throw rollback
       })
       await queue.enqueue(refs)
-      await expect.poll(() => delivered.length, { timeout: patienceMs, interval: 20 }).toBe(2)
+      await expect.poll(() => delivered.length, { timeout: redeliveryMs, interval: 20 }).toBe(2)
       await wait(500)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(delivered).toHaveLength(2)
     })
   })

@@ -79,7 +79,7 @@ export class Model {
       heldBy: dispatch ?? chunk.dispatch,
       epoch: chunk.epoch + 1,
       starts: chunk.starts + 1,
-      heardAt: now,
+      aliveAt: now,
     })
     job.state = "running"
     const { starts, parts, epoch } = chunk
@@ -101,7 +101,7 @@ export class Model {
     const chunk = this.held(hold)
     if (chunk === undefined) return false
     const parts = chunk.parts.some(({ at }) => at === part.at) ? chunk.parts : [...chunk.parts, part]
-    Object.assign(chunk, { parts, starts: 1, heardAt: now })
+    Object.assign(chunk, { parts, starts: 1, aliveAt: now })
     return true
   }
 
@@ -120,8 +120,8 @@ export class Model {
     const chunk = this.held(hold)
     if (chunk === undefined) return undefined
     const job = this.jobs.get(hold.job)!
-    const heardAt = job.isCancelled ? 0 : now + delayMs
-    Object.assign(chunk, { state: "waiting", starts: chunk.starts - 1, dispatch: chunk.dispatch + 1, heardAt })
+    const aliveAt = job.isCancelled ? 0 : now + delayMs
+    Object.assign(chunk, { state: "waiting", starts: chunk.starts - 1, dispatch: chunk.dispatch + 1, aliveAt })
     return refOf(job, chunk)
   }
 
@@ -132,7 +132,7 @@ export class Model {
     job.isCancelled = true
     const sent = job.chunks.slice(0, job.due).filter(({ state }) => state === "waiting")
     endUnstarted(job, "CANCELLED")
-    for (const chunk of sent) if (chunk.state === "waiting") chunk.heardAt = 0
+    for (const chunk of sent) if (chunk.state === "waiting") chunk.aliveAt = 0
     endIfComplete(job, keepMs, now)
     return sent.filter(({ state }) => state === "ended").map((chunk) => refOf(job, chunk))
   }
@@ -147,12 +147,12 @@ export class Model {
   overdue(silentMs: number, now: number): ReadonlyArray<ChunkRef> {
     return [...this.jobs.keys()].flatMap((id) => {
       const job = this.openJob(id)
-      const silent = job?.chunks.slice(0, job.due).filter(({ state, heardAt, dispatch }) => {
+      const silent = job?.chunks.slice(0, job.due).filter(({ state, aliveAt, dispatch }) => {
         const factor = state === "running" ? 1 : ([1, 2, 4, 8][dispatch] ?? 16)
-        return state !== "ended" && heardAt + factor * silentMs <= now
+        return state !== "ended" && aliveAt + factor * silentMs <= now
       })
       return (silent ?? []).map((chunk) => {
-        Object.assign(chunk, { dispatch: chunk.dispatch + 1, heldBy: chunk.dispatch + 1, heardAt: now })
+        Object.assign(chunk, { dispatch: chunk.dispatch + 1, heldBy: chunk.dispatch + 1, aliveAt: now })
         return refOf(job!, chunk)
       })
     })

@@ -10,7 +10,7 @@ export interface ModelChunk {
   dispatch: number
   /** The dispatch that holds it. */
   heldBy: number
-  heardAt: number
+  aliveAt: number
   parts: ReadonlyArray<ChunkPart>
   results: string | undefined
   outcomes: string | undefined
@@ -40,7 +40,7 @@ export const newChunk = (definition: NewChunk, now: number): ModelChunk => ({
   starts: 0,
   dispatch: 0,
   heldBy: 0,
-  heardAt: now,
+  aliveAt: now,
   parts: [],
   results: undefined,
   outcomes: undefined,
@@ -52,7 +52,7 @@ export const send = (job: ModelJob, count: number, now: number): ReadonlyArray<C
   const next = job.chunks.slice(job.due, job.due + count)
   job.due += next.length
   const due = next.filter(({ state }) => state !== "ended")
-  for (const chunk of due) chunk.heardAt = now
+  for (const chunk of due) chunk.aliveAt = now
   return due.map((chunk) => refOf(job, chunk))
 }
 
