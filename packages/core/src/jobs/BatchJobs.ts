@@ -2,10 +2,11 @@
 import type { Digest } from "../platform/Digest.ts"
 import { hasEnded, type JobRecord } from "./Job.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
-import { type AcceptedJob, JobIntake, type JobRequest } from "./JobIntake.ts"
+import { JobIntake, type JobRequest } from "./JobIntake.ts"
 import { JobJanitor } from "./JobJanitor.ts"
 import type { JobSettings } from "./JobOptions.ts"
 import * as JobRoutes from "./JobRoutes.ts"
+import type { AcceptedJob } from "./JobUpload.ts"
 import { JobWorker } from "./JobWorker.ts"
 import { pause } from "./pause.ts"
 

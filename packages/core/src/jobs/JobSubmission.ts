@@ -12,8 +12,9 @@ import { readLines } from "../http/readNdjson.ts"
 import type { BatchJobs } from "./BatchJobs.ts"
 import { decodeLine } from "./ChunkPayload.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
-import type { AcceptedJob, JobRequest } from "./JobIntake.ts"
+import type { JobRequest } from "./JobIntake.ts"
 import * as JobPage from "./JobPage.ts"
+import type { AcceptedJob } from "./JobUpload.ts"
 
 /** The caller of a request. */
 export interface JobCaller {
