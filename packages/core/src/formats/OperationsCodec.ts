@@ -62,7 +62,7 @@ const decodeItem = (
   { orderBy, keyed }: { readonly orderBy: OrderBy; readonly keyed: boolean },
 ): Operation => {
   const { action: givenAction, id: givenId, data, idempotency_key } = Predicate.isObject(item) ? (item as Members) : {}
-  const readId = givenId === undefined ? Result.succeed(undefined) : OperationList.readTargetId(givenId)
+  const readId = givenId === undefined ? noId : OperationList.readTargetId(givenId)
   const readKey = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
   const action = typeof givenAction === "string" ? givenAction : ""
   const id = Result.getOrUndefined(readId)
@@ -84,6 +84,8 @@ const decodeItem = (
     result: isRefused ? OperationResult.refused(failed) : undefined,
   }
 }
+
+const noId: Result.Result<string | undefined, Failure> = Result.succeed(undefined)
 
 interface Members {
   readonly action?: unknown
