@@ -43,7 +43,7 @@ export interface ExpressBatch {
    * of the option `jobs.url`. Reading the property throws a `TypeError` if `jobs` is not configured.
    */
   readonly jobs: (request: IncomingMessage, response: ServerResponse) => void
-  /** Stops the job worker: waits for running chunks up to `jobs.shutdownMs`, then aborts them. */
+  /** Stops the job worker: waits for running chunks up to `jobs.shutdownTimeout`, then aborts them. */
   readonly close: () => Promise<void>
 }
 

@@ -7,6 +7,7 @@ export type {
   EncodeOptions,
   EncodeResultOptions,
   Envelope,
+  ItemCodec,
   Listing,
   ReturnPreference,
   ValueFormat,

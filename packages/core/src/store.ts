@@ -30,6 +30,7 @@ export type {
   ChunkOutcome,
   ChunkPart,
   ChunkRef,
+  ChunkResults,
   EndedChunk,
   JobAcceptance,
   JobExtent,

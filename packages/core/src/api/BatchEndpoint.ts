@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
   const jobEndpoint = options.jobs && (yield* jobEndpointOf(options, quotaMemory))
   if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
-  const jobs = jobEndpoint && options.jobs && JobSubmission.make(options, jobEndpoint, options.jobs)
+  const jobs = jobEndpoint && options.jobs && JobSubmission.make(jobEndpoint, options.jobs)
 
   const reportUnexpected = (error: unknown) =>
     options.onUnexpected === undefined
@@ -69,10 +69,10 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     const envelope = yield* readEnvelope(request, readLimits)
     const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: readLimits, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
-    if (jobs?.isTaken(request, batch) === true) {
-      return yield* options.concurrencyLimit.within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
+    if (jobs?.isJob(request, batch) === true) {
+      return yield* options.concurrencyLimit.within(tenant, jobs.submit(request, { envelope, batch, tenant, keyScope }))
     }
-    const beyond = jobs?.beyond(batch, envelope)
+    const beyond = jobs?.refusal(batch, envelope)
     if (beyond !== undefined) return yield* Effect.fail(beyond)
     const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.raw })
     const idempotencyKey = yield* Effect.fromResult(readKey(request, options))

@@ -70,10 +70,10 @@ export const createBatch = <Request = unknown>(
     requests: (send, own = {}) =>
       endpoint(own, EndpointKind.requestsEndpointOptions, () => EndpointKind.requests(send, own)),
     jobs: jobs && {
-      url: jobs.rules.url,
+      url: jobs.settings.url,
       handle: async (request) => {
         try {
-          return await jobs.monitor(request, await options.tenant?.(request.raw as Request))
+          return await jobs.routes(request, await options.tenant?.(request.raw as Request))
         } catch (error) {
           jobs.onError(error)
           return BatchEndpoint.died

@@ -1,59 +1,41 @@
-/** The answer of bulk and operations endpoints: one status for the batch, one result per operation. */
+/** The response of bulk and operations endpoints: one status for the batch, and one result for each operation. */
 import * as Predicate from "effect/Predicate"
 import { type Batch, type Tally, tally } from "../batch/Batch.ts"
-import { type Failure, failure, statusOf } from "../batch/Failure.ts"
+import { type Failure, failure, type FieldError } from "../batch/Failure.ts"
 import * as Json from "../batch/Json.ts"
 import type { Operation } from "../batch/Operation.ts"
-import type { OperationResult, Outcome } from "../batch/OperationResult.ts"
-import type { Strategy } from "../batch/Strategy.ts"
+import { OperationResult, type Outcome } from "../batch/OperationResult.ts"
 import type { EncodeOptions, Encoded, EncodeResultOptions, Listing } from "../batch/Codec.ts"
 
-/** HTTP status of a batch that ran. `mixed`: 200 if all is good, else 207 (RFC 4918, section 11.1). */
+/** HTTP status of a batch that ran. `mixed`: 200 if every operation succeeded, else 207 (RFC 4918, section 11.1). */
 export type StatusMode = "mixed" | "200" | "207"
 
-/** Options of the envelope that bulk and operations endpoints answer with. */
+/** Options of the response. */
 export interface MultiStatusOptions {
   /** Which results are listed. Default `all`. */
   readonly listing: Listing
-  /** Whether a success carries what the action returned, as `data`. Default false. */
+  /** Whether a success includes what the action returned, as `data`. Default false. */
   readonly data: boolean
   /** Default `mixed`. */
   readonly status: StatusMode
 }
 
+/** Default options. */
 export const defaults: MultiStatusOptions = { listing: "all", data: false, status: "mixed" }
 
-/** The status of the whole: `partial` means that some succeeded and some did not. */
+/** The status of a batch: `partial` if some operations succeeded and some did not, `failed` if none succeeded. */
 export const verdict = ({ succeeded, failed, skipped }: Tally): "success" | "partial" | "failed" => {
   if (failed + skipped === 0) return "success"
   return succeeded === 0 ? "failed" : "partial"
 }
 
-/** The HTTP status of the whole. */
-export const httpStatus = (mode: StatusMode, counted: Tally, good: number): number => {
+/** The HTTP status of a batch. `successStatus` is the one for a batch in which every operation succeeded. */
+export const httpStatus = (mode: StatusMode, counts: Tally, successStatus: number): number => {
   if (mode !== "mixed") return Number(mode)
-  return verdict(counted) === "success" ? good : 207
+  return verdict(counts) === "success" ? successStatus : 207
 }
 
-/** A failure as the client sees it. */
-export const encodeFailure = ({ code, message, field, errors, retryable, retryAfter }: Failure) => ({
-  code,
-  message,
-  field,
-  errors,
-  retryable,
-  retry_after: retryAfter,
-})
-
-/** The id of a result: that of what was returned, or else the one the operation was for. */
-export const idOf = ({ id, result }: Operation): string | number | undefined => {
-  const value = result?.outcome === "success" ? result.value : undefined
-  if (!Predicate.isObject(value) || !Object.hasOwn(value, "id")) return id
-  const own = (value as { readonly id: unknown }).id
-  return typeof own === "string" || typeof own === "number" ? own : id
-}
-
-/** What a client is told of a result that would have made the response too large. */
+/** The failure of an operation whose result does not fit in the response. */
 export const tooLarge = (result: OperationResult): Failure =>
   failure(
     "RESPONSE_TOO_LARGE",
@@ -63,13 +45,34 @@ export const tooLarge = (result: OperationResult): Failure =>
     { retryable: false },
   )
 
-const toEntry = (operation: Operation, { index, data = false }: EncodeResultOptions) => {
-  const result = operation.result!
-  const status = result.outcome
-  const replayed = result.replayed ? true : undefined
-  return status === "success"
-    ? { index, status, id: idOf(operation), data: data ? result.value : undefined, replayed }
-    : { index, status, id: operation.id, error: encodeFailure(result.failure!), replayed }
+/** Encodes the results of a batch. `extra` returns members, such as `created`, that follow the counts. */
+export const encode = (
+  batch: Batch,
+  options: MultiStatusOptions,
+  { prefer, responseBytes }: EncodeOptions,
+  extra: (counts: Tally) => Readonly<Record<string, unknown>> = () => ({}),
+): Encoded => {
+  if (batch.strategy._tag === "atomic" && batch.operations.some(isUnsuccessful)) return encodeRollback(batch)
+  const listing = effectiveListing(options, prefer)
+  const withData = prefer === "representation" || (options.data && prefer !== "minimal")
+  const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
+  const { results, isCut } = encodeWithin(listed, withData, responseBytes)
+  const counts = tally(batch)
+  const head = JSON.stringify({
+    status: verdict(counts),
+    succeeded: counts.succeeded,
+    failed: counts.failed,
+    skipped: counts.skipped === 0 ? undefined : counts.skipped,
+    replayed: counts.replayed === 0 ? undefined : counts.replayed,
+    ...extra(counts),
+    succeeded_ids: listing === "failed+ids" ? succeededIds(batch) : undefined,
+  })
+  return {
+    // With 200 a client could assume that the response contains every result.
+    status: httpStatus(options.status, counts, isCut ? 207 : 200),
+    body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
+    preferenceApplied: prefer !== undefined,
+  }
 }
 
 const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["prefer"]): Listing => {
@@ -77,98 +80,11 @@ const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["pr
   return prefer === "representation" ? "all" : options.listing
 }
 
-/** Encodes the results of a batch, with `extra` members (such as `created`) between the counts and the results. */
-export const encode = (
-  batch: Batch,
-  options: MultiStatusOptions,
-  { prefer, responseBytes }: EncodeOptions,
-  extra: (counted: Tally) => Readonly<Record<string, unknown>> = () => ({}),
-): Encoded => {
-  if (batch.strategy._tag === "atomic" && batch.operations.some(isUnsuccessful)) return encodeRollback(batch)
-  const listing = effectiveListing(options, prefer)
-  const withData = prefer === "representation" || (options.data && prefer !== "minimal")
-  const listed = listing === "all" ? batch.operations : batch.operations.filter(isUnsuccessful)
-  const { results, isCut } = encodeWithin(listed, withData, responseBytes)
-  const counted = tally(batch)
-  const ids = listing === "failed+ids" ? succeededIds(batch) : undefined
-  return envelopeOf(results, { counted, ids, isCut }, options, prefer, extra)
-}
-
-interface Summary {
-  readonly counted: Tally
-  readonly ids: ReadonlyArray<string | number | null> | undefined
-  /** Whether results were left out, for the size of the response. */
-  readonly isCut: boolean
-}
-
-const envelopeOf = (
-  results: ReadonlyArray<string>,
-  { counted, ids, isCut }: Summary,
-  { status }: MultiStatusOptions,
-  prefer: EncodeOptions["prefer"],
-  extra: (counted: Tally) => Readonly<Record<string, unknown>>,
-): Encoded => {
-  const head = JSON.stringify({
-    status: verdict(counted),
-    succeeded: counted.succeeded,
-    failed: counted.failed,
-    skipped: counted.skipped === 0 ? undefined : counted.skipped,
-    replayed: counted.replayed === 0 ? undefined : counted.replayed,
-    ...extra(counted),
-    succeeded_ids: ids,
-  })
-  return {
-    // 200 would let a client take it that nothing in the answer needs looking at.
-    status: httpStatus(status, counted, isCut ? 207 : 200),
-    body: `${head.slice(0, -1)},"results":[${results.join(",")}]}`,
-    preferenceApplied: prefer !== undefined,
-  }
-}
-
-/** A result as `encodeResult` wrote it. */
-export interface WrittenResult {
-  readonly index: number
-  readonly status: Outcome
-  readonly id?: string | number
-  readonly data?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
-  readonly replayed?: boolean
-}
-
-/** Encodes the results of a batch that were written one by one, as `encode` would have done at once. */
-export const encodeWritten = (
-  texts: ReadonlyArray<string>,
-  strategy: Strategy,
-  options: MultiStatusOptions,
-  { prefer }: EncodeOptions,
-  extra: (counted: Tally) => Readonly<Record<string, unknown>> = () => ({}),
-): Encoded => {
-  const results = texts.map((text) => JSON.parse(text) as WrittenResult)
-  const isGood = ({ status }: WrittenResult) => status === "success"
-  const cause = results.find(({ error }) => error !== undefined && error.code !== "ROLLED_BACK")
-  if (strategy._tag === "atomic" && cause !== undefined) {
-    const { code, message } = cause.error!
-    return rollbackOf({ index: cause.index, code, message, status: statusOf(code) })
-  }
-  const succeeded = results.filter(isGood).length
-  const skipped = results.filter(({ status }) => status === "skipped").length
-  const replayed = results.filter((result) => result.replayed === true).length
-  const counted = { succeeded, failed: results.length - succeeded - skipped, skipped, replayed }
-  const listing = effectiveListing(options, prefer)
-  const listed = listing === "all" ? texts : texts.filter((_, place) => !isGood(results[place]!))
-  const ids = listing === "failed+ids" ? results.filter(isGood).map(({ id }) => id ?? null) : undefined
-  return envelopeOf(listed, { counted, ids, isCut: false }, options, prefer, extra)
-}
-
-// The operation that made it fail, not those that were undone with it; of several the first.
+// The batch answers for the first operation that failed by itself, not for those that were rolled back with it.
 const encodeRollback = ({ operations }: Batch): Encoded => {
-  const isCause = ({ result }: Operation) => isFailed(result) && result?.failure?.code !== "ROLLED_BACK"
+  const isCause = ({ result }: Operation) => result?.failure !== undefined && result.failure.code !== "ROLLED_BACK"
   const { index, result } = operations.find(isCause) ?? operations[0]!
   const { code, message } = result!.failure!
-  return rollbackOf({ index, code, message, status: result!.status })
-}
-
-const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
   const body = {
     status: "failed",
     error: `Operation ${index + 1} failed: ${uncapitalise(message)}`,
@@ -176,16 +92,10 @@ const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
     failed_index: index,
     code,
   }
-  return { status, body: JSON.stringify(body), preferenceApplied: false }
+  return { status: result!.status, body: JSON.stringify(body), preferenceApplied: false }
 }
 
-interface Rollback extends Pick<Failure, "code" | "message" | "status"> {
-  readonly index: number
-}
-
-const isFailed = (result: OperationResult | undefined): boolean => result?.failure !== undefined
-
-// It stands in the middle of a sentence: "User u_1 not found" begins small there, "URL is missing" does not.
+// Within a sentence, "User u_1 not found" begins with a small letter, but "URL is missing" does not.
 const uncapitalise = (message: string): string =>
   /^\p{Lu}\p{Ll}/u.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message
 
@@ -194,7 +104,7 @@ const isUnsuccessful = ({ result }: Operation): boolean => result!.outcome !== "
 const succeededIds = (batch: Batch) =>
   batch.operations.flatMap((operation) => (isUnsuccessful(operation) ? [] : [idOf(operation) ?? null]))
 
-// Once the response is full, results still say how they ended; only what they would have carried is left out.
+// Once the response is full, further results are replaced by an error that says whether the operation succeeded.
 const encodeWithin = (
   operations: ReadonlyArray<Operation>,
   withData: boolean,
@@ -211,11 +121,31 @@ const encodeWithin = (
   return { results, isCut: room < 0 }
 }
 
+/** One result on the wire. */
+interface Entry {
+  readonly index: number
+  readonly status: Outcome
+  readonly id?: string | number | undefined
+  readonly data?: unknown
+  readonly error?: EncodedFailure | undefined
+  readonly replayed?: boolean | undefined
+}
+
+/** A failure on the wire. */
+interface EncodedFailure {
+  readonly code: string
+  readonly message: string
+  readonly field?: string | undefined
+  readonly errors?: ReadonlyArray<FieldError> | undefined
+  readonly retryable?: boolean | undefined
+  readonly retry_after?: number | undefined
+}
+
 /**
  * Encodes one result.
  *
- * **Details** What an action returned may not be JSON (a cycle, a BigInt, a getter that throws). That it succeeded is
- * still so, and is said without it.
+ * **Details** If what an action returned is not JSON (a cycle, a BigInt, a getter that throws), the result says that the
+ * operation succeeded, without the value.
  */
 export const encodeResult = (operation: Operation, options: EncodeResultOptions): string => {
   try {
@@ -223,7 +153,58 @@ export const encodeResult = (operation: Operation, options: EncodeResultOptions)
   } catch {
     const { id, result } = operation
     const { outcome: status, failure: error, replayed } = result!
-    const said = error === undefined ? {} : { error: { code: error.code, message: error.message } }
-    return JSON.stringify({ index: options.index, status, id, ...said, replayed: replayed ? true : undefined })
+    const shortError = error === undefined ? {} : { error: { code: error.code, message: error.message } }
+    return JSON.stringify({ index: options.index, status, id, ...shortError, replayed: replayed ? true : undefined })
   }
 }
+
+const toEntry = (operation: Operation, { index, data = false }: EncodeResultOptions): Entry => {
+  const result = operation.result!
+  const status = result.outcome
+  const replayed = result.replayed ? true : undefined
+  return status === "success"
+    ? { index, status, id: idOf(operation), data: data ? result.value : undefined, replayed }
+    : { index, status, id: operation.id, error: encodeFailure(result.failure!), replayed }
+}
+
+// The id in what the action returned, or else the id that the operation was for.
+const idOf = ({ id, result }: Operation): string | number | undefined => {
+  const value = result?.outcome === "success" ? result.value : undefined
+  if (!Predicate.isObject(value) || !Object.hasOwn(value, "id")) return id
+  const returned = (value as { readonly id: unknown }).id
+  return typeof returned === "string" || typeof returned === "number" ? returned : id
+}
+
+const encodeFailure = ({ code, message, field, errors, retryable, retryAfter }: Failure): EncodedFailure => ({
+  code,
+  message,
+  field,
+  errors,
+  retryable,
+  retry_after: retryAfter,
+})
+
+/** Reads a result that `encodeResult` wrote. The value of a success is what was written as `data`. */
+export const decodeResult = (text: string): Operation => {
+  const { index, status, id, data, error, replayed = false } = JSON.parse(text) as Entry
+  // An operation has no id that is a number: that one was in a value which was not written.
+  const value = data === undefined && typeof id === "number" ? { id } : data
+  return {
+    index,
+    id: typeof id === "string" ? id : undefined,
+    action: "",
+    input: undefined,
+    orderKey: undefined,
+    dependsOn: [],
+    result: toResult(status, value, error && decodeFailure(error), replayed),
+  }
+}
+
+const toResult = (outcome: Outcome, value: unknown, error: Failure | undefined, replayed: boolean): OperationResult => {
+  if (replayed) return OperationResult.replay({ outcome, status: error?.status ?? 200, value, failure: error })
+  if (error === undefined) return OperationResult.success(value)
+  return outcome === "skipped" ? OperationResult.skipped(error) : OperationResult.error(error)
+}
+
+const decodeFailure = ({ code, message, field, errors, retryable, retry_after }: EncodedFailure): Failure =>
+  failure(code, message, { field, errors, retryable, retryAfter: retry_after })

@@ -1,4 +1,4 @@
-/** What all codecs do first: find the list of operations in the envelope, count it, and look at each one's size. */
+/** The list of operations in an envelope, and the checks that all formats share. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
@@ -7,15 +7,15 @@ import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Json from "../batch/Json.ts"
 import type { DecodeOptions, Envelope } from "../batch/Codec.ts"
 
-/** The members of the envelope and its counted list. */
+/** The members of an envelope, and its list of operations. */
 export interface OperationList {
   readonly envelope: Readonly<Record<string, unknown>>
   readonly items: ReadonlyArray<unknown>
-  /** Whether nothing in the envelope has a member name that could reach a prototype. */
+  /** Whether no member name in the envelope can reach a prototype. */
   readonly isSound: boolean
 }
 
-/** Reads the list `name` of an envelope; refuses one that is missing, empty or too long, before looking at any item. */
+/** Reads the list `name` of an envelope. Fails if it is missing, empty or too long, before it looks at any item. */
 export const read = (
   { value }: Envelope,
   name: string,
@@ -42,23 +42,24 @@ export const read = (
 }
 
 /**
- * Tells what refuses one operation for its size. Sizes are only taken where the body is large enough to hold one that
- * is too large.
+ * Makes the check of one operation's size. Items are measured only if the body is large enough to contain one that is too
+ * large.
  */
 export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((item: unknown) => Failure | undefined) => {
   const limit = limits.operationBytes
   if (bytes !== undefined && bytes <= limit) return () => undefined
-  return (item) => {
-    const actual = Json.byteLength(item)
-    return actual <= limit
-      ? undefined
-      : failure("PAYLOAD_TOO_LARGE", `The operation has ${actual} bytes, at most ${limit} are allowed`)
-  }
+  return (item) => checkSize(Json.byteLength(item), limit)
 }
 
+/** The failure of an operation that is larger than the limit; undefined if it is not. */
+export const checkSize = (bytes: number, limit: number): Failure | undefined =>
+  bytes <= limit
+    ? undefined
+    : failure("PAYLOAD_TOO_LARGE", `The operation has ${bytes} bytes, at most ${limit} are allowed`)
+
 /**
- * Tells what refuses one operation for its size, or for a member name that could reach a prototype. Names are only looked
- * at where the envelope has such a one.
+ * Makes the check of one operation's size and member names. Names are looked at only if the envelope contains one that can
+ * reach a prototype.
  */
 export const guard = (
   envelope: Envelope,
@@ -71,9 +72,13 @@ export const guard = (
     tooLarge(item) ?? (Json.inspect(item, Number.POSITIVE_INFINITY) === "poisoned" ? poisoned : undefined)
 }
 
-const poisoned = failure("VALIDATION_ERROR", `The member names "__proto__" and "constructor.prototype" are not allowed`)
+/** The failure of an operation with a member name that can reach a prototype. */
+export const poisoned = failure(
+  "VALIDATION_ERROR",
+  `The member names "__proto__" and "constructor.prototype" are not allowed`,
+)
 
-/** Reads an idempotency key of one operation; `undefined` where there is none. */
+/** Reads the idempotency key of one operation; undefined if it has none. */
 export const readKey = (key: unknown, field: string): Result.Result<string | undefined, Failure> =>
   key === undefined
     ? Result.succeed(undefined)
@@ -81,16 +86,17 @@ export const readKey = (key: unknown, field: string): Result.Result<string | und
         failure("INVALID_IDEMPOTENCY_KEY", `${JSON.stringify(field)}: ${why}`, { field }),
       )
 
-const longestId = 256
+/** Maximum length of the id of a resource, in UTF-16 code units. */
+const idLength = 256
 
 /** Reads the id of a resource: a string of 1 to 256 characters without control characters, or a whole number. */
 export const readTargetId = (id: unknown): Result.Result<string, Failure> => {
   if (typeof id === "number" && Number.isSafeInteger(id)) return Result.succeed(String(id))
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return typeof id === "string" && id.length >= 1 && id.length <= longestId && !/[\u0000-\u001f\u007f]/.test(id)
+  return typeof id === "string" && id.length >= 1 && id.length <= idLength && !/[\u0000-\u001f\u007f]/.test(id)
     ? Result.succeed(id)
     : Result.fail(
-        failure("VALIDATION_ERROR", `"id" must be a string of 1 to ${longestId} characters, or a whole number`, {
+        failure("VALIDATION_ERROR", `"id" must be a string of 1 to ${idLength} characters, or a whole number`, {
           field: "id",
         }),
       )

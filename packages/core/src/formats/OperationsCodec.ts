@@ -5,18 +5,18 @@ import { type Failure, failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import * as Strategy from "../batch/Strategy.ts"
-import type { Codec } from "../batch/Codec.ts"
+import type { Codec, ItemCodec } from "../batch/Codec.ts"
 import * as MultiStatus from "./MultiStatus.ts"
 import * as OperationList from "./OperationList.ts"
 
-/** What an operation works on beside its own target; undefined for nothing. */
+/** Returns the order key of an operation; undefined for none. */
 export type OrderBy = (operation: {
   readonly action: string
   readonly id: string | undefined
   readonly data: unknown
 }) => string | undefined
 
-/** What operations are kept in order by, and what the answers of their endpoint look like. */
+/** Options of the codec of operations endpoints. */
 export interface OperationsCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
   /** Operations with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: OrderBy | undefined
@@ -24,7 +24,7 @@ export interface OperationsCodecOptions extends Partial<MultiStatus.MultiStatusO
   readonly keyed?: boolean | undefined
 }
 
-/** The codec of operations endpoints. `input` of an operation is its `data`. */
+/** Makes the codec of operations endpoints. The `input` of an operation is its `data`. */
 export const make = ({
   orderBy = ({ id }) => id,
   keyed = false,
@@ -32,54 +32,67 @@ export const make = ({
 }: OperationsCodecOptions = {}): Codec<unknown> => {
   const answer = { ...MultiStatus.defaults, ...options }
   const list = "operations"
+  const items: ItemCodec<unknown> = {
+    decodeItem: (item, index, refusal) => decodeItem(item, index, refusal, { orderBy, keyed }),
+    encodeResult: (operation, { index, data = answer.data }) => MultiStatus.encodeResult(operation, { index, data }),
+    decodeResult: MultiStatus.decodeResult,
+    needsData: false,
+  }
   return {
     kind: "operations",
     list,
+    items,
     decode: (envelope, decoding) =>
-      Result.flatMap(OperationList.read(envelope, list, decoding), ({ envelope: members, items, isSound }) => {
-        const { atomic, stop_after } = members
-        const refusal = OperationList.guard(envelope, { isSound }, decoding)
+      Result.flatMap(OperationList.read(envelope, list, decoding), (read) => {
+        const { atomic, stop_after } = read.envelope
+        const refusal = OperationList.guard(envelope, read, decoding)
         return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
           strategy,
-          operations: items.map((item, index) => decodeOne(item, index, refusal(item), { orderBy, keyed })),
+          operations: read.items.map((item, index) => items.decodeItem(item, index, refusal(item))),
         }))
       }),
     encode: (batch, encoding) => MultiStatus.encode(batch, answer, encoding),
-    encodeResult: (operation, { index, data = answer.data }) => MultiStatus.encodeResult(operation, { index, data }),
-    encodeResults: (results, strategy, encoding) => MultiStatus.encodeWritten(results, strategy, answer, encoding),
   }
 }
 
-const decodeOne = (
+const decodeItem = (
   item: unknown,
   index: number,
   refusal: Failure | undefined,
   { orderBy, keyed }: { readonly orderBy: OrderBy; readonly keyed: boolean },
 ): Operation => {
-  if (!Predicate.isObject(item))
-    return refused(index, "", undefined, failure("VALIDATION_ERROR", "An operation must be a JSON object"))
-  const { action, id: givenId, data, idempotency_key } = item as Readonly<Record<string, unknown>>
-  const read = givenId === undefined ? undefined : OperationList.readTargetId(givenId)
-  const id = read !== undefined && Result.isSuccess(read) ? read.success : undefined
-  if (typeof action !== "string" || action === "") {
-    const error = failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" })
-    return refused(index, "", id, error)
+  const { action: givenAction, id: givenId, data, idempotency_key } = Predicate.isObject(item) ? (item as Members) : {}
+  const readId = givenId === undefined ? noId : OperationList.readTargetId(givenId)
+  const readKey = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
+  const action = typeof givenAction === "string" ? givenAction : ""
+  const id = Result.getOrUndefined(readId)
+  const failed =
+    refusal ??
+    (Predicate.isObject(item) ? undefined : failure("VALIDATION_ERROR", "An operation must be a JSON object")) ??
+    (action === "" ? failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" }) : undefined) ??
+    failureOf(readId) ??
+    failureOf(readKey)
+  const isRefused = failed !== undefined
+  return {
+    index,
+    id,
+    action,
+    input: isRefused ? undefined : data,
+    orderKey: isRefused ? undefined : orderBy({ action, id, data }),
+    dependsOn: [],
+    idempotencyKey: isRefused ? undefined : Result.getOrUndefined(readKey),
+    result: isRefused ? OperationResult.refused(failed) : undefined,
   }
-  const wrong = refusal ?? (read !== undefined && Result.isFailure(read) ? read.failure : undefined)
-  if (wrong !== undefined) return refused(index, action, id, wrong)
-  const key = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
-  if (Result.isFailure(key)) return refused(index, action, id, key.failure)
-  const target = orderBy({ action, id, data })
-  const idempotencyKey = key.success
-  return { index, id, action, input: data, orderKey: target, dependsOn: [], idempotencyKey, result: undefined }
 }
 
-const refused = (index: number, action: string, id: string | undefined, error: Failure): Operation => ({
-  index,
-  id,
-  action,
-  input: undefined,
-  orderKey: undefined,
-  dependsOn: [],
-  result: OperationResult.refused(error),
-})
+const noId: Result.Result<string | undefined, Failure> = Result.succeed(undefined)
+
+interface Members {
+  readonly action?: unknown
+  readonly id?: unknown
+  readonly data?: unknown
+  readonly idempotency_key?: unknown
+}
+
+const failureOf = (read: Result.Result<unknown, Failure>): Failure | undefined =>
+  Result.isFailure(read) ? read.failure : undefined

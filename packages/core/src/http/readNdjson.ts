@@ -1,16 +1,20 @@
-/** Reads newline-delimited JSON as it arrives, a line at a time: however much is sent, only one line is held. */
+/** Reads newline-delimited JSON as it arrives. Only one line is held in memory. */
 import { BatchError } from "../batch/BatchError.ts"
 import { ClientGone, ReceiveTimeout } from "../batch/RefusalReason.ts"
+import { type Failure, failure } from "../batch/Failure.ts"
 
-/** What lines have to keep to. */
+/** A line that is not empty: its text, or the failure of the operation that it should have held. */
+export type Line = { readonly text: string } | { readonly fault: Failure }
+
+/** Limits of an upload. */
 export interface LineLimits {
-  /** Lines that are not empty. */
+  /** Maximum number of lines that are not empty. */
   readonly operations: number
-  /** Bytes of one line. One that is longer is dropped, and stands as `!413` and its length. */
+  /** Maximum size of one line in bytes. The line is dropped if it is larger. */
   readonly operationBytes: number
-  /** Bytes of all. */
+  /** Maximum size of the upload in bytes. */
   readonly bodyBytes: number
-  /** Milliseconds between two arrivals of bytes. */
+  /** Maximum time between two arrivals of bytes, in milliseconds. */
   readonly receiveMs: number
 }
 
@@ -18,25 +22,23 @@ const lineFeed = 0x0a
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /**
- * The lines that are not empty. What is not UTF-8 stands as `!400`. Fails with a `BatchError` beyond a limit, and where
- * the client goes away or falls silent.
+ * Yields the lines that are not empty; whether they are JSON is not checked. A line that is too large, or not UTF-8, is
+ * yielded as a fault. Fails with a `BatchError` if the upload exceeds a limit, stalls, or is aborted.
  */
-export const readLines = async function* (
-  bytes: AsyncIterable<Uint8Array>,
-  limits: LineLimits,
-): AsyncGenerator<string> {
+export const readLines = async function* (bytes: AsyncIterable<Uint8Array>, limits: LineLimits): AsyncGenerator<Line> {
   let pending: Array<Uint8Array> = []
   let length = 0
   let total = 0
   let count = 0
-  const end = (last: Uint8Array): string | undefined => {
-    const line =
-      length + last.length > limits.operationBytes ? `!413 ${length + last.length}` : textOf([...pending, last])
+  const end = (last: Uint8Array): Line | undefined => {
+    const size = length + last.length
+    const text = size > limits.operationBytes ? undefined : decode([...pending, last])
     pending = []
     length = 0
-    if (line.trim() === "") return undefined
+    if (text?.trim() === "") return undefined
     if (++count > limits.operations) throw BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, count)
-    return line
+    if (text !== undefined) return { text }
+    return { fault: size > limits.operationBytes ? tooLarge(count, size, limits.operationBytes) : notUtf8(count) }
   }
   for await (const chunk of arrivals(bytes, limits.receiveMs)) {
     total += chunk.length
@@ -48,7 +50,7 @@ export const readLines = async function* (
       from = at + 1
     }
     length += chunk.length - from
-    // What is too long already need not be kept to be told.
+    // Of a line that is too large already, only the size is needed.
     if (length > limits.operationBytes) pending = []
     else if (from < chunk.length) pending.push(chunk.subarray(from))
   }
@@ -56,11 +58,17 @@ export const readLines = async function* (
   if (line !== undefined) yield line
 }
 
-const textOf = (parts: ReadonlyArray<Uint8Array>): string => {
+const tooLarge = (number: number, bytes: number, limit: number): Failure =>
+  failure("PAYLOAD_TOO_LARGE", `Line ${number} has ${bytes} bytes, at most ${limit} are allowed`)
+
+const notUtf8 = (number: number): Failure =>
+  failure("VALIDATION_ERROR", `Line ${number} is not UTF-8: send the operation as JSON encoded in UTF-8`)
+
+const decode = (parts: ReadonlyArray<Uint8Array>): string | undefined => {
   try {
     return utf8.decode(parts.length === 2 && parts[1]!.length === 0 ? parts[0] : joined(parts))
   } catch {
-    return "!400 This is not UTF-8"
+    return undefined
   }
 }
 
@@ -79,26 +87,26 @@ const arrivals = async function* (bytes: AsyncIterable<Uint8Array>, receiveMs: n
   const iterator = bytes[Symbol.asyncIterator]()
   try {
     while (true) {
-      const next = await within(iterator.next(), receiveMs)
+      const next = await withReceiveTimeout(iterator.next(), receiveMs)
       if (next.done === true) return
       yield next.value
     }
   } finally {
-    // An iterator that waits for bytes which do not come would be waited for as well.
+    // Not awaited: an iterator that waits for bytes would wait here, too.
     iterator.return?.().catch(() => undefined)
   }
 }
 
-const within = async <A>(arrival: Promise<A>, milliseconds: number): Promise<A> => {
+const withReceiveTimeout = async <A>(arrival: Promise<A>, milliseconds: number): Promise<A> => {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new BatchError({ reason: new ReceiveTimeout({ limit: milliseconds }) })),
       milliseconds,
     )
   })
   try {
-    return await Promise.race([arrival, late])
+    return await Promise.race([arrival, timeout])
   } catch (error) {
     throw error instanceof BatchError ? error : new BatchError({ reason: new ClientGone({}) })
   } finally {

@@ -1,89 +1,90 @@
-/** Jobs of all endpoints that are made together: taken in, run, shown to clients. */
+/** The jobs of all endpoints that are made together: accepts them, runs them, and serves their routes. */
+import type { Digest } from "../platform/Digest.ts"
 import { hasEnded, type JobRecord } from "./Job.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
-import { JobIntake, type JobRequest, type TakenJob } from "./JobIntake.ts"
+import { JobIntake, type JobRequest } from "./JobIntake.ts"
 import { JobJanitor } from "./JobJanitor.ts"
-import { JobWorker } from "./JobWorker.ts"
-import type { Digest } from "../platform/Digest.ts"
-import * as JobRoutes from "./JobRoutes.ts"
 import type { JobSettings } from "./JobSettings.ts"
+import * as JobRoutes from "./JobRoutes.ts"
+import type { AcceptedJob } from "./JobUpload.ts"
+import { JobWorker } from "./JobWorker.ts"
+import { pause } from "./pause.ts"
 
 /** The jobs of all endpoints that share one set of options. */
 export interface BatchJobs {
-  readonly rules: JobSettings
-  /** Told of what fails behind the scenes. */
+  readonly settings: JobSettings
+  /** Called with errors of background work, which is retried. */
   readonly onError: (error: unknown) => void
-  /** Makes the jobs of an endpoint known, which are run from now on. */
+  /** Adds an endpoint. Its jobs run from now on. */
   readonly register: (endpoint: JobEndpoint) => void
   /** Makes a job of a batch. */
-  readonly take: (request: JobRequest) => Promise<TakenJob>
-  /** Waits until a job has ended, at most so long; undefined where it has not. */
-  readonly ended: (id: string, milliseconds: number) => Promise<JobRecord | undefined>
-  /** A job as it stands; undefined where it is not there. */
+  readonly submit: (request: JobRequest) => Promise<AcceptedJob>
+  /** Waits for a job to end, at most `milliseconds`; undefined if it has not ended by then. */
+  readonly waitForEnd: (id: string, milliseconds: number) => Promise<JobRecord | undefined>
+  /** Finds a job; undefined if it does not exist, or has expired. */
   readonly find: (id: string) => Promise<JobRecord | undefined>
-  /** Answers what stands under the url of jobs. */
-  readonly monitor: JobRoutes.JobRoutes
-  /** Lets running chunks end, and stops. */
+  /** Answers requests below the URL of jobs. */
+  readonly routes: JobRoutes.JobRoutes
+  /** Waits for running chunks up to `shutdownTimeout`, then aborts them. */
   readonly close: () => Promise<void>
 }
 
 const silentMs = 30_000
-const lookMs = 15_000
+const resendMs = 15_000
 const sweepMs = 60_000
 const tombstoneMs = 86_400_000
 
-/** Milliseconds between two attempts to begin. */
-const retryMs = 1000
+/** Milliseconds between two attempts to start. */
+const startRetryMs = 1000
 
-/** Milliseconds between two looks at a job that is waited for. */
-const waitMs = 50
+/** Milliseconds between two polls of a job that a request waits for. */
+const pollMs = 50
 
 /** Makes jobs. Nothing runs before the first endpoint is registered. */
-export const make = (rules: JobSettings, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
-  const { store, queue } = rules.engine
-  const keepMs = rules.keepResultsMs
+export const make = (settings: JobSettings, digest: Digest, onError: (error: unknown) => void): BatchJobs => {
+  const { store, queue } = settings.engine
+  const keepMs = settings.keepResultsMs
   const endpoints = new Map<string, JobEndpoint>()
   const intake = new JobIntake({
     store,
     queue,
     digest,
-    chunk: { operations: rules.chunkOperations, bytes: rules.chunkBytes },
-    window: rules.window,
-    limits: { queuedOperations: rules.queuedOperations, jobsPerTenant: rules.perTenant },
-    lifeMs: rules.maxAgeMs,
-    onUnsent: onError,
+    chunk: { operations: settings.chunkOperations, bytes: settings.chunkBytes },
+    window: settings.window,
+    limits: { queuedOperations: settings.queuedOperations, jobsPerTenant: settings.perTenant },
+    lifeMs: settings.maxAgeMs,
+    onError,
   })
-  const { workers: concurrency, sliceOperations: sliceSize, exactlyOnce } = rules
   const worker = new JobWorker({
     store,
     queue,
     endpoints,
-    concurrency,
-    sliceSize,
+    concurrency: settings.workers,
+    sliceSize: settings.sliceOperations,
     keepMs,
     aliveMs: silentMs / 3,
-    exactlyOnce,
+    exactlyOnce: settings.exactlyOnce,
     onError,
   })
-  const keeper = new JobJanitor({ store, queue, silentMs, lookMs, sweepMs, tombstoneMs, onError })
+  const janitor = new JobJanitor({ store, queue, silentMs, resendMs, sweepMs, tombstoneMs, onError })
 
-  let begun: Promise<void> | undefined
+  let starting: Promise<void> | undefined
   const closing = new AbortController()
-  const begin = async (): Promise<void> => {
-    // Endpoints are made one after the other: jobs of the last one must not be delivered before it is.
+  const start = async (): Promise<void> => {
+    // Endpoints are made one after the other. No job may be delivered before the last of them is registered.
     await pause(0)
-    let told: string | undefined
+    let reported: string | undefined
     while (!closing.signal.aborted) {
       try {
         await queue.prepare?.()
-        await keeper.start()
-        if (concurrency > 0) await worker.start()
+        await janitor.start()
+        if (settings.workers > 0) await worker.start()
         return
       } catch (error) {
-        // While it goes on failing for one reason, that is told once.
-        if (String(error) !== told) onError(error)
-        told = String(error)
-        await pause(retryMs)
+        // An error that repeats is reported once.
+        if (String(error) !== reported) onError(error)
+        reported = String(error)
+        await pause(startRetryMs)
       }
     }
   }
@@ -94,45 +95,48 @@ export const make = (rules: JobSettings, digest: Digest, onError: (error: unknow
   }
 
   return {
-    rules,
+    settings,
     onError,
     register: (endpoint) => {
       if (endpoints.has(endpoint.name)) {
         throw new TypeError(
-          `Two endpoints are named "${endpoint.name}": jobs find theirs by its name, so give one of them "name"`,
+          `Two endpoints are named "${endpoint.name}", and jobs find their endpoint by its name: give one of them "name"`,
         )
       }
       endpoints.set(endpoint.name, endpoint)
-      begun ??= begin()
+      starting ??= start()
     },
-    take: (request) => intake.take(request),
-    ended: async (id, milliseconds) => {
-      for (let waited = 0; ; waited += waitMs) {
+    submit: (request) => intake.submit(request),
+    waitForEnd: async (id, milliseconds) => {
+      for (let waitedMs = 0; ; waitedMs += pollMs) {
         const job = await find(id)
         if (job === undefined || hasEnded(job.state)) return job
-        if (waited >= milliseconds) return undefined
-        await pause(waitMs)
+        if (waitedMs >= milliseconds) return undefined
+        await pause(pollMs)
       }
     },
     find,
-    monitor: JobRoutes.make({
+    routes: JobRoutes.make({
       store,
       keepMs,
+      encoderOf: (endpoint) => endpoints.get(endpoint)?.items.encodeResult,
       onCancelled: async (refs) => {
         await queue.forget(refs).catch(onError)
-        // What was to go on later has nothing to wait for any more.
-        await keeper.look()
+        // Postponed chunks of the job have nothing to wait for any more.
+        await janitor.resendNow()
       },
     }),
     close: async () => {
       closing.abort()
-      await begun
-      // Whatever one of them fails with, the others are closed too.
-      for (const close of [() => worker.close(rules.shutdownTimeoutMs), () => keeper.close(), () => queue.close()]) {
+      await starting
+      // If one of them fails, the others are closed all the same.
+      for (const close of [
+        () => worker.close(settings.shutdownTimeoutMs),
+        () => janitor.close(),
+        () => queue.close(),
+      ]) {
         await close().catch(onError)
       }
     },
   }
 }
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))

@@ -1,17 +1,17 @@
-/** Cuts the operations of a job into chunks as they come. */
+/** Cuts the operations of a job into chunks as they arrive. */
 import { utf8Length } from "../batch/Json.ts"
 import type { NewChunk } from "./Job.ts"
 
-/** What a chunk may have at most; one operation may be larger than `bytes`. */
+/** Maximum size of a chunk. A chunk of one operation may have more than `bytes`. */
 export interface ChunkSize {
   readonly operations: number
   readonly bytes: number
 }
 
 export class ChunkCutter {
-  /** Operations so far. */
+  /** Number of operations that were added. */
   total = 0
-  /** Chunks that were cut so far. */
+  /** Number of chunks that were cut. */
   chunks = 0
   private readonly size: ChunkSize
   private lines: Array<string> = []
@@ -21,18 +21,18 @@ export class ChunkCutter {
     this.size = size
   }
 
-  /** Adds an operation, one JSON text without line feeds; answers the chunk that it did not fit in any more, if there is one. */
+  /** Adds the line of an operation. Returns the chunk before it, if the operation did not fit into it. */
   add(line: string): NewChunk | undefined {
     const bytes = utf8Length(line) + 1
     const isFull = this.lines.length >= this.size.operations || this.bytes + bytes > this.size.bytes
-    const cut = isFull && this.lines.length > 0 ? this.cut() : undefined
+    const chunk = isFull && this.lines.length > 0 ? this.cut() : undefined
     this.lines.push(line)
     this.bytes += bytes
     this.total++
-    return cut
+    return chunk
   }
 
-  /** The last chunk; undefined where nothing is left. */
+  /** Returns the last chunk; undefined if there are no operations left. */
   end(): NewChunk | undefined {
     return this.lines.length === 0 ? undefined : this.cut()
   }

@@ -1,46 +1,47 @@
 /**
- * Tells workers that chunks are due. Any queue that delivers at least once will do: the store knows what is true.
+ * Tells workers which chunks are due. Any queue with at-least-once delivery can be used, because the store is the source of
+ * truth.
  *
  * To add a queue, implement `ChunkQueue` and run `ChunkQueueContract` against it.
  */
 import type { ChunkRef } from "./Job.ts"
 
-/** How refs are sent. */
+/** How refs are enqueued. */
 export interface EnqueueOptions {
-  /** Milliseconds before which they are not delivered. Default 0. */
+  /** Milliseconds before they are delivered. Default 0. */
   readonly delayMs?: number | undefined
-  /** The client library's open transaction, where the queue is in the same database: they are sent if it commits. */
+  /** The client library's open transaction: the refs are enqueued when it commits. Only if `isTransactional`. */
   readonly transaction?: unknown
 }
 
 /** One delivery of a ref. */
 export interface Delivery {
   readonly ref: ChunkRef
-  /** Fires when the worker is to stop, or when the queue has given the ref to another. */
+  /** Aborted when the worker has to stop, or when the queue has redelivered the ref to another worker. */
   readonly signal: AbortSignal
   /**
-   * Marks the ref as done inside of a transaction, so that both happen or neither does; undefined where the queue cannot.
-   * What the handler answers afterwards has no effect.
+   * Completes the delivery inside a transaction, so that both commit or neither does. The result of the handler has no
+   * effect then. Undefined if the queue is not transactional.
    */
   readonly complete: ((transaction: unknown) => Promise<void>) | undefined
 }
 
-/** What consumes a queue. */
+/** The handlers of a consumer. */
 export interface ChunkHandlers {
-  /** Runs a chunk. If it rejects, the ref is delivered again, a bounded number of times, after a growing pause. */
+  /** Runs a chunk. If it rejects, the ref is redelivered a limited number of times, with exponential backoff. */
   readonly run: (delivery: Delivery) => Promise<void>
   /**
-   * Told of a ref that the queue has given up: it rejected too often, or killed its workers. If it rejects, it is told
-   * again later, or by nobody: whoever sweeps the store finds the chunk silent.
+   * Called with a ref that the queue has given up, because it was rejected too often or killed its workers. If this rejects,
+   * it may be called again. If it is not, the chunk is found as overdue.
    */
   readonly dead: (ref: ChunkRef) => Promise<void>
 }
 
-/** A consumer at work. */
+/** A running consumer. */
 export interface ChunkConsumer {
   /**
-   * Takes nothing more, and waits for what runs, at most so long; then its signals fire, and it waits a moment more. What
-   * has not ended by then is delivered to others.
+   * Stops taking refs and waits for running handlers, at most `timeoutMs` milliseconds. Then it aborts their signals and waits
+   * a moment more. Refs that are still running are redelivered to other workers.
    */
   readonly close: (timeoutMs: number) => Promise<void>
 }
@@ -48,24 +49,24 @@ export interface ChunkConsumer {
 /**
  * A queue of refs.
  *
- * **Details** `enqueue` is idempotent: a ref that waits already is not sent twice. A ref is delivered at least once, also
- * when its worker was killed: within some 15 seconds, to another. Refs are delivered roughly in the order they were sent.
- * `forget` is a courtesy: a forgotten ref may be delivered all the same.
+ * **Details** `enqueue` is idempotent: a ref that waits is not enqueued twice. A ref is delivered at least once; if its worker
+ * is killed, it is redelivered to another within about 15 seconds. Refs are delivered roughly in the order in which they
+ * were enqueued. `forget` is best effort: a forgotten ref may still be delivered.
  */
 export interface ChunkQueue {
-  /** Whether what it holds dies with this process. */
+  /** Whether the queue loses its refs when this process ends. */
   readonly isVolatile: boolean
-  /** Whether `enqueue` takes part in transactions, and deliveries can be completed in one. */
+  /** Whether refs can be enqueued, and deliveries completed, in a transaction. */
   readonly isTransactional: boolean
   /**
-   * Called before this process runs anything, and again after it rejected: a queue that serves one process at a time
-   * rejects while there is another.
+   * Called before this process consumes, and called again if it rejects. A queue that serves only one process rejects while
+   * another process uses it.
    */
   readonly prepare?: (() => Promise<void>) | undefined
   readonly enqueue: (refs: ReadonlyArray<ChunkRef>, options?: EnqueueOptions) => Promise<void>
-  /** Begins to deliver refs, so many at once. */
+  /** Starts to deliver refs, at most `concurrency` at once. */
   readonly consume: (handlers: ChunkHandlers, concurrency: number) => Promise<ChunkConsumer>
   readonly forget: (refs: ReadonlyArray<ChunkRef>) => Promise<void>
-  /** Lets go of connections, for good: nothing is sent any more. Consumers are closed before. */
+  /** Closes the connections. Consumers must be closed before. Nothing can be enqueued afterwards. */
   readonly close: () => Promise<void>
 }

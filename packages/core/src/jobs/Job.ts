@@ -1,73 +1,74 @@
-/** A batch that runs after its request was answered: what is known of it, and the chunks that it is cut into. */
+/** The data of a job: a batch that runs after its request was answered, cut into chunks. */
 
 /**
- * Where a job stands. `uploading`: its operations are still coming in; nobody sees it, and nothing of it runs. The last
- * four are ends: `partial` means that some operations succeeded and some did not, `failed` that none did.
+ * State of a job. An `uploading` job still receives operations: nobody sees it, and nothing of it runs. The last four are
+ * final: `partial` means that some operations succeeded and some did not, `failed` that none succeeded.
  */
 export type JobState = "uploading" | "queued" | "running" | "succeeded" | "partial" | "failed" | "cancelled"
 
-/** How many operations of a job have ended, and how. */
+/** Number of operations by outcome. */
 export interface JobTally {
   readonly succeeded: number
   readonly failed: number
-  /** Operations that never began: `SKIPPED`, `CANCELLED`, and their kin. */
+  /** Operations that never started. */
   readonly skipped: number
 }
 
-/** A job as it is handed in. */
+/** A job that is submitted. */
 export interface NewJob {
-  /** Not to be guessed: 22 characters of base64url, random. */
+  /** A random id that cannot be guessed: 22 characters of base64url. */
   readonly id: string
-  /** Who handed it in; undefined where callers are not told apart. */
+  /** The tenant that submitted it; undefined if the application has no tenants. */
   readonly tenant: string | undefined
-  /** The endpoint whose operations it has. */
+  /** Name of the endpoint that runs its operations. */
   readonly endpoint: string
-  /** What running it takes beside its operations (its strategy, what its results look like), as the engine wrote it. */
+  /** How it runs: its strategy and the form of its results, as the engine wrote them. Opaque to stores. */
   readonly settings: string
-  /** The client's name for the job, hashed in its scope: 43 characters of base64url. A second job of that name is not made. */
+  /** Hash of the client's idempotency key in its scope: 43 characters of base64url. No second job is made for the same key. */
   readonly key: string | undefined
-  /** Milliseconds that it is kept if it does not end. */
+  /** Time until a job that does not end is dropped, in milliseconds. */
   readonly lifeMs: number
 }
 
-/** A slice of a job that one worker runs at a time. Chunks follow each other without gaps. */
+/** The part of a job that one worker runs at a time. The chunks of a job follow each other without gaps. */
 export interface NewChunk {
-  /** Its place among the chunks of its job, from 0. */
+  /** Position among the chunks of the job, from 0. */
   readonly index: number
   /** Index of its first operation in the job. */
   readonly first: number
-  /** How many operations it has: 1 or more. */
+  /** Number of its operations, 1 or more. */
   readonly operations: number
-  /** Its operations: one JSON text a line, lines parted by LF. */
+  /** Its operations, one line each, separated by LF. Opaque to stores. */
   readonly payload: string
 }
 
-/** What is known of a job once all of its operations are there. */
+/** The properties of a job that are known once it has all of its operations. */
 export interface JobExtent {
-  /** Operations. */
+  /** Number of operations. */
   readonly total: number
+  /** Number of chunks. */
   readonly chunks: number
-  /** How many of its chunks may be in the queue at once. 1: one chunk after the other. */
+  /** Maximum number of its chunks in the queue. 1 runs one chunk after the other. */
   readonly window: number
-  /** Hash of what was handed in, to be compared where another job has the same `key`; 43 characters of base64url. */
+  /** Hash of the operations and settings, to compare two jobs with the same `key`: 43 characters of base64url. */
   readonly fingerprint: string
 }
 
-/** How much work may be waiting. */
+/** Limits on unfinished work. */
 export interface JobLimits {
-  /** Operations that have not ended, of all jobs: those of chunks that wait or run. */
+  /** Maximum number of operations in chunks that have not ended, of all jobs. */
   readonly queuedOperations: number
-  /** Jobs of one tenant that have not ended; undefined for any number. */
+  /** Maximum number of unfinished jobs of one tenant; undefined for no limit. */
   readonly jobsPerTenant: number | undefined
 }
 
 /**
- * What became of handing in a job.
+ * Outcome of submitting a job.
  *
- * - `accepted`: it is queued; these of its chunks are due now.
- * - `exists`: there is a job of the same key already; `isSame` says whether it was handed in with the same fingerprint.
- * - `full`, `tenant-full`: there is no room; nothing of it is kept. `queued` is how many operations are waiting.
- * - `gone`: it is not, or no longer, being uploaded.
+ * - `accepted`: the job is queued. `due` are the chunks to enqueue now.
+ * - `exists`: there is a job with the same key. `isSame` tells whether it has the same fingerprint.
+ * - `full`, `tenant-full`: a limit is reached, and nothing of the job is kept. `queued` is the number of unfinished operations.
+ * - `gone`: the upload does not exist, or no longer.
  */
 export type JobAcceptance =
   | { readonly _tag: "accepted"; readonly due: ReadonlyArray<ChunkRef> }
@@ -76,95 +77,121 @@ export type JobAcceptance =
   | { readonly _tag: "tenant-full" }
   | { readonly _tag: "gone" }
 
-/** Says that a chunk is due. A chunk that is sent anew gets the next `dispatch`. */
+/** The message that a chunk is due. */
 export interface ChunkRef {
   readonly job: string
   readonly chunk: number
-  /** How often it was sent anew, from 0: two refs that differ in it alone are two messages. */
+  /** How often the chunk was sent again, from 0. Refs with different dispatches are different messages. */
   readonly dispatch: number
 }
 
-/** A hold on a chunk. Whoever starts the chunk after this one ends it. */
+/** A worker's hold on a chunk. It ends when the chunk is started again. */
 export interface ChunkHold {
   readonly job: string
   readonly chunk: number
-  /** Rises with every start. */
+  /** Fencing token: it rises with every start of the chunk. */
   readonly epoch: number
 }
 
-/** The results of some operations of a chunk that have ended, kept before the chunk has. */
-export interface ChunkPart {
-  /** Place of its first operation in the chunk, from 0. */
-  readonly at: number
-  /** Results, one JSON text a line, in order. */
+/** Results of consecutive operations. */
+export interface ChunkResults {
+  /** The results in order, one line each, separated by LF. Opaque to stores. */
   readonly results: string
-  readonly tally: JobTally
+  /** The outcome of each result in order, one character each: `s` succeeded, `f` failed, `-` skipped. */
+  readonly outcomes: string
 }
 
-/**
- * A chunk that was started.
- *
- * **Details** `parts` are what earlier starts have kept, by rising `at`, without gaps from 0. `starts` counts this one, and
- * those before it that ended without a word: since something of the chunk was last kept, without those that postponed it.
- */
+/** Results that a worker keeps before its chunk ends. */
+export interface ChunkPart extends ChunkResults {
+  /** Position of its first operation in the chunk, from 0. */
+  readonly at: number
+}
+
+/** A chunk that a worker has started. */
 export interface StartedChunk extends NewChunk {
   readonly hold: ChunkHold
+  /**
+   * How often the chunk was started, this time included, counted from the start that last kept results of it. Starts that
+   * ended with `postpone` do not count.
+   */
   readonly starts: number
+  /** The results that earlier starts have kept, in order and without gaps. */
   readonly parts: ReadonlyArray<ChunkPart>
   readonly job: JobRecord
 }
 
-/** Results of a chunk, all of them. */
-export interface ChunkOutcome {
-  /** Results, one JSON text a line, in order. */
-  readonly results: string
-  readonly tally: JobTally
-  /** Whether chunks that have not begun are not to begin: their operations count as skipped, with this code. */
+/** All results of a chunk. */
+export interface ChunkOutcome extends ChunkResults {
+  /** If defined, chunks that have not started never start: their operations are skipped, with this failure code. */
   readonly halt: string | undefined
 }
 
-/** What became of keeping the results of a chunk. */
+/** Outcome of committing the results of a chunk. */
 export type ChunkCommit =
-  /** They are kept. These chunks are due next. */
+  /** The results are stored. `due` are the chunks to enqueue now; `hasEnded` tells whether the job has ended. */
   | { readonly _tag: "kept"; readonly due: ReadonlyArray<ChunkRef>; readonly hasEnded: boolean }
-  /** The chunk is held by another, has ended, or its job is gone: nothing was changed. */
+  /** Nothing has changed: the hold is over, or the job is gone. */
   | { readonly _tag: "refused" }
 
-/** A job as its owner sees it: the tally is that of chunks that have ended. Times are milliseconds since 1970. */
+/** A job as its owner sees it. The tally counts the operations of ended chunks. Times are milliseconds since 1970. */
 export interface JobRecord extends JobTally {
   readonly id: string
   readonly tenant: string | undefined
   readonly endpoint: string
   readonly settings: string
   readonly state: JobState
+  /** Number of operations. */
   readonly total: number
+  /** Number of chunks. */
   readonly chunks: number
-  /** Whether it is to stop: its running chunks are told, and the others do not begin. */
+  /** Whether it was cancelled. Its running chunks are aborted, and the others do not start. */
   readonly isCancelled: boolean
   readonly createdAt: number
-  /** Rises with every change that can be seen here. */
+  /** Rises with every change of the record. */
   readonly updatedAt: number
-  /** When its results are forgotten; before its end, when it is given up. */
+  /** When its results are deleted, or, before it has ended, when it is dropped. */
   readonly expiresAt: number
 }
 
-/** A chunk of which the results are there, or which will never run. */
+/** A chunk that has ended. */
 export interface EndedChunk {
   readonly index: number
   readonly first: number
   readonly operations: number
-  /** Results, one JSON text a line; undefined where it never ran. */
+  /** As `ChunkResults` has them; undefined if the chunk never ran. */
   readonly results: string | undefined
-  /** Why it never ran, as a failure code: `CANCELLED` or `SKIPPED`. */
+  readonly outcomes: string | undefined
+  /** If the chunk never ran, the failure code of its operations: `CANCELLED` or `SKIPPED`. */
   readonly code: string | undefined
 }
 
-/** Whether a state is an end. */
+/** Counts outcomes by their characters. */
+export const tallyOf = (outcomes: string): JobTally => {
+  let succeeded = 0
+  let failed = 0
+  for (const outcome of outcomes) {
+    if (outcome === "s") succeeded++
+    else if (outcome === "f") failed++
+  }
+  return { succeeded, failed, skipped: outcomes.length - succeeded - failed }
+}
+
+/** The number of operations in a tally. */
+export const endedOf = ({ succeeded, failed, skipped }: JobTally): number => succeeded + failed + skipped
+
+/** Adds two tallies. */
+export const sumOf = (left: JobTally, right: JobTally): JobTally => ({
+  succeeded: left.succeeded + right.succeeded,
+  failed: left.failed + right.failed,
+  skipped: left.skipped + right.skipped,
+})
+
+/** Whether a state is final. */
 export const hasEnded = (state: JobState): boolean =>
   state === "succeeded" || state === "partial" || state === "failed" || state === "cancelled"
 
-/** How a job ends whose operations have ended so. */
-export const endOf = ({ succeeded, failed, skipped }: JobTally, isCancelled: boolean): JobState => {
+/** The final state of a job, given the outcomes of its operations. */
+export const finalState = ({ succeeded, failed, skipped }: JobTally, isCancelled: boolean): JobState => {
   if (isCancelled) return "cancelled"
   if (failed + skipped === 0) return "succeeded"
   return succeeded === 0 ? "failed" : "partial"

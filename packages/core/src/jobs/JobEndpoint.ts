@@ -1,59 +1,64 @@
-/** What running the operations of a job takes: how they are read and written, and what runs them. */
+/** An endpoint as jobs see it: it decodes the operations of a job, runs them and encodes their results. */
 import type { Batch } from "../batch/Batch.ts"
 import type { BatchContext } from "../batch/BatchContext.ts"
+import type { Codec, ItemCodec } from "../batch/Codec.ts"
 import type { Dispatcher } from "../batch/Dispatcher.ts"
-import type { EngineOptions } from "../engine/BatchEngine.ts"
-import type { QuotaSettings } from "../quota/QuotaSettings.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
-import type { StrategyOffer } from "../batch/Strategy.ts"
-import type { Codec, EncodeResultOptions } from "../batch/Codec.ts"
+import type { EngineOptions } from "../engine/BatchEngine.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+import type { QuotaSettings } from "../quota/QuotaSettings.ts"
+import type { Strategy, StrategyOffer } from "../batch/Strategy.ts"
 
-/** What of an endpoint's options its jobs need. */
+/** The options of an endpoint that a job endpoint is made from. */
 export interface JobEndpointOptions<Input> extends EngineOptions {
   readonly codec: Codec<Input>
   /** Makes the dispatcher of one batch. */
   readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
   readonly strategy: StrategyOffer
-  /** How callers are held to a quota; undefined where they are not. */
+  /** The quota of callers; undefined for none. */
   readonly quota?: QuotaSettings | undefined
 }
 
-/** Operations of a job that are to run now. */
+/** Operations of a job that run together. */
 export interface JobRun {
   readonly batch: Batch
   readonly tenant: string | undefined
-  /** What keeps idempotency keys of this endpoint apart from those of others. */
+  /** Keeps the idempotency keys of this endpoint apart from those of others. */
   readonly keyScope: string
-  /** Fires when they are to stop at once; its reason says why. */
+  /** Aborts the operations at once. Its reason is a sentence that says why. */
   readonly stop: AbortSignal
-  /** Told of operations whose handler is about to be called. */
+  /** Called with operations just before their handler is called. */
   readonly began: ((operations: ReadonlyArray<Operation>) => void) | undefined
-  /** The transaction that all of them run in, as a unit of work; undefined for the configured one. */
+  /** The open transaction that all of them run in, as a unit of work; undefined for the endpoint's own unit of work. */
   readonly within: UnitOfWork | undefined
 }
 
-/** The price of operations, which is given back for those that never began. */
+/** The charge for operations. Those that never start are refunded by `release`. */
 export interface JobCharge {
   readonly began: (operations: ReadonlyArray<Operation>) => void
   readonly release: () => Promise<void>
 }
 
-/**
- * An endpoint as jobs need it.
- *
- * **Details** `run` gives every operation its result. `charge` and `run` reject with a `BatchError` where the quota, or a
- * store, keeps the operations from running now.
- */
+/** An endpoint whose batches can run as jobs. */
 export interface JobEndpoint {
   readonly name: string
-  readonly codec: Codec<unknown>
-  readonly encodeResult: (operation: Operation, options: EncodeResultOptions) => string
+  readonly codec: Pick<Codec<unknown>, "list" | "encode">
+  readonly items: ItemCodec<unknown>
   readonly limits: Limits
-  readonly strategy: StrategyOffer
-  /** What a chunk can be run in as a whole; undefined where nothing can. */
+  /** The strategy of batches that do not ask for one. */
+  readonly strategy: Strategy
+  /** Whether operations run one at a time. */
+  readonly isSequential: boolean
+  /** Whether every operation needs an idempotency key, its own or that of the batch. */
+  readonly requiresKeys: boolean
+  /** The unit of work that a whole chunk can run in; undefined for none. */
   readonly unitOfWork: UnitOfWork | undefined
+  /**
+   * Charges operations to the quota; undefined if there is no quota. Rejects with a `BatchError` if the quota does not allow
+   * them now.
+   */
   readonly charge: (operations: ReadonlyArray<Operation>, tenant: string | undefined) => Promise<JobCharge | undefined>
+  /** Gives every operation its result. Rejects with a `BatchError` if a store is unavailable, and nothing has run. */
   readonly run: (run: JobRun) => Promise<void>
 }

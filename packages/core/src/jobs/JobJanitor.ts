@@ -1,24 +1,27 @@
-/** Looks after jobs that nobody else looks after: chunks that fell silent, and results whose time is over. */
+/** Sends silent chunks again, and deletes expired jobs. */
 import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
 
+/** Options of the janitor. Intervals vary by 25 %, so that servers that start together do not work together. */
 export interface JobJanitorOptions {
   readonly store: JobStore
   readonly queue: ChunkQueue
-  /** Milliseconds after which a chunk of which nothing was heard is sent again. */
+  /** Milliseconds without a sign of life after which a chunk is sent again. */
   readonly silentMs: number
-  /** Milliseconds between two looks at silent chunks. */
-  readonly lookMs: number
-  /** Milliseconds between two sweeps of what is over. */
+  /** Interval between two searches for silent chunks, in milliseconds. */
+  readonly resendMs: number
+  /** Interval between two sweeps of expired jobs, in milliseconds. */
   readonly sweepMs: number
-  /** Milliseconds for which it is remembered that a job was there. */
+  /** Milliseconds for which the store remembers that an expired job existed. */
   readonly tombstoneMs: number
+  /** Called with errors, after which the janitor continues. */
   readonly onError: (error: unknown) => void
 }
 
 const chunksAtOnce = 100
 const jobsAtOnce = 100
-const forgottenAtOnce = 100_000
+/** Maximum number of chunks that are sent again when a process with a volatile queue starts. */
+const lostChunks = 100_000
 
 export class JobJanitor {
   private readonly options: JobJanitorOptions
@@ -30,27 +33,27 @@ export class JobJanitor {
     this.options = options
   }
 
-  /** Begins. What a queue forgot when its process ended is sent again at once. */
+  /** Starts. What a volatile queue has lost with its process is sent again at once. */
   async start(): Promise<void> {
-    const { queue, lookMs, sweepMs } = this.options
+    const { store, queue, resendMs, sweepMs } = this.options
     if (queue.isVolatile) {
-      const refs = await this.options.store.overdue(0, forgottenAtOnce)
-      // Those of jobs that came in since this process began are there already.
+      const refs = await store.overdue(0, lostChunks)
+      // The chunks of jobs that were submitted since this process started are in the queue, under their earlier dispatch.
       await queue.forget(refs.map((ref) => ({ ...ref, dispatch: ref.dispatch - 1 })))
       await queue.enqueue(refs)
     }
-    // A start that is tried again, because the worker's failed, must not look twice as often.
+    // When a start is retried because the worker failed to start, the timers are running.
     if (this.timers.size > 0) return
-    this.every(lookMs, () => this.resend())
+    this.every(resendMs, () => this.resend())
     this.every(sweepMs, () => this.sweep())
   }
 
-  /** Sends anew what is overdue, now. */
-  async look(): Promise<void> {
-    if (!this.isClosed) await this.once(() => this.resend())
+  /** Sends silent chunks again, now. */
+  async resendNow(): Promise<void> {
+    if (!this.isClosed) await this.track(() => this.resend())
   }
 
-  /** Ends, when what it is at has ended. */
+  /** Stops, and waits for running work. */
   async close(): Promise<void> {
     this.isClosed = true
     for (const timer of this.timers) clearTimeout(timer)
@@ -71,22 +74,21 @@ export class JobJanitor {
     while (!this.isClosed && (await store.sweep(jobsAtOnce, tombstoneMs)) >= jobsAtOnce) continue
   }
 
-  // Servers that were started together must not look together.
   private every(milliseconds: number, work: () => Promise<void>): void {
     if (this.isClosed) return
     const timer = setTimeout(
       () => {
         this.timers.delete(timer)
-        void this.once(work).then(() => this.every(milliseconds, work))
+        void this.track(work).then(() => this.every(milliseconds, work))
       },
       milliseconds * (0.75 + Math.random() / 2),
     )
-    // It must not keep a process alive that has nothing else to do.
+    // The timer must not keep the process alive.
     ;(timer as { readonly unref?: () => void }).unref?.()
     this.timers.add(timer)
   }
 
-  private once(work: () => Promise<void>): Promise<void> {
+  private track(work: () => Promise<void>): Promise<void> {
     const working = work()
       .catch(this.options.onError)
       .finally(() => this.working.delete(working))

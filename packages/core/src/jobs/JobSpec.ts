@@ -1,15 +1,16 @@
-/** What a job's record says of how it is run, as JSON. */
+/** The settings of a job that its record keeps as JSON. */
 import type { Strategy } from "../batch/Strategy.ts"
 
 export interface JobSpec {
   readonly strategy: Strategy
-  /** Whether the results of successes carry what the action returned; undefined: as the endpoint is configured. */
+  /** Whether the result of a success includes what the action returned. Default: the setting of the endpoint. */
   readonly data: boolean | undefined
-  /** What keeps idempotency keys of this endpoint apart from those of others. */
+  /** Keeps the idempotency keys of this endpoint apart from those of others. */
   readonly keyScope: string
 }
 
-export const write = (settings: JobSpec): string => JSON.stringify(settings)
+/** Encodes the settings. */
+export const write = (spec: JobSpec): string => JSON.stringify(spec)
 
-/** Reads what `write` wrote, here or on another server. */
+/** Decodes settings that `write` encoded, maybe on another server. */
 export const read = (text: string): JobSpec => JSON.parse(text) as JobSpec

@@ -1,8 +1,35 @@
 /**
- * Keeps jobs: their operations, how far they are, their results. The store is the truth; a queue only says that a chunk
- * is due, and may say so twice, late, or not at all.
+ * Stores jobs: their operations, their progress and their results. The store is the source of truth. A queue only says that
+ * a chunk is due, and may say so twice, late, or never.
  *
  * To add a store, implement `JobStore` and run `JobStoreContract` against it.
+ *
+ * A chunk is waiting, running or ended:
+ *
+ * ```
+ *                              start
+ *                    epoch + 1, starts + 1
+ *   submit   ┌───────────┐ ─────────────────► ┌─────────────┐ ───┐ start by the dispatch that holds it:
+ *  ────────► │  waiting  │                    │   running   │    │ epoch + 1, starts + 1,
+ *   close    └─────┬─────┘ ◄───────────────── └──────┬──────┘ ◄──┘ and the earlier hold is over
+ *                  │           postpone              │
+ *                  │   starts - 1, dispatch + 1      │
+ *       cancel, or a commit with `halt`:             │ commit
+ *       only if nothing of it is kept                │
+ *                  ▼                                 ▼
+ *            ┌───────────┐                    ┌─────────────┐
+ *            │   ended   │                    │    ended    │
+ *            │ never ran │                    │ has results │
+ *            └───────────┘                    └─────────────┘
+ * ```
+ *
+ * - **hold**: a worker's claim on a running chunk. The **epoch** is its fencing token. Every write of a worker names its hold,
+ *   and is refused once the chunk was started again: a worker that was thought dead cannot change anything.
+ * - **dispatch**: how often the chunk was sent to the queue again: by `overdue`, because a waiting or running chunk was silent,
+ *   or by `postpone`. A running chunk is held by the dispatch that started it, or by a later one that `overdue` gave it.
+ * - **starts**: how many starts have kept nothing. `checkpoint` resets it to 1. A chunk with too many starts kills its workers.
+ * - **postponed**: a postponed chunk is a waiting chunk. If results of it are kept, it has started: neither `cancel` nor
+ *   `halt` ends it, because only a worker can complete its results.
  */
 import type {
   ChunkCommit,
@@ -20,63 +47,58 @@ import type {
   StartedChunk,
 } from "./Job.ts"
 
-/** How a store takes part in a transaction. */
+/** How a call takes part in a transaction. */
 export interface JobTransaction {
-  /**
-   * The client library's open transaction: the call takes part in it instead of making its own. Only where `isTransactional`.
-   */
+  /** The client library's open transaction, which the call uses instead of its own. Only if `isTransactional`. */
   readonly transaction?: unknown
   /**
-   * Called inside of the transaction that the store makes, before it commits, with the refs that are due; if it rejects,
-   * nothing of the call is kept. Only where `isTransactional`; elsewhere it is not called.
+   * Called inside the transaction before it commits, with the chunks that are due. If it rejects, nothing of the call is
+   * kept. Never called by a store that is not `isTransactional`.
    */
   readonly alongside?: ((transaction: unknown, due: ReadonlyArray<ChunkRef>) => Promise<void>) | undefined
 }
 
-/** What a job's record is after its results were forgotten. */
+/** A job whose results were deleted. */
 export interface ForgottenJob {
   readonly state: "forgotten"
   readonly id: string
   readonly tenant: string | undefined
 }
 
-/** Which ended chunks are wanted. */
+/** Selects ended chunks. */
 export interface ChunksQuery {
-  /** Index of the first chunk that is wanted. */
+  /** Index of the first chunk. */
   readonly from: number
-  /** How many chunks at most. */
+  /** Maximum number of chunks. */
   readonly limit: number
-  /** Whether only chunks are wanted that hold operations that did not succeed. */
+  /** Whether to return only chunks with an operation that did not succeed. */
   readonly onlyFailed: boolean
 }
 
 /** Ended chunks in order. */
 export interface EndedChunks {
   readonly chunks: ReadonlyArray<EndedChunk>
-  /** Index of the first chunk after those that were looked at; looking stops before the first chunk that has not ended. */
+  /** Index of the first chunk that was not looked at. The store stops before the first chunk that has not ended. */
   readonly next: number
-  /** Whether there are no chunks from `next` on, ended or not. */
+  /** Whether the job has no chunks from `next` on. */
   readonly isLast: boolean
 }
 
 /**
  * A store of jobs.
  *
- * **Details** Time is the store's own, the same for all of its clients; `now` (milliseconds since 1970) stands in for it
- * in tests. Each call is one atomic step: all of it is kept or nothing. A call that is repeated because its answer was lost
- * does no harm: it answers as before, or that there is nothing to do. It rejects where the store does not answer.
+ * **Details** Time is that of the store, the same for all of its clients; tests pass `now` instead, in milliseconds since 1970.
+ * Each call is atomic. A call that is repeated because its response was lost does no harm: it returns the same result, or
+ * that there is nothing to do. Calls reject if the store is unreachable.
  *
- * A job is made by `submit` whole, or by `open`, then `append` (chunk by chunk, in order), then `close`. It counts against
- * `JobLimits`, and is seen by `find`, from when it is accepted. A chunk is waiting, running or ended; `start` makes a
- * waiting or running chunk a running one under the next epoch; every write of a worker names its hold, and is refused when
- * the hold is over: what a worker that was thought dead does afterwards is never seen. Chunks are due in order, `window`
- * of them at first, then one for every chunk that ends. The last chunk to end ends the job. A chunk of which something was
- * kept has begun, also while it waits: only a worker ends it, since only a worker can put its results together.
+ * A job is made by `submit`, or by `open`, then `append` (chunk by chunk, in order), then `close`. `find` returns it, and it
+ * counts against `JobLimits`, once it is accepted. Its first `window` chunks are due at once, in order, and one more whenever
+ * a chunk ends. When the last chunk ends, the job ends.
  */
 export interface JobStore {
-  /** Whether calls take part in transactions of a database. */
+  /** Whether calls take part in database transactions. */
   readonly isTransactional: boolean
-  /** Hands in a job with all of its chunks. */
+  /** Submits a job with all of its chunks. */
   readonly submit: (
     job: NewJob,
     extent: JobExtent,
@@ -85,11 +107,11 @@ export interface JobStore {
     options?: JobTransaction,
     now?: number,
   ) => Promise<JobAcceptance>
-  /** Begins to upload a job. */
+  /** Starts the upload of a job. */
   readonly open: (job: NewJob, now?: number) => Promise<void>
-  /** Adds chunks to a job that is being uploaded; whether it still is. Chunks that it has already are passed over. */
+  /** Adds chunks to an upload. Chunks that it already has are ignored. Returns false if there is no such upload. */
   readonly append: (id: string, chunks: ReadonlyArray<NewChunk>, now?: number) => Promise<boolean>
-  /** Ends uploading: the job is accepted, or nothing of it is kept. */
+  /** Ends an upload: the job is accepted, or nothing of it is kept. */
   readonly close: (
     id: string,
     extent: JobExtent,
@@ -97,25 +119,29 @@ export interface JobStore {
     options?: JobTransaction,
     now?: number,
   ) => Promise<JobAcceptance>
-  /** Drops a job that is being uploaded. */
+  /** Drops an upload. */
   readonly discard: (id: string) => Promise<void>
   /**
-   * Takes hold of a chunk; undefined where it has ended, or its job has, or is not there. One that runs is given to the
-   * dispatch that it was started by, which its queue delivers again when its worker has died, and to the one by which
-   * `overdue` sent it anew; to no other, of which many may be left from when it waited. Without a `dispatch`, to whoever
-   * asks. The first start makes the job `running`.
+   * Starts a chunk and returns a new hold on it. The first start makes the job `running`.
+   *
+   * **Details** A running chunk is given only to the dispatch that holds it, which its queue delivers again if the worker
+   * died; dispatches that were sent while it waited get nothing. A call without `dispatch` is given any chunk that has not
+   * ended. Returns undefined if the chunk is not given, or if there is no such chunk.
    */
   readonly start: (
     ref: Pick<ChunkRef, "job" | "chunk"> & Partial<Pick<ChunkRef, "dispatch">>,
     now?: number,
   ) => Promise<StartedChunk | undefined>
-  /** Keeps results of a chunk that runs, and says that it is alive; whether the hold is still good. A part that is there already is kept once. */
+  /**
+   * Keeps results of a running chunk, as a sign of life. A part with the same `at` is kept once. Returns false if the hold is
+   * over.
+   */
   readonly checkpoint: (hold: ChunkHold, part: ChunkPart, now?: number) => Promise<boolean>
-  /** Says that a chunk which runs is alive, while there is nothing to be kept of it; whether the hold is still good. */
+  /** A sign of life of a running chunk that has no results to keep. Returns false if the hold is over. */
   readonly keepAlive: (hold: ChunkHold, now?: number) => Promise<boolean>
   /**
-   * Keeps the results of a chunk and ends it. What `halt` says of the chunks that have not begun, or `cancel` said before,
-   * holds in the same step. `keepMs`: how long the job's results are kept if this ends it.
+   * Stores the results of a chunk and ends it. `halt`, or an earlier `cancel`, takes effect in the same step. If this ends
+   * the job, its results are kept for `keepMs` milliseconds.
    */
   readonly commit: (
     hold: ChunkHold,
@@ -125,33 +151,37 @@ export interface JobStore {
     now?: number,
   ) => Promise<ChunkCommit>
   /**
-   * Gives up the hold on a chunk that is to go on later, in `delayMs`; its parts are kept. The ref to be sent then;
-   * undefined where the hold is over. One of a job that is to stop is overdue at once.
+   * Gives up the hold on a chunk that is to continue in `delayMs` milliseconds. Its parts are kept. Returns the ref to enqueue
+   * with that delay, or undefined if the hold is over. If the job is cancelled, the chunk is overdue at once.
    */
   readonly postpone: (hold: ChunkHold, delayMs: number, now?: number) => Promise<ChunkRef | undefined>
-  /** A job that was accepted; `forgotten` for a while once its time is over; undefined where nothing is known. */
+  /** Finds a job that was accepted. It is `forgotten` for a while after it has expired, then undefined. */
   readonly find: (id: string, now?: number) => Promise<JobRecord | ForgottenJob | undefined>
-  /** Ended chunks of a job, in order. */
+  /** Returns ended chunks of a job, in order. */
   readonly results: (id: string, query: ChunksQuery, now?: number) => Promise<EndedChunks>
   /**
-   * Stops a job: chunks that have not begun end at once, and count as skipped; running ones are left to those who run
-   * them, and those that were postponed after they had begun are overdue now. Without either the job ends. Refs of chunks
-   * that will not run any more; undefined where there is no such job. A job that has ended stays as it is.
+   * Cancels a job. A job that has ended stays as it is.
+   *
+   * **Details** Chunks that have not started end at once, and their operations are skipped. Running chunks are left to their
+   * workers. Postponed chunks that have started are overdue at once. If there are neither, the job ends, and its results are
+   * kept for `keepMs` milliseconds. Returns the refs that need not be delivered any more, or undefined if there is no such job.
    */
   readonly cancel: (id: string, keepMs: number, now?: number) => Promise<ReadonlyArray<ChunkRef> | undefined>
-  /** Which of these jobs are to stop, or are gone. */
+  /** Returns those of the ids whose jobs are cancelled, or do not exist. */
   readonly cancelled: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<string>>
   /**
-   * Chunks that are due or running, and of which nothing was heard for so long: each is given its next dispatch, to be
-   * sent anew, and counts as heard of now. For the first to ask. One that is due may only wait in a long queue: it takes
-   * twice as long with each of its dispatches, 16 times at most.
+   * Finds chunks that are due or running without a sign of life for `silentMs` milliseconds. Each is given its next dispatch,
+   * which counts as a sign of life, so that only the first caller gets it.
+   *
+   * **Details** A chunk that is due may just wait in a long queue. So the time doubles with each of its dispatches, up to 16
+   * times `silentMs`.
    */
   readonly overdue: (silentMs: number, limit: number, now?: number) => Promise<ReadonlyArray<ChunkRef>>
   /**
-   * Forgets at most `limit` jobs whose time is over, keeping for `tombstoneMs` that they were there; and at most `limit`
-   * whose tombstone's time is over. How many it found.
+   * Deletes at most `limit` expired jobs, which are `forgotten` for another `tombstoneMs` milliseconds, and at most `limit`
+   * jobs for which that time is over. Returns how many it found.
    */
   readonly sweep: (limit: number, tombstoneMs: number, now?: number) => Promise<number>
-  /** Operations of all jobs that have not ended, as they count against `JobLimits`. */
+  /** Number of operations that count against `JobLimits`. */
   readonly queued: () => Promise<number>
 }

@@ -1,65 +1,65 @@
-/** What an endpoint does with batches that become jobs: it takes them in, and answers where they are found. */
+/** Turns the batches of one endpoint into jobs, and answers with the job or, if the client waits, with its results. */
 import * as Effect from "effect/Effect"
 import type { Batch } from "../batch/Batch.ts"
 import { BatchError } from "../batch/BatchError.ts"
 import { PolicyRefusal } from "../batch/RefusalReason.ts"
-import type { JobRecord } from "./Job.ts"
+import type { Envelope, ReturnPreference } from "../batch/Codec.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Strategy } from "../batch/Strategy.ts"
-import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
-import type { JobRequest } from "./JobIntake.ts"
-import * as JobPage from "./JobPage.ts"
-import { sliceOperations } from "./sliceOperations.ts"
-import type { Envelope } from "../batch/Codec.ts"
-import type { BatchJobs } from "./BatchJobs.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Preference from "../http/Preference.ts"
 import { readLines } from "../http/readNdjson.ts"
+import type { BatchJobs } from "./BatchJobs.ts"
+import { decodeLine } from "./ChunkPayload.ts"
+import type { JobEndpoint } from "./JobEndpoint.ts"
+import type { JobRequest } from "./JobIntake.ts"
+import * as JobPage from "./JobPage.ts"
+import type { AcceptedJob } from "./JobUpload.ts"
 
-/** Who sends a batch, and what keeps its idempotency keys apart. */
+/** The caller of a request. */
 export interface JobCaller {
   readonly tenant: string | undefined
+  /** Keeps the idempotency keys of this endpoint apart from those of others. Default: the name of the endpoint. */
   readonly keyScope: string | undefined
 }
 
-/** A batch that was read. */
-export interface ReadBatch extends JobCaller {
+/** A batch that was decoded from a request body. */
+export interface DecodedBatch extends JobCaller {
   readonly envelope: Envelope
   readonly batch: Batch
 }
 
-/** Jobs of one endpoint. */
+/** The jobs of one endpoint. */
 export interface JobSubmission {
-  /** Whether a request sends its operations a line each. */
+  /** Whether a request is an upload of NDJSON. */
   readonly isUpload: (request: HttpRequest) => boolean
-  /** What a body has to keep to that may become a job. */
+  /** The limits of a request body: those of jobs if the batch may become one. */
   readonly limitsFor: (request: HttpRequest) => Limits
   /** Whether a batch becomes a job. */
-  readonly isTaken: (request: HttpRequest, batch: Batch) => boolean
-  /** What refuses a batch that does not become one, and is larger than such may be. */
-  readonly beyond: (batch: Batch, envelope: Envelope) => BatchError | undefined
-  readonly take: (request: HttpRequest, read: ReadBatch) => Effect.Effect<HttpResponse, BatchError>
+  readonly isJob: (request: HttpRequest, batch: Batch) => boolean
+  /** The error of a batch that runs at once and exceeds the limits of such batches; undefined if it does not. */
+  readonly refusal: (batch: Batch, envelope: Envelope) => BatchError | undefined
+  /** Makes a job of a batch. */
+  readonly submit: (request: HttpRequest, decoded: DecodedBatch) => Effect.Effect<HttpResponse, BatchError>
+  /** Makes a job of an upload. */
   readonly upload: (request: HttpRequest, caller: JobCaller) => Effect.Effect<HttpResponse, BatchError>
 }
 
-/** Seconds that a client may have its answer waited for. */
-const longestWait = 300
+/** Maximum time that a request waits for its job, in seconds. */
+const waitSeconds = 300
 
-/** Results that an answer may have which was waited for. */
-const mostResults = 10_000
+/** Maximum number of results in a response to a request that waited for its job. */
+const waitedResults = 10_000
 
-export const make = <Input>(
-  options: JobEndpointOptions<Input>,
-  endpoint: JobEndpoint,
-  jobs: BatchJobs,
-): JobSubmission => {
-  const { limits, strategy, idempotency, concurrency, codec } = options
-  const { rules } = jobs
+/** Makes the jobs of an endpoint. */
+export const make = (endpoint: JobEndpoint, jobs: BatchJobs): JobSubmission => {
+  const { limits, codec, items } = endpoint
+  const { settings } = jobs
 
-  const attempt = <A>(run: () => PromiseLike<A>): Effect.Effect<A, BatchError> =>
+  const attempt = <A>(call: () => PromiseLike<A>): Effect.Effect<A, BatchError> =>
     Effect.tryPromise({
-      try: async () => run(),
+      try: async () => call(),
       catch: (error) => {
         if (error instanceof BatchError) return error
         jobs.onError(error)
@@ -67,63 +67,67 @@ export const make = <Input>(
       },
     })
 
-  const answerTo = Effect.fnUntraced(function* (
+  const submit = Effect.fnUntraced(function* (
     request: HttpRequest,
     { tenant, keyScope = endpoint.name }: JobCaller,
-    job: Pick<JobRequest, "strategy" | "expected" | "targets" | "lines">,
+    operations: Pick<JobRequest, "strategy" | "expected" | "lines" | "orderKeyOf">,
   ) {
     const key = yield* Effect.fromResult(IdempotencyKey.fromRequest(request))
     const prefer = Preference.returnPreference(request.headers)
-    const waited = Math.min(longestWait, Preference.wait(request.headers) ?? 0)
-    // The short answer of a bulk endpoint is made of what its action returned.
-    const data =
-      prefer === "representation" || (waited > 0 && codec.kind === "bulk")
-        ? true
-        : prefer === "minimal"
-          ? false
-          : undefined
-    const isSequential = concurrency === 1
-    const taking: JobRequest = { endpoint: endpoint.name, tenant, data, key, keyScope, isSequential, ...job }
-    const taken = yield* attempt(() => jobs.take(taking))
-    const ended = waited > 0 ? yield* attempt(() => jobs.ended(taken.id, waited * 1000)) : undefined
-    if (ended !== undefined && ended.total <= mostResults) {
-      return yield* attempt(() => answerNow(ended, job.strategy, { prefer, responseBytes: limits.responseBytes }))
+    const seconds = Math.min(waitSeconds, Preference.wait(request.headers) ?? 0)
+    const keepsData = prefer === "representation" || (seconds > 0 && items.needsData)
+    const data = keepsData ? true : prefer === "minimal" ? false : undefined
+    const { name, isSequential } = endpoint
+    const accepted = yield* attempt(() =>
+      jobs.submit({ endpoint: name, tenant, data, key, keyScope, isSequential, ...operations }),
+    )
+    const ended = seconds > 0 ? yield* attempt(() => jobs.waitForEnd(accepted.id, seconds * 1000)) : undefined
+    if (ended !== undefined && ended.total <= waitedResults) {
+      return yield* attempt(() => answerWithResults(ended.id, operations.strategy, prefer))
     }
-    const status = taken.isKnown ? ((yield* attempt(() => jobs.find(taken.id)))?.state ?? "queued") : "queued"
-    const applied = prefer === undefined ? "respond-async" : `respond-async, return=${prefer}`
-    const answer: HttpResponse = {
-      status: 202,
-      headers: {
-        "content-type": jsonType,
-        location: `${rules.url}/${taken.id}`,
-        "retry-after": "1",
-        "preference-applied": applied,
-        ...(taken.isKnown && { "idempotency-replayed": "true" }),
-      },
-      body: JSON.stringify({ id: taken.id, status, total: taken.total }),
-      close: false,
-    }
-    return answer
+    const state = accepted.isKnown ? (yield* attempt(() => jobs.find(accepted.id)))?.state : undefined
+    return answerWithJob(accepted, state ?? "queued", prefer)
   })
 
-  const answerNow = async (
-    { id }: JobRecord,
-    chosen: Strategy,
-    encoding: Parameters<NonNullable<typeof codec.encodeResults>>[2],
+  const answerWithJob = (
+    { id, total, isKnown }: AcceptedJob,
+    status: string,
+    prefer: ReturnPreference | undefined,
+  ): HttpResponse => ({
+    status: 202,
+    headers: {
+      "content-type": jsonType,
+      location: `${settings.url}/${id}`,
+      "retry-after": "1",
+      "preference-applied": prefer === undefined ? "respond-async" : `respond-async, return=${prefer}`,
+      ...(isKnown && { "idempotency-replayed": "true" }),
+    },
+    body: JSON.stringify({ id, status, total }),
+    close: false,
+  })
+
+  const answerWithResults = async (
+    id: string,
+    strategy: Strategy,
+    prefer: ReturnPreference | undefined,
   ): Promise<HttpResponse> => {
+    const source = { store: settings.engine.store, id, encodeResult: items.encodeResult }
     const results: Array<string> = []
     let cursor: JobPage.JobCursor | undefined = JobPage.start(false)
     while (cursor !== undefined) {
-      const page: JobPage.JobPage = await JobPage.read(rules.engine.store, id, cursor, mostResults)
+      const page: JobPage.JobPage = await JobPage.read(source, cursor, waitedResults)
       results.push(...page.results)
       cursor = page.next
     }
-    const { status, body, preferenceApplied: honoured } = codec.encodeResults!(results, chosen, encoding)
-    const applied =
-      honoured && encoding.prefer !== undefined ? { "preference-applied": `return=${encoding.prefer}` } : {}
+    const batch = { strategy, operations: results.map(items.decodeResult) }
+    const { status, body, preferenceApplied } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
     return {
       status,
-      headers: { "content-type": jsonType, "content-location": `${rules.url}/${id}`, ...applied },
+      headers: {
+        "content-type": jsonType,
+        "content-location": `${settings.url}/${id}`,
+        ...(preferenceApplied && { "preference-applied": `return=${prefer}` }),
+      },
       body,
       close: false,
     }
@@ -132,16 +136,16 @@ export const make = <Input>(
   return {
     isUpload: ({ headers }) => ndjson.test(String(headers["content-type"] ?? "")),
     limitsFor: ({ headers }) =>
-      rules.above !== undefined || Preference.respondAsync(headers)
+      settings.above !== undefined || Preference.respondAsync(headers)
         ? {
             ...limits,
-            operations: Math.max(limits.operations, rules.operations),
-            bodyBytes: Math.max(limits.bodyBytes, rules.bodyBytes),
+            operations: Math.max(limits.operations, settings.operations),
+            bodyBytes: Math.max(limits.bodyBytes, settings.bodyBytes),
           }
         : limits,
-    isTaken: ({ headers }, { operations }) =>
-      Preference.respondAsync(headers) || (rules.above !== undefined && operations.length > rules.above),
-    beyond: ({ operations }, { bytes }) => {
+    isJob: ({ headers }, { operations }) =>
+      Preference.respondAsync(headers) || (settings.above !== undefined && operations.length > settings.above),
+    refusal: ({ operations }, { bytes }) => {
       if (operations.length > limits.operations) {
         return BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, operations.length)
       }
@@ -149,42 +153,43 @@ export const make = <Input>(
         ? BatchError.tooMany("PAYLOAD_TOO_LARGE", limits.bodyBytes, bytes)
         : undefined
     },
-    take: (request, { envelope, batch, ...caller }) => {
-      const { operations } = batch
-      const most = batch.strategy._tag === "atomic" ? rules.atomicOperations : rules.operations
-      if (operations.length > most) {
-        return Effect.fail(BatchError.tooMany("TOO_MANY_OPERATIONS", most, operations.length))
+    submit: (request, { envelope, batch, ...caller }) => {
+      const { operations, strategy } = batch
+      const limit = strategy._tag === "atomic" ? settings.atomicOperations : settings.operations
+      if (operations.length > limit) {
+        return Effect.fail(BatchError.tooMany("TOO_MANY_OPERATIONS", limit, operations.length))
       }
-      const isUnkeyed = request.headers["idempotency-key"] === undefined && operations.some(lacksKey)
-      if (idempotency?.required === true && isUnkeyed) return Effect.fail(keyRequired)
-      const items = (envelope.value as Readonly<Record<string, ReadonlyArray<unknown>>>)[codec.list]!
-      let noted = 0
-      return answerTo(request, caller, {
-        strategy: batch.strategy,
+      if (endpoint.requiresKeys && hasNoKey(request) && operations.some(lacksKey)) return Effect.fail(keyRequired)
+      const values = (envelope.value as Readonly<Record<string, ReadonlyArray<unknown>>>)[codec.list]!
+      return submit(request, caller, {
+        strategy,
         expected: operations.length,
-        lines: (function* () {
-          for (const item of items) yield JSON.stringify(item)
-        })(),
-        targets: (lines) => operations.slice(noted, (noted += lines.length)).map(({ orderKey }) => orderKey),
+        lines: linesOf(values),
+        orderKeyOf: (_, index) => operations[index]!.orderKey,
       })
     },
     upload: (request, caller) => {
-      if (request.body._tag !== "Stream") return Effect.fail(parsedAlready)
-      if (idempotency?.required === true && request.headers["idempotency-key"] === undefined) {
-        return Effect.fail(keyRequired)
-      }
-      const operations = strategy.default._tag === "atomic" ? rules.atomicOperations : rules.uploadOperations
+      if (request.body._tag !== "Stream") return Effect.fail(bodyParsed)
+      if (endpoint.requiresKeys && hasNoKey(request)) return Effect.fail(keyRequired)
+      const { strategy } = endpoint
       const { operationBytes, receiveTimeoutMs: receiveMs } = limits
-      const lineLimits = { operations, operationBytes, receiveMs, bodyBytes: rules.uploadBytes }
-      return answerTo(request, caller, {
-        strategy: strategy.default,
+      const operations = strategy._tag === "atomic" ? settings.atomicOperations : settings.uploadOperations
+      const lineLimits = { operations, operationBytes, receiveMs, bodyBytes: settings.uploadBytes }
+      return submit(request, caller, {
+        strategy,
         expected: operations,
         lines: readLines(request.body.bytes, lineLimits),
-        targets: (lines) => sliceOperations(endpoint, lines, 0).map(({ orderKey }) => orderKey),
+        orderKeyOf: (line, index) => decodeLine(endpoint, line, index, index + 1).orderKey,
       })
     },
   }
 }
+
+const linesOf = function* (items: ReadonlyArray<unknown>) {
+  for (const item of items) yield { text: JSON.stringify(item) }
+}
+
+const hasNoKey = ({ headers }: HttpRequest): boolean => headers["idempotency-key"] === undefined
 
 const lacksKey = ({ idempotencyKey, result }: Batch["operations"][number]): boolean =>
   result === undefined && idempotencyKey === undefined
@@ -193,18 +198,18 @@ const unavailable = new BatchError({
   reason: new PolicyRefusal({
     code: "STORE_UNAVAILABLE",
     status: 503,
-    detail: "The store of jobs cannot be reached: try again, with an Idempotency-Key so that nothing happens twice",
+    detail: "The job store is unreachable: try again, with an Idempotency-Key so that the batch does not run twice",
     retryAfter: 1,
   }),
 })
 
 const jsonType = "application/json; charset=utf-8"
 
-// The registered name of newline-delimited JSON has yet to come; these are the ones in use.
+// Newline-delimited JSON has no registered media type; these are in use.
 const ndjson = /^\s*application\/(x-ndjson|ndjson|jsonl|x-jsonlines)\s*(;|$)/i
 
 const keyRequired = BatchError.invalid("IDEMPOTENCY_KEY_REQUIRED", "Send the header Idempotency-Key with the batch")
 
-const parsedAlready = BatchError.unsupported(
-  "Lines of JSON are read as they arrive, and something has read this body before: send it to where no body parser is",
+const bodyParsed = BatchError.unsupported(
+  "NDJSON is read as it arrives, but this body was parsed before: send it to a route without a body parser",
 )

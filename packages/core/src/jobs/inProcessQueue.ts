@@ -1,31 +1,32 @@
-/** Tells this process which chunks are due: what is in it dies with the process. */
-import type { ChunkRef } from "./Job.ts"
+/** A queue within this process. It loses its refs when the process ends. */
 import type { ChunkConsumer, ChunkHandlers, ChunkQueue, Delivery } from "./ChunkQueue.ts"
+import type { ChunkRef } from "./Job.ts"
+import { pause } from "./pause.ts"
 
-interface Waiting {
+interface Entry {
   readonly ref: ChunkRef
   readonly name: string
-  /** Deliveries that were rejected. */
+  /** Number of deliveries that were rejected. */
   rejections: number
-  /** Whether its consumer closed without it, so that it was given to another. */
-  isLeft: boolean
+  /** Whether its consumer closed before it ended, so that another one gets it. */
+  isAbandoned: boolean
 }
 
-/** Rejections after which a ref is given up. */
-const mostRejections = 6
+/** Number of rejections after which a ref is given up. */
+const maxRejections = 6
 
-/** Milliseconds before the second delivery of a ref that was rejected; each pause after it is twice as long. */
-const pauseMs = 100
+/** Milliseconds before the first redelivery of a rejected ref; each further delay is twice as long. */
+const backoffMs = 100
 
-/** Timers count no further. A ref that comes early finds that its time has not come, and waits again. */
-const longestMs = 2 ** 31 - 1
+/** The longest time that a timer can wait. A ref that is delivered too early is postponed again. */
+const longestTimerMs = 2 ** 31 - 1
 
-/** Milliseconds that a handler has, once it was told to stop. */
+/** Milliseconds that a handler has to end after its signal was aborted. */
 const graceMs = 1000
 
 /** Makes a queue within this process. */
 export const inProcessQueue = (): ChunkQueue => {
-  const waiting = new Map<string, Waiting>()
+  const waiting = new Map<string, Entry>()
   const delayed = new Map<string, ReturnType<typeof setTimeout>>()
   const consumers = new Set<Consumer>()
 
@@ -33,7 +34,7 @@ export const inProcessQueue = (): ChunkQueue => {
     for (const consumer of consumers) consumer.pull()
   }
 
-  const add = (entry: Waiting, delayMs: number) => {
+  const add = (entry: Entry, delayMs: number) => {
     if (waiting.has(entry.name) || delayed.has(entry.name)) return
     if (delayMs <= 0) {
       waiting.set(entry.name, entry)
@@ -45,7 +46,7 @@ export const inProcessQueue = (): ChunkQueue => {
         waiting.set(entry.name, entry)
         wake()
       },
-      Math.min(delayMs, longestMs),
+      Math.min(delayMs, longestTimerMs),
     )
     delayed.set(entry.name, timer)
   }
@@ -54,7 +55,7 @@ export const inProcessQueue = (): ChunkQueue => {
     private readonly handlers: ChunkHandlers
     private readonly concurrency: number
     private readonly stopping = new AbortController()
-    private readonly running = new Map<Promise<void>, Waiting>()
+    private readonly running = new Map<Promise<void>, Entry>()
     private isClosed = false
 
     constructor(handlers: ChunkHandlers, concurrency: number) {
@@ -81,29 +82,29 @@ export const inProcessQueue = (): ChunkQueue => {
       this.isClosed = true
       consumers.delete(this)
       const ended = Promise.all(this.running.keys())
-      await within(timeoutMs, ended)
+      await waitFor(ended, timeoutMs)
       this.stopping.abort()
-      await within(graceMs, ended)
+      await waitFor(ended, graceMs)
       for (const entry of this.running.values()) {
-        entry.isLeft = true
-        add({ ...entry, isLeft: false }, 0)
+        entry.isAbandoned = true
+        add({ ...entry, isAbandoned: false }, 0)
       }
       wake()
     }
 
-    private async deliver(entry: Waiting): Promise<void> {
-      // What is started in the turn that something was enqueued in would see the caller's asynchronous context.
+    private async deliver(entry: Entry): Promise<void> {
+      // In another macrotask, so that the handler does not inherit the asynchronous context of the call of `enqueue`.
       await pause(0)
       const delivery: Delivery = { ref: entry.ref, signal: this.stopping.signal, complete: undefined }
       try {
         await this.handlers.run(delivery)
         return
       } catch {
-        if (entry.isLeft) return
+        if (entry.isAbandoned) return
         entry.rejections++
       }
-      if (entry.rejections < mostRejections) return add(entry, pauseMs * 2 ** (entry.rejections - 1))
-      // Whoever sweeps the store finds the chunk, if this fails too.
+      if (entry.rejections < maxRejections) return add(entry, backoffMs * 2 ** (entry.rejections - 1))
+      // If this fails too, the chunk is found as overdue.
       await this.handlers.dead(entry.ref).catch(() => undefined)
     }
   }
@@ -112,7 +113,7 @@ export const inProcessQueue = (): ChunkQueue => {
     isVolatile: true,
     isTransactional: false,
     enqueue: async (refs, { delayMs = 0 } = {}) => {
-      for (const ref of refs) add({ ref, name: nameOf(ref), rejections: 0, isLeft: false }, delayMs)
+      for (const ref of refs) add({ ref, name: nameOf(ref), rejections: 0, isAbandoned: false }, delayMs)
       wake()
     },
     consume: async (handlers, concurrency) => {
@@ -139,14 +140,12 @@ export const inProcessQueue = (): ChunkQueue => {
 
 const nameOf = ({ job, chunk, dispatch }: ChunkRef): string => `${job}-${chunk}-${dispatch}`
 
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-// The timer goes with what it was for: it would keep a process alive that has ended everything else.
-const within = async (milliseconds: number, ended: Promise<unknown>): Promise<void> => {
+// The timer is cleared: it would keep alive a process that has nothing else to do.
+const waitFor = async (ended: Promise<unknown>, milliseconds: number): Promise<void> => {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const over = new Promise((resolve) => {
+  const timeout = new Promise((resolve) => {
     timer = setTimeout(resolve, milliseconds)
   })
-  await Promise.race([ended, over])
+  await Promise.race([ended, timeout])
   clearTimeout(timer)
 }

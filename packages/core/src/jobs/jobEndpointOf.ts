@@ -4,21 +4,22 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Batch } from "../batch/Batch.ts"
 import { partial } from "../batch/Strategy.ts"
+import type { ItemCodec } from "../batch/Codec.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
 import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
 import * as Quota from "../quota/Quota.ts"
 
 /**
- * An endpoint as jobs need it: the same engine, limits, quota and idempotency, without a request and without a deadline.
- * Undefined where batches of its format cannot run later.
+ * Makes the job endpoint of an endpoint: the same engine, limits, quota and idempotency, without a request and without a
+ * deadline. Undefined if batches of its format cannot run as jobs.
  */
 export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
   options: JobEndpointOptions<Input>,
   memory: Quota.QuotaMemory,
 ) {
-  const { codec, limits, strategy, endpoint, unitOfWork } = options
-  const { encodeResult } = codec
-  if (encodeResult === undefined) return undefined
+  const { codec, limits, strategy, endpoint, unitOfWork, concurrency, idempotency } = options
+  const { list, items } = codec
+  if (items === undefined) return undefined
   const engine = yield* BatchEngine
   const runExit = Effect.runPromiseExitWith(yield* Effect.context<never>())
   const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
@@ -26,15 +27,22 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.squash(exit.cause)
   }
-  // A job waits for its quota, it is not cut short by it; and it was counted as a batch when it was handed in.
+  // A job waits for its quota instead of being cut short by it. Its envelope was counted when it was submitted.
   const quotaSettings = options.quota && { ...options.quota, mode: "reject" as const, envelopes: undefined }
-  const unlimited = { ...limits, deadlineMs: longest }
+  const jobOptions = {
+    ...options,
+    limits: { ...limits, deadlineMs: longestTimerMs },
+    // The key of the batch has been checked when the job was submitted; its chunks have none.
+    idempotency: idempotency && { ...idempotency, required: false },
+  }
   const made: JobEndpoint = {
     name: endpoint,
-    codec: codec as JobEndpoint["codec"],
-    encodeResult,
+    codec: { list, encode: (batch, encoding) => codec.encode(batch as Batch<Input>, encoding) },
+    items: items as ItemCodec<unknown>,
     limits,
-    strategy,
+    strategy: strategy.default,
+    isSequential: concurrency === 1,
+    requiresKeys: idempotency?.required === true,
     unitOfWork,
     charge: async (operations, tenant) => {
       if (quotaSettings === undefined) return undefined
@@ -54,13 +62,13 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
       const dispatcher = options.dispatcher({ tenant, headers: {}, request: undefined })
       const quota = began && { ...Quota.paid, onStart: began }
       const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
-      const inside = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
+      const nested = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
       // Closing the scope waits until results are recorded.
-      await run(Effect.scoped(engine.run(request, { ...options, limits: unlimited, ...inside })))
+      await run(Effect.scoped(engine.run(request, { ...jobOptions, ...nested })))
     },
   }
   return made
 })
 
-// The longest time that a timer of 32 bits can wait for: 24 days.
-const longest = 2 ** 31 - 1
+/** The longest time that a timer of 32 bits can wait, in milliseconds: 24 days. */
+const longestTimerMs = 2 ** 31 - 1

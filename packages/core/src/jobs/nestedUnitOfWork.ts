@@ -1,34 +1,34 @@
 import type { Transaction, UnitOfWork } from "../execution/UnitOfWork.ts"
 
-/** A unit of work inside of an open transaction. */
+/** A unit of work inside an open transaction. */
 export interface NestedUnitOfWork {
   readonly unitOfWork: UnitOfWork
-  /** The transient error that has ended the open transaction; undefined while none has. */
-  readonly broken: () => unknown
+  /** The transient error that has aborted the open transaction; undefined if none has. */
+  readonly transientError: () => unknown
 }
 
 /**
- * Makes savepoints of an open transaction what transactions are elsewhere: each is kept or undone by itself, and all of
- * them with it. They must not overlap.
+ * Makes a unit of work whose transactions are savepoints of an open transaction. Each is committed or rolled back by itself,
+ * and all of them are rolled back with the transaction. They must not overlap.
  */
 export const nestedUnitOfWork = (transaction: Transaction, outer: UnitOfWork): NestedUnitOfWork => {
-  let error: unknown
+  let transientError: unknown
   const unitOfWork: UnitOfWork = {
     handle: transaction.handle,
     isTransient: outer.isTransient,
     run: async (work) => {
-      let ending = "rollback"
+      let outcome = "rollback"
       try {
         await transaction.savepoint(async () => {
-          ending = await work(transaction)
-          return ending === "commit" ? "keep" : "undo"
+          outcome = await work(transaction)
+          return outcome === "commit" ? "keep" : "undo"
         })
-      } catch (thrown) {
-        if (outer.isTransient(thrown)) error = thrown
-        throw thrown
+      } catch (error) {
+        if (outer.isTransient(error)) transientError = error
+        throw error
       }
-      return ending === "commit" ? "committed" : "rolled-back"
+      return outcome === "commit" ? "committed" : "rolled-back"
     },
   }
-  return { unitOfWork, broken: () => error }
+  return { unitOfWork, transientError: () => transientError }
 }

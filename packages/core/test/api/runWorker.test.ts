@@ -20,7 +20,7 @@ describe("a worker", () => {
     onTestFinished(() => worker.close())
     const { headers } = await server.submit(creates(30))
     expect(await server.ended(headers["location"]!)).toMatchObject({ status: "succeeded", succeeded: 30 })
-    expect([server.done.inputs.length, done.inputs.length]).toEqual([0, 30])
+    expect([server.calls.inputs.length, done.inputs.length]).toEqual([0, 30])
   })
 
   it("cannot be made without jobs", () => {

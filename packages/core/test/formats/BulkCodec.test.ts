@@ -15,7 +15,7 @@ const decode = (codec: typeof create, users: unknown) => {
   return Result.getOrThrow(codec.decode(envelope, options))
 }
 
-const answer = (
+const encode = (
   codec: typeof create,
   users: ReadonlyArray<unknown>,
   results: ReadonlyArray<OperationResult>,
@@ -23,33 +23,29 @@ const answer = (
 ) => {
   const batch = decode(codec, users)
   batch.operations.forEach((operation, index) => (operation.result = results[index]))
-  const {
-    status,
-    body,
-    preferenceApplied: honoured,
-  } = codec.encode(batch, { responseBytes: undefined, prefer: undefined, ...encoding })
-  return { status, honoured, body: JSON.parse(body) }
+  const encoded = codec.encode(batch, { responseBytes: undefined, prefer: undefined, ...encoding })
+  return { ...encoded, body: JSON.parse(encoded.body) }
 }
 
 const users = ["Alice", "Bob", "Carol"].map((name, index) => ({ id: `u_00${index + 1}`, name }))
-const done = users.map((user) => OperationResult.success(user))
+const successes = users.map((user) => OperationResult.success(user))
 const conflict = OperationResult.error(failure("DUPLICATE", "Email already exists", { field: "email" }))
 
 describe("an item", () => {
-  it("that is created is the input as it is, whatever it is", () => {
+  it("is the input of a creation, whatever it is", () => {
     const items = [{ name: "Alice", id: "x" }, "text", 7, null, [1]]
     expect(decode(create, items).operations.map(({ id, input, action }) => ({ id, input, action }))).toEqual(
       items.map((input) => ({ id: undefined, input, action: "create" })),
     )
   })
 
-  it("that exists is named by its id, beside which stands the input", () => {
+  it("with an id, or that is an id, names an existing resource", () => {
     const { operations } = decode(update, [{ id: "u_1", name: "A" }, "u_2", 7, { id: 8, name: "B" }])
-    expect(operations.map(({ id, orderKey, input }) => [id, orderKey, input])).toEqual([
-      ["u_1", "u_1", { name: "A" }],
-      ["u_2", "u_2", undefined],
-      ["7", "7", undefined],
-      ["8", "8", { name: "B" }],
+    expect(operations).toMatchObject([
+      { id: "u_1", orderKey: "u_1", input: { name: "A" } },
+      { id: "u_2", orderKey: "u_2", input: undefined },
+      { id: "7", orderKey: "7", input: undefined },
+      { id: "8", orderKey: "8", input: { name: "B" } },
     ])
   })
 
@@ -64,19 +60,19 @@ describe("an item", () => {
     null,
     true,
     [],
-  ])("that names nothing, such as %j, is refused alone", (item) => {
+  ])("without a valid id, such as %j, is refused alone", (item) => {
     const { operations } = decode(update, [item, { id: "u_1" }])
     expect(operations[0]!.result?.failure).toMatchObject({ code: "VALIDATION_ERROR", field: "id" })
     expect(operations[1]!.result).toBeUndefined()
   })
 
-  it("whose names could reach a prototype is refused alone", () => {
+  it("with member names that can reach a prototype is refused alone", () => {
     const { operations } = decode(create, [JSON.parse(`{"__proto__":{"admin":true}}`), {}])
     expect(operations[0]!.result?.failure?.code).toBe("VALIDATION_ERROR")
     expect(operations[1]!.result).toBeUndefined()
   })
 
-  it("may be ordered by another key than its id", () => {
+  it("can have another order key than its id", () => {
     const orderBy = ({ data }: { readonly data: unknown }) => (data as { readonly team: string }).team
     const codec = Bulk.make({
       action: "create",
@@ -90,20 +86,24 @@ describe("an item", () => {
   })
 })
 
-describe("the answer", () => {
-  it("to what all succeeded is the short one of the article", () => {
-    expect(answer(create, users, done)).toEqual({ status: 201, honoured: false, body: { created: 3, users } })
+describe("the response", () => {
+  it("has the short form if every item succeeded", () => {
+    expect(encode(create, users, successes)).toEqual({
+      status: 201,
+      preferenceApplied: false,
+      body: { created: 3, users },
+    })
   })
 
-  it("names those that nothing was returned for by their ids", () => {
+  it("has the ids of items for which nothing was returned", () => {
     const nothing = users.map(() => OperationResult.success(undefined))
-    expect(answer(update, users, nothing).body).toEqual({ updated: 3, users: users.map(({ id }) => ({ id })) })
+    expect(encode(update, users, nothing).body).toEqual({ updated: 3, users: users.map(({ id }) => ({ id })) })
   })
 
-  it("to a failure is the long one, with the count beside it and without the items", () => {
-    expect(answer(create, users, [done[0]!, conflict, done[2]!])).toEqual({
+  it("has the long form, with the count and without the items, if an item failed", () => {
+    expect(encode(create, users, [successes[0]!, conflict, successes[2]!])).toEqual({
       status: 207,
-      honoured: false,
+      preferenceApplied: false,
       body: {
         status: "partial",
         succeeded: 2,
@@ -118,35 +118,58 @@ describe("the answer", () => {
     })
   })
 
-  it("is as short as the client prefers it", () => {
-    expect(answer(create, users, done, { prefer: "minimal" })).toEqual({
+  it("follows the preference of the client", () => {
+    expect(encode(create, users, successes, { prefer: "minimal" })).toEqual({
       status: 201,
-      honoured: true,
+      preferenceApplied: true,
       body: { created: 3 },
     })
-    const representation = answer(create, users, done, { prefer: "representation" })
-    expect(representation).toEqual({ status: 201, honoured: true, body: { created: 3, users } })
+    const representation = encode(create, users, successes, { prefer: "representation" })
+    expect(representation).toEqual({ status: 201, preferenceApplied: true, body: { created: 3, users } })
   })
 
-  it("has the status that is configured for success", () => {
-    const status = (status: "200" | "207") =>
-      answer(
-        Bulk.make({ action: "create", list: "users", count: "created", successStatus: 201, identified: false, status }),
-        users,
-        done,
-      ).status
-    expect([status("200"), status("207")]).toEqual([200, 207])
+  it.each(["200", "207"] as const)("has the configured status %s", (status) => {
+    const codec = Bulk.make({
+      action: "create",
+      list: "users",
+      count: "created",
+      successStatus: 201,
+      identified: false,
+      status,
+    })
+    expect(encode(codec, users, successes).status).toBe(Number(status))
   })
 
-  it("that would be too large is the long one", () => {
-    const { status, body } = answer(create, users, done, { responseBytes: 60 })
+  it("has the long form if the short one is too large", () => {
+    const { status, body } = encode(create, users, successes, { responseBytes: 60 })
     expect(status).toBe(207)
     expect(body).toMatchObject({ status: "success", succeeded: 3, failed: 0, created: 3 })
     expect(body).not.toHaveProperty("users")
   })
 
-  it("that cannot be encoded is the long one", () => {
-    const { body } = answer(create, users, [done[0]!, OperationResult.success({ id: "b", n: 1n }), done[2]!])
+  it("has the long form if a value is not JSON", () => {
+    const { body } = encode(create, users, [successes[0]!, OperationResult.success({ id: "b", n: 1n }), successes[2]!])
     expect(body).toMatchObject({ succeeded: 3, created: 3, results: [{ id: "u_001" }, { id: "b" }, { id: "u_003" }] })
+  })
+})
+
+describe("the idempotency key of an item", () => {
+  const keyed = Bulk.make({
+    action: "create",
+    list: "users",
+    count: "created",
+    successStatus: 201,
+    identified: false,
+    idempotencyKey: (user) => (user as { readonly name: string }).name,
+  })
+
+  it("is what the function returns", () => {
+    expect(decode(keyed, [{ name: "Alice" }]).operations[0]).toMatchObject({ idempotencyKey: "Alice" })
+  })
+
+  it("is not read from an item that was refused", () => {
+    const refusal = failure("VALIDATION_ERROR", "Line 1 is not JSON")
+    const operation = keyed.items!.decodeItem(undefined, 0, refusal)
+    expect(operation).toMatchObject({ idempotencyKey: undefined, result: { failure: refusal } })
   })
 })

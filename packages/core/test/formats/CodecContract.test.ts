@@ -10,7 +10,7 @@ import type { Reply } from "../../src/formats/requests/SubRequest.ts"
 // eslint-disable-next-line no-control-regex -- ids hold none
 const targetIds = fc.string({ minLength: 1, maxLength: 20 }).filter((id) => !/[\u0000-\u001f\u007f]/.test(id))
 
-// As JSON.parse makes it; names that a codec refuses on purpose are left to the hostile inputs.
+// Values as JSON.parse makes them. Names that a codec refuses are part of the hostile inputs.
 const json = fc
   .jsonValue({ maxDepth: 4 })
   .map((value) => JSON.stringify(value))
@@ -20,7 +20,7 @@ const json = fc
 const jsonObjects = fc
   .dictionary(fc.string(), json, { maxKeys: 4 })
   .filter((value) => !/__proto__|constructor|"id"/.test(JSON.stringify(value)))
-  // Objects without a prototype differ from those that JSON.parse makes.
+  // JSON.parse makes objects with a prototype.
   .map((value) => ({ ...value }))
 
 interface Listed {
@@ -39,7 +39,7 @@ const readResults = (body: unknown): ReadonlyArray<CodecContract.Reading> =>
 
 const success = (mark: string) => OperationResult.success({ id: mark })
 
-/** The list of the short answer; that of the long one is `results`. */
+/** Reads the list of the short form, or else the results of the long one. */
 const readBulk = (list: string) => (body: unknown) => {
   const values = (body as Readonly<Record<string, ReadonlyArray<{ readonly id: string }> | undefined>>)[list]
   return values?.map(({ id }) => ({ succeeded: true, code: undefined, mark: id })) ?? readResults(body)

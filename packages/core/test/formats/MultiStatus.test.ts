@@ -29,7 +29,7 @@ const error = (code: string, message: string, details = {}) => ({
 const skipped = (code: string) => ({ result: OperationResult.skipped(failure(code, "m")) })
 
 describe("encode", () => {
-  it("answers partial success as the article shows it", () => {
+  it("lists every result of a partial success", () => {
     const { status, json } = encode([
       success({ id: "u_001", name: "Alice" }),
       { ...success(), id: "u_042" },
@@ -48,7 +48,7 @@ describe("encode", () => {
     })
   })
 
-  it("answers with the failures alone as the article shows it", () => {
+  it("can list only the failures", () => {
     const operations = Array.from({ length: 50 }, (_, index) => {
       if (index === 12) return error("VALIDATION_ERROR", "Invalid email format", { field: "email" })
       return index === 37
@@ -72,7 +72,7 @@ describe("encode", () => {
     })
   })
 
-  it("names those that succeeded where that is configured", () => {
+  it("can list the ids of the successes", () => {
     const operations = [success({ id: "u_1" }), error("CONFLICT", "m"), success({ id: 7 }), success()]
     expect(encode(operations, { listing: "failed+ids" }).json).toMatchObject({
       succeeded_ids: ["u_1", 7, null],
@@ -80,7 +80,7 @@ describe("encode", () => {
     })
   })
 
-  it("counts what was skipped apart, and only where something was", () => {
+  it("counts skipped operations by themselves, and only if there are any", () => {
     const codes = ["SKIPPED", "FAILED_DEPENDENCY", "UNRESOLVED_REFERENCE", "CANCELLED", "DEADLINE_EXCEEDED"]
     const { json } = encode([success(), ...codes.map(skipped)])
     expect(json).toMatchObject({ status: "partial", succeeded: 1, failed: 0, skipped: 5 })
@@ -89,20 +89,35 @@ describe("encode", () => {
   })
 
   it.each([
-    [[success()], "success", 200],
-    [[success(), error("CONFLICT", "m")], "partial", 207],
-    [[success(), skipped("SKIPPED")], "partial", 207],
-    [[error("CONFLICT", "m")], "failed", 207],
-    [[skipped("CANCELLED")], "failed", 207],
-    [[error("CONFLICT", "m"), skipped("SKIPPED")], "failed", 207],
-  ] as const)("answers %j with the status %s and %i", (operations, verdict, status) => {
+    { name: "a success", operations: [success()], verdict: "success", status: 200 },
+    {
+      name: "a success and an error",
+      operations: [success(), error("CONFLICT", "m")],
+      verdict: "partial",
+      status: 207,
+    },
+    {
+      name: "a success and a skipped one",
+      operations: [success(), skipped("SKIPPED")],
+      verdict: "partial",
+      status: 207,
+    },
+    { name: "an error", operations: [error("CONFLICT", "m")], verdict: "failed", status: 207 },
+    { name: "a skipped one", operations: [skipped("CANCELLED")], verdict: "failed", status: 207 },
+    {
+      name: "an error and a skipped one",
+      operations: [error("CONFLICT", "m"), skipped("SKIPPED")],
+      verdict: "failed",
+      status: 207,
+    },
+  ])("gives $name the status $verdict and the HTTP status $status", ({ operations, verdict, status }) => {
     const encoded = encode(operations)
-    expect([encoded.json.status, encoded.status]).toEqual([verdict, status])
+    expect(encoded).toMatchObject({ status, json: { status: verdict } })
     expect(encode(operations, { status: "200" }).status).toBe(200)
     expect(encode(operations, { status: "207" }).status).toBe(207)
   })
 
-  it("tells all that a failure carries", () => {
+  it("includes every member of a failure", () => {
     const details = {
       field: "a.b",
       errors: [{ field: "a.b", message: "m" }, { message: "n" }],
@@ -119,7 +134,7 @@ describe("encode", () => {
     })
   })
 
-  it("shows what actions returned where it is configured or preferred", () => {
+  it("includes what actions returned if it is configured or preferred", () => {
     const operations = [success({ id: "u_1", name: "Alice" }), error("CONFLICT", "m")]
     const [first] = encode(operations, { data: true }).json.results
     expect(first).toEqual({ index: 0, status: "success", id: "u_1", data: { id: "u_1", name: "Alice" } })
@@ -129,18 +144,18 @@ describe("encode", () => {
     expect(preferred.preferenceApplied).toBe(true)
   })
 
-  it("lists the failures alone where that is preferred", () => {
-    const { json, preferenceApplied: honoured } = encode(
+  it("lists only the failures if the client prefers it", () => {
+    const { json, preferenceApplied } = encode(
       [success({ id: 1 }), error("CONFLICT", "m")],
       { data: true },
       { prefer: "minimal" },
     )
     expect(json.results.map(({ index }: { readonly index: number }) => index)).toEqual([1])
-    expect(honoured).toBe(true)
+    expect(preferenceApplied).toBe(true)
     expect(encode([success()]).preferenceApplied).toBe(false)
   })
 
-  it("takes the id from what was returned, if it has one that is a string or a number", () => {
+  it("takes the id from what was returned, if that is a string or a number", () => {
     const id = (value: unknown, own?: string) => encode([{ ...success(value), id: own }]).json.results[0].id
     expect(id({ id: "u_1" }, "u_0")).toBe("u_1")
     expect(id({ id: 7 })).toBe(7)
@@ -149,7 +164,7 @@ describe("encode", () => {
     }
   })
 
-  it("says of results that there is no room for how the operations ended", () => {
+  it("replaces results that do not fit, and still tells which operations ran", () => {
     const operations = Array.from({ length: 5 }, (_, index) => success({ id: index, text: "x".repeat(100) }))
     const { json, body } = encode(operations, { data: true }, { responseBytes: 400 })
     const codes = json.results.map((result: { readonly error?: { readonly code: string } }) => result.error?.code)
@@ -176,12 +191,38 @@ describe("encode", () => {
     },
   }
 
-  it.each(Object.entries(unencodable))("keeps %s in a result from spoiling the others", (_, value) => {
+  it.each(Object.entries(unencodable))("leaves out %s, and keeps the other results", (_, value) => {
     const { json, body } = encode([success({ id: 1 }), { ...success(value), id: "u_2" }, success({ id: 3 })], {
       data: true,
     })
     expect(json.results[1]).toEqual({ index: 1, status: "success", id: "u_2" })
-    expect([json.results[0].status, json.results[2].status]).toEqual(["success", "success"])
+    expect(json.results).toMatchObject([{ status: "success" }, {}, { status: "success" }])
     expect(body).not.toContain("secret")
+  })
+})
+
+describe("decodeResult", () => {
+  const roundTrip = (given: Partial<Operation>, data: boolean) => {
+    const text = MultiStatus.encodeResult(operation({ index: 3, ...given }), { index: 7, data })
+    const decoded = MultiStatus.decodeResult(text)
+    return { text, decoded, again: MultiStatus.encodeResult(decoded, { index: decoded.index, data }) }
+  }
+  const stored = OperationResult.replay(OperationResult.success({ id: "u_1" }))
+  const details = { field: "a", errors: [{ message: "m" }], retryable: true, retryAfter: 3 }
+
+  it.each([
+    { name: "a success with its value", given: success({ id: "u_1", name: "Alice" }), data: true },
+    { name: "a success without its value", given: success({ id: "u_1", name: "Alice" }), data: false },
+    { name: "a success with a number as its id", given: success({ id: 7 }), data: false },
+    { name: "a success without a value", given: { ...success(), id: "u_1" }, data: true },
+    { name: "a success with null", given: { ...success(null), id: "u_1" }, data: true },
+    { name: "an error", given: { ...error("NOT_FOUND", "m", details), id: "u_1" }, data: false },
+    { name: "a skipped operation", given: skipped("SKIPPED"), data: false },
+    { name: "a replayed result", given: { result: stored }, data: true },
+  ])("reads $name so that it is encoded in the same way", ({ given, data }) => {
+    const { text, decoded, again } = roundTrip(given, data)
+    expect(again).toBe(text)
+    expect(decoded.index).toBe(7)
+    expect(decoded.result!.outcome).toBe(given.result.outcome)
   })
 })

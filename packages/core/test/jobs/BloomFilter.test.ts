@@ -1,20 +1,22 @@
 import * as fc from "fast-check"
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { BloomFilter } from "../../src/jobs/BloomFilter.ts"
 
-it("what was noted is known, whatever it is", () => {
-  fc.assert(
-    fc.property(fc.array(fc.string()), (texts) => {
-      const repeats = new BloomFilter(10)
-      for (const text of texts) repeats.note(text)
-      expect(texts.every((text) => repeats.note(text))).toBe(true)
-    }),
-  )
-})
+describe("BloomFilter", () => {
+  it("finds every text that was added", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string()), (texts) => {
+        const filter = new BloomFilter(10)
+        for (const text of texts) filter.add(text)
+        expect(texts.every((text) => filter.add(text))).toBe(true)
+      }),
+    )
+  })
 
-it("what is new is taken for known rarely, as long as there is not more than was expected", () => {
-  const repeats = new BloomFilter(50_000)
-  let mistaken = 0
-  for (let number = 0; number < 50_000; number++) if (repeats.note(`u_${number}`)) mistaken++
-  expect(mistaken).toBeLessThan(500)
+  it("is wrong about fewer than one in a hundred new texts, up to the expected number", () => {
+    const filter = new BloomFilter(50_000)
+    let falsePositives = 0
+    for (let number = 0; number < 50_000; number++) if (filter.add(`u_${number}`)) falsePositives++
+    expect(falsePositives).toBeLessThan(500)
+  })
 })

@@ -1,4 +1,4 @@
 import { ChunkQueueContract } from "@multistatus/core/testing"
 import { inProcessQueue } from "../../src/jobs/inProcessQueue.ts"
 
-ChunkQueueContract.suite("in process", () => ({ queue: inProcessQueue() }), { volatile: true, patienceMs: 20_000 })
+ChunkQueueContract.suite("in process", () => ({ queue: inProcessQueue() }), { volatile: true, redeliveryMs: 20_000 })

@@ -1,4 +1,4 @@
-/** How a queue on BullMQ is made. Names no type of BullMQ, so that whoever has no jobs need not install it. */
+/** Options of a queue on BullMQ. They name no type of BullMQ, so that applications without jobs need not install it. */
 import {
   anyFunction,
   duration,
@@ -9,23 +9,23 @@ import {
   wholeNumber,
 } from "@multistatus/core/store"
 
-/** How a queue behaves. */
+/** Options of the queue. */
 export interface BullmqOptions {
-  /** What all keys begin with, in braces; without braces. Default `multistatus`. */
+  /** The prefix of all keys, without braces; the queue adds them. Default `multistatus`. */
   readonly prefix?: string | undefined
-  /** Name of the queue; without colons. Default `chunks`. */
+  /** Name of the queue, without colons. Default `chunks`. */
   readonly name?: string | undefined
-  /** How long a worker may stay silent before it counts as dead. Default `"10 seconds"`. */
+  /** Time without a heartbeat after which a worker counts as dead. Default `"10 seconds"`. */
   readonly lockDuration?: DurationInput | undefined
-  /** How often the queue looks for dead workers. Default `"1 second"`. */
+  /** Interval between two searches for dead workers. Default `"1 second"`. */
   readonly stalledInterval?: DurationInput | undefined
-  /** How often a chunk is delivered whose handler rejects. Default 10. */
+  /** Maximum number of deliveries of a chunk whose handler rejects. Default 10. */
   readonly attempts?: number | undefined
   /** Delay before the second delivery of a chunk; it doubles with each further one. Default `"500 millis"`. */
   readonly backoff?: DurationInput | undefined
-  /** Told of what goes wrong outside of any call, such as a broken connection. Default: `process.emitWarning`. */
+  /** Called with errors outside of any call, such as a lost connection. Default: `process.emitWarning`. */
   readonly onError?: ((error: Error) => void) | undefined
-  /** What BullMQ keeps its queue in. Default: Redis, over connections that are made for it. */
+  /** The backend of BullMQ. Default: Redis, with connections of the queue's own. */
   readonly backend?: BullmqBackend | undefined
 }
 
@@ -33,7 +33,7 @@ export interface BullmqOptions {
 export interface BullmqBackend {
   /** A `BackendFactory` of BullMQ. */
   readonly factory: (...args: Array<never>) => unknown
-  /** What the factory takes for its connection. */
+  /** The connection that the factory takes. */
   readonly connection: unknown
 }
 

@@ -1,25 +1,25 @@
-/** How BullMQ is set up to carry chunks. */
+/** The settings of BullMQ: options with their defaults, checked. */
 import type * as Bullmq from "bullmq"
 import { checkOptions, settingsOf } from "@multistatus/core/store"
 import { type BullmqOptions, bullmqOptions } from "./BullmqOptions.ts"
 
-/** Options that are complete and checked. */
+/** Settings of a queue. */
 export interface BullmqSettings {
   readonly name: string
   readonly onError: (error: Error) => void
   readonly load: () => Promise<LoadedBullmq>
-  /** What a backend that was given takes for its connection. */
+  /** The connection of a backend that was configured; undefined for Redis. */
   readonly connection: Bullmq.ConnectionOptions | undefined
   readonly queue: Omit<Bullmq.QueueOptions, "connection">
   readonly worker: Omit<Bullmq.WorkerOptions, "connection">
 }
 
-/** What is used of BullMQ. */
+/** The parts of BullMQ that are used. */
 export interface LoadedBullmq extends Pick<typeof Bullmq, "Queue" | "Worker"> {
   readonly factory: Bullmq.BackendFactory
 }
 
-export const settleBullmqOptions = (options: BullmqOptions): BullmqSettings => {
+export const resolveBullmqOptions = (options: BullmqOptions): BullmqSettings => {
   checkOptions(bullmqOptions, options)
   const {
     prefix,
@@ -31,7 +31,7 @@ export const settleBullmqOptions = (options: BullmqOptions): BullmqSettings => {
     backend,
     onError = warnOnce(),
   } = settingsOf(bullmqOptions, options)
-  // A cluster keeps what belongs to a queue in one slot.
+  // The braces keep all keys of a queue in one slot of a cluster.
   const common = { prefix: `{${prefix}}` }
   return {
     name,
@@ -41,13 +41,13 @@ export const settleBullmqOptions = (options: BullmqOptions): BullmqSettings => {
     queue: {
       ...common,
       skipWaitingForReady: true,
-      // Nobody reads the events; what a job did is in the store.
+      // Nobody reads the events: the results are in the store.
       streams: { events: { maxLen: 100 } },
       defaultJobOptions: {
         attempts,
         backoff: { type: "exponential", delay: backoffMs },
         removeOnComplete: true,
-        // And a ref that failed for good can be sent again.
+        // So that a ref that was given up can be enqueued again.
         removeOnFail: true,
         stackTraceLimit: 1,
       },
@@ -57,7 +57,7 @@ export const settleBullmqOptions = (options: BullmqOptions): BullmqSettings => {
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
       maxStalledCount: 3,
-      // Seconds that an idle worker waits to be woken. One that was stopped is woken in place of others.
+      // Seconds that an idle worker blocks. A short time, because a worker that was just killed may be woken instead of another.
       drainDelay: 1,
     },
   }
@@ -68,13 +68,13 @@ const load = async (factory: Bullmq.BackendFactory | undefined): Promise<LoadedB
     const { Queue, Worker, createRedisBackend } = await import("bullmq")
     return { Queue, Worker, factory: factory ?? createRedisBackend }
   } catch (cause) {
-    throw new Error("Jobs on Redis need the package bullmq, version 6, and it cannot be loaded: npm install bullmq", {
+    throw new Error("Jobs on Redis need the package bullmq, version 6, which could not be loaded: npm install bullmq", {
       cause,
     })
   }
 }
 
-/** A connection that is down says the same over and over. */
+/** Emits a warning unless it repeats: a lost connection reports the same error again and again. */
 const warnOnce = (): ((error: Error) => void) => {
   let last = ""
   return ({ message }) => {

@@ -1,21 +1,22 @@
-/** The Lua scripts that look at jobs, stop them, find what became silent and forget what is over. */
+/** The Lua scripts that read and cancel jobs, find silent chunks, and delete expired jobs. */
 import { endings, prelude } from "./jobLua.ts"
 
-// ARGV: now or ''. Answers nothing where nothing is known, the tenant and that it is forgotten, or the record.
+// ARGV: now or ''. Returns false if there is no such job, else 'forgotten' and its tenant, or 'known' and its record.
 const find = `${prelude}
 if not state or state == 'uploading' then return false end
 if not isKnown then return {'forgotten', call('HGET', head, 'tenant')} end
 return {'known', record()}`
 
-// ARGV: now or '', first chunk, how many, whether only failed ones, bytes after which to stop, chunks after which to stop.
-// Answers the chunk after those that were looked at, how many there are, and index, first operation, operations, results
-// or false and code or false of each.
+// ARGV: now or '', first chunk, limit, whether only chunks that did not succeed, bytes after which to stop, maximum number of
+// chunks to look at.
+// Returns the first chunk that was not looked at, number of chunks, and for each chunk: index, first operation, operations,
+// text of the results or false, failure code or false.
 const results = `${prelude}
-local at, limit, onlyFailed, most, looks = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5]),
+local at, limit, onlyFailed, maxBytes, looks = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5]),
   tonumber(ARGV[6])
 if not state or state == 'uploading' or state == 'forgotten' then return {at, 0, {}} end
 local count, bytes, found = number('chunks'), 0, {}
-while at < count and #found < limit and bytes < most and looks > 0 do
+while at < count and #found < limit and bytes < maxBytes and looks > 0 do
   local letter = stateOf(at)
   if letter == 'W' or letter == 'R' or (not letter and not code) then break end
   if not onlyFailed or letter ~= 'S' then
@@ -30,39 +31,39 @@ while at < count and #found < limit and bytes < most and looks > 0 do
 end
 return {at, count, found}`
 
-// ARGV: now or '', for how long to keep. Answers nothing where there is no such job, else whether this ended it, when it is
-// over, how many of its operations have ended, when the most silent of its chunks was heard of, and chunk and dispatch of
-// those that will not run.
+// ARGV: now or '', time to keep the job.
+// Returns false if there is no such job, else whether it has ended now, when it expires, number of ended operations, time of
+// the oldest last sign of life or '', chunk and dispatch of each chunk that will not run.
 const cancel = `${prelude}${endings}
 if not state or state == 'forgotten' or state == 'uploading' then return false end
 if not isOpen then return {0, '', '', ''} end
 call('HSET', head, 'cancelled', 1)
 touch()
 local refs = stop('CANCELLED')
-local hasEnded = finish(ARGV[2])
+local hasEnded = endIfComplete(ARGV[2])
 return {hasEnded, string.format('%d', now + ARGV[2]), number('ended'), call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or '',
   unpack(refs)}`
 
-// Answers whether the job is to stop, or gone.
-const stops = `${prelude}
+// Returns whether the job is cancelled, or does not exist.
+const isCancelled = `${prelude}
 if not state or state == 'forgotten' then return 1 end
 return call('HEXISTS', head, 'cancelled')`
 
-// ARGV: now or '', for how long nothing was heard, how many at most. Answers what the job is: `gone`; `uploading`;
-// `ended` and when it is over; `open`, when the most silent of its chunks was heard of, how many operations have ended, and
-// chunk and dispatch of those that are to be sent.
-const renew = `${prelude}
+// ARGV: now or '', time of silence, limit.
+// Returns 'gone', or 'uploading', or 'ended' and when it expires, or 'open', time of the oldest last sign of life, number of
+// ended operations, chunk and dispatch of each ref to send again.
+const overdue = `${prelude}
 if not state or state == 'forgotten' then return {'gone'} end
 if state == 'uploading' then return {state} end
 if not isOpen then return {'ended', string.format('%d', expires)} end
 local refs = {}
 local found = call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now - ARGV[2]), 'WITHSCORES')
-for place = 1, #found, 2 do
-  local chunk, heard = found[place], tonumber(found[place + 1])
+for position = 1, #found, 2 do
+  local chunk, aliveAt = found[position], tonumber(found[position + 1])
   local letter, epoch, starts, dispatch = stateOf(chunk)
-  local patience = letter == 'R' and 1 or 2 ^ math.min(dispatch, 4)
-  if #refs < 2 * ARGV[3] and heard <= now - ARGV[2] * patience then
-    enter(chunk, letter, epoch, starts, dispatch + 1, dispatch + 1)
+  local factor = letter == 'R' and 1 or 2 ^ math.min(dispatch, 4)
+  if #refs < 2 * ARGV[3] and aliveAt <= now - ARGV[2] * factor then
+    setState(chunk, letter, epoch, starts, dispatch + 1, dispatch + 1)
     call('ZADD', silent, string.format('%d', now), chunk)
     refs[#refs + 1] = chunk
     refs[#refs + 1] = dispatch + 1
@@ -71,22 +72,22 @@ end
 return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), number('ended'),
   unpack(refs)}`
 
-// ARGV: now or '', for how long to keep that it was there. Answers what the job is: `gone`; `forgotten` and until when that
-// is kept; `ended` or `open` and when it is over.
+// ARGV: now or '', time to keep the tombstone.
+// Returns 'gone', or 'forgotten' and when the tombstone expires, or 'ended' or 'open' and when the job expires.
 const forget = `${prelude}
 if isKnown then return {isOpen and 'open' or 'ended', string.format('%d', expires)} end
 if state == 'forgotten' then
-  local over = number('until')
-  if over > now then return {state, string.format('%d', over)} end
+  local expiry = number('until')
+  if expiry > now then return {state, string.format('%d', expiry)} end
 end
 local tenant = call('HGET', head, 'tenant')
 for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do call('UNLINK', head .. ':parts:' .. chunk) end
 call('UNLINK', unpack(KEYS))
 if not state or state == 'forgotten' or state == 'uploading' then return {'gone'} end
-local over = string.format('%d', now + ARGV[2])
-call('HSET', head, 'state', 'forgotten', 'until', over)
+local expiry = string.format('%d', now + ARGV[2])
+call('HSET', head, 'state', 'forgotten', 'until', expiry)
 if tenant then call('HSET', head, 'tenant', tenant) end
 expire(head, tonumber(ARGV[2]))
-return {'forgotten', over}`
+return {'forgotten', expiry}`
 
-export const jobCareScripts = { find, results, cancel, stops, renew, forget } as const
+export const jobCareScripts = { find, results, cancel, isCancelled, overdue, forget } as const

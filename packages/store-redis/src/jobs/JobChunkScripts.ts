@@ -1,16 +1,15 @@
-/**
- * The Lua scripts by which workers run chunks. Each write names its hold, and is refused when another has started since.
- */
+/** The Lua scripts of workers, which run chunks. Each write names its hold, and is refused if the hold is over. */
 import { endings, prelude } from "./jobLua.ts"
 
 const hold = `${prelude}
-local chunk, mine = ARGV[2], tonumber(ARGV[3])
+local chunk, heldEpoch = ARGV[2], tonumber(ARGV[3])
 local letter, epoch, starts, dispatch, holder = stateOf(chunk)
-local isMine = isOpen and letter == 'R' and epoch == mine
+local isHeld = isOpen and letter == 'R' and epoch == heldEpoch
 `
 
-// ARGV: now or '', chunk, dispatch or ''. Answers nothing, or epoch, starts, first operation, operations, payload, places and texts of
-// parts, the job's record.
+// ARGV: now or '', chunk, dispatch or ''.
+// Returns false if the chunk is not given, else epoch, starts, first operation, operations, payload, positions and texts of
+// parts, record of the job.
 const start = `${prelude}
 local chunk = ARGV[2]
 local first, operations = extentOf(chunk)
@@ -20,39 +19,38 @@ if letter == 'S' or letter == 'F' or letter == 'H' or (not letter and code) then
 local by = tonumber(ARGV[3]) or dispatch
 if letter == 'R' and ARGV[3] ~= '' and by ~= holder then return false end
 if letter ~= 'R' then call('HINCRBY', head, 'running', operations) end
-enter(chunk, 'R', epoch + 1, starts + 1, dispatch, by)
+setState(chunk, 'R', epoch + 1, starts + 1, dispatch, by)
 call('ZADD', silent, string.format('%d', now), chunk)
 call('HSET', head, 'state', 'running')
 touch()
 return {epoch + 1, starts + 1, first, operations, call('HGET', payloads, chunk), call('HGETALL', parts), record()}`
 
-// ARGV: now or '', chunk, epoch, place, what was kept. Answers whether the hold is good.
+// ARGV: now or '', chunk, epoch, position, text of the part. Returns whether the hold is good.
 const checkpoint = `${hold}
-if not isMine then return 0 end
+if not isHeld then return 0 end
 for _, at in ipairs(call('HKEYS', parts)) do
   if tonumber(at) >= tonumber(ARGV[4]) then call('HDEL', parts, at) end
 end
 call('HSET', parts, ARGV[4], ARGV[5])
--- It gets somewhere: whoever dies over it from now on is another one.
-enter(chunk, 'R', epoch, 1, dispatch, holder)
+setState(chunk, 'R', epoch, 1, dispatch, holder)
 expire(parts, expires - now + day)
 call('ZADD', silent, string.format('%d', now), chunk)
 return 1`
 
-// ARGV: now or '', chunk, epoch. Answers whether the hold is good.
+// ARGV: now or '', chunk, epoch. Returns whether the hold is good.
 const keepAlive = `${hold}
-if not isMine then return 0 end
+if not isHeld then return 0 end
 call('ZADD', silent, string.format('%d', now), chunk)
 return 1`
 
-// ARGV: now or '', chunk, epoch, results, succeeded, failed, skipped, code or '', for how long to keep. Answers nothing where
-// it is refused, else whether the job has ended, when it is over, how many of its operations have ended, and chunk and
-// dispatch of those that are due.
+// ARGV: now or '', chunk, epoch, text of the results, succeeded, failed, skipped, failure code of a halt or '', time to keep
+// the job.
+// Returns false if the hold is over, else whether the job has ended, when it expires, number of ended operations, chunk and
+// dispatch of each ref that is due.
 const commit = `${hold}${endings}
-if not isMine then return false end
+if not isHeld then return false end
 local first, operations = extentOf(chunk)
-local lost = ARGV[6] + ARGV[7]
-enter(chunk, lost > 0 and 'F' or 'S', epoch, starts, dispatch)
+setState(chunk, ARGV[6] + ARGV[7] > 0 and 'F' or 'S', epoch, starts, dispatch)
 call('HSET', results, chunk, ARGV[4])
 expire(results, expires - now + day)
 call('HDEL', payloads, chunk)
@@ -65,12 +63,12 @@ call('HINCRBY', head, 'running', -operations)
 call('HINCRBY', head, 'ended', operations)
 touch()
 if ARGV[8] ~= '' then stop(ARGV[8]) end
-local hasEnded = finish(ARGV[9])
+local hasEnded = endIfComplete(ARGV[9])
 local answer = {hasEnded, string.format('%d', now + ARGV[9]), number('ended')}
 local following, count = number('next'), number('chunks')
 local nextLetter, nextEpoch, nextStarts, nextDispatch = stateOf(following)
 if following < count and (nextLetter == 'W' or (not nextLetter and not code)) then
-  enter(following, 'W', nextEpoch, nextStarts, nextDispatch)
+  setState(following, 'W', nextEpoch, nextStarts, nextDispatch)
   call('ZADD', silent, string.format('%d', now), following)
   answer[4] = tostring(following)
   answer[5] = nextDispatch
@@ -78,11 +76,12 @@ end
 call('HSET', head, 'next', following + 1)
 return answer`
 
-// ARGV: now or '', chunk, epoch, delay. Answers nothing, or the dispatch that is to be sent and whether the job is to stop.
+// ARGV: now or '', chunk, epoch, delay. Returns false if the hold is over, else the dispatch to send, and whether the job is
+// cancelled.
 const postpone = `${hold}
-if not isMine then return false end
+if not isHeld then return false end
 local first, operations = extentOf(chunk)
-enter(chunk, 'W', epoch, starts - 1, dispatch + 1)
+setState(chunk, 'W', epoch, starts - 1, dispatch + 1)
 local isCancelled = call('HEXISTS', head, 'cancelled')
 call('ZADD', silent, string.format('%d', isCancelled == 1 and 0 or now + ARGV[4]), chunk)
 call('HINCRBY', head, 'running', -operations)

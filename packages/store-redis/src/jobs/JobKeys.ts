@@ -1,12 +1,12 @@
-/** Under which keys jobs are kept. */
+/** The names of the keys of jobs. */
 
-/** Names of the keys of jobs that begin with a prefix. */
+/** The names of keys with one prefix. */
 export interface JobKeys {
-  /** What belongs to one job; on a cluster all of it is in one slot, that of its id. */
+  /** The keys of one job. On a cluster all of them are in the slot of its id. */
   readonly ofJob: (id: string) => ReadonlyArray<string>
-  /** The same, and what a chunk keeps before it ends. */
+  /** The keys of one job, and the key of the parts of one chunk. */
   readonly ofChunk: (id: string, chunk: number) => ReadonlyArray<string>
-  /** What spans jobs: how much waits, and which jobs are to be looked at when. In a slot of its own. */
+  /** The keys that span jobs. They are in a slot of their own. */
   readonly ofAll: {
     readonly counts: string
     readonly jobs: string
@@ -18,7 +18,11 @@ export interface JobKeys {
 }
 
 export const makeJobKeys = (prefix: string): JobKeys => {
-  if (/[{}]/.test(prefix)) throw new Error(`A prefix holds no braces, unlike ${JSON.stringify(prefix)}`)
+  if (/[{}]/.test(prefix)) {
+    throw new Error(
+      `"prefix" must not contain braces, which Redis Cluster uses: remove them from ${JSON.stringify(prefix)}`,
+    )
+  }
   const ofJob = (id: string): ReadonlyArray<string> => {
     const head = `${prefix}:job:{${id}}`
     return [head, ...["chunks", "states", "payloads", "results", "silent"].map((name) => `${head}:${name}`)]

@@ -1,7 +1,8 @@
-/** What the job store says to its scripts, and how their answers read. */
+/** The arguments of the job store's scripts, and how their replies are read. */
 import type {
   ChunkPart,
   ChunkRef,
+  ChunkResults,
   EndedChunk,
   JobRecord,
   JobState,
@@ -12,18 +13,18 @@ import type {
 
 export type Arguments = ReadonlyArray<string | number>
 
-/** An answer of a script. */
+/** A reply of a script. */
 export type Reply = ReadonlyArray<unknown>
 
-/** The time that was given, or else the server's. */
+/** The argument for the time: empty for the server's time. */
 export const clock = (now: number | undefined): string | number => now ?? ""
 
-/** A tenant, which may be of any name, or none. */
+/** The argument for a tenant, which may have any name, or no tenant. */
 export const tenantArgument = (tenant: string | undefined): string => (tenant === undefined ? "" : `t${tenant}`)
 
-/** The arguments of `put` for a job that is not there yet. */
+/** The arguments of `put` for a new job. */
 export const jobArguments = ({ endpoint, settings, key = "", lifeMs, tenant }: NewJob): Arguments => [
-  // A script is told by an empty endpoint that there is no job: an endpoint without a name is told apart by the slash.
+  // An empty argument means that there is no job; the slash allows for an endpoint without a name.
   `/${endpoint}`,
   settings,
   key,
@@ -39,28 +40,23 @@ export const chunkArguments = ({ index, first, operations, payload }: NewChunk):
   payload,
 ]
 
-/** What is kept of a part. */
-export const partText = ({ tally: { succeeded, failed, skipped }, results }: ChunkPart): string =>
-  `${succeeded} ${failed} ${skipped} ${results}`
+/** The text that is stored for results: a line with their outcomes, then the results. */
+export const resultsText = ({ results, outcomes }: ChunkResults): string => `${outcomes}\n${results}`
 
-const toPart = (at: number, text: string): ChunkPart => {
-  const [, succeeded, failed, skipped, results] = /^(\d+) (\d+) (\d+) (.*)$/s.exec(text)!
-  return {
-    at,
-    results: results!,
-    tally: { succeeded: Number(succeeded), failed: Number(failed), skipped: Number(skipped) },
-  }
+const toResults = (text: string): ChunkResults => {
+  const end = text.indexOf("\n")
+  return { results: text.slice(end + 1), outcomes: text.slice(0, end) }
 }
 
-/** The parts that follow each other from the start of a chunk; what lies beyond a gap is done again. */
+/** The parts from the start of a chunk up to a gap. What comes after a gap runs again. */
 const toParts = (fields: Reply): ReadonlyArray<ChunkPart> => {
-  const found = pairs(fields).map(([at, text]) => toPart(Number(at), String(text)))
+  const found = pairs(fields).map(([at, text]) => ({ at: Number(at), ...toResults(String(text)) }))
   const parts: Array<ChunkPart> = []
   let end = 0
   for (const part of found.sort((left, right) => left.at - right.at)) {
     if (part.at !== end) continue
     parts.push(part)
-    end += part.tally.succeeded + part.tally.failed + part.tally.skipped
+    end += part.outcomes.length
   }
   return parts
 }
@@ -90,7 +86,7 @@ export const toRecord = (id: string, fields: Reply): JobRecord => {
 /** Reads a tenant. */
 export const toTenant = (tenant: unknown): string | undefined => (tenant === null ? undefined : String(tenant))
 
-/** Reads what `start` answered. */
+/** Reads the reply of `start`. */
 export const toStarted = (job: string, chunk: number, reply: Reply): StartedChunk => {
   const [epoch, starts, first, operations, payload, parts, record] = reply
   return {
@@ -105,21 +101,20 @@ export const toStarted = (job: string, chunk: number, reply: Reply): StartedChun
   }
 }
 
-/** Reads chunks and dispatches, in the order of the chunks. */
+/** Reads chunks and dispatches. Returns them in the order of the chunks. */
 export const toRefs = (job: string, fields: Reply): ReadonlyArray<ChunkRef> =>
   pairs(fields)
     .map(([chunk, dispatch]) => ({ job, chunk: Number(chunk), dispatch: Number(dispatch) }))
     .sort((left, right) => left.chunk - right.chunk)
 
-/** Reads a chunk that `results` found. */
-export const toEnded = ([index, first, operations, results, code]: Reply): EndedChunk => ({
+/** Reads a chunk in the reply of `results`. */
+export const toEnded = ([index, first, operations, text, code]: Reply): EndedChunk => ({
   index: Number(index),
   first: Number(first),
   operations: Number(operations),
-  results: results === null ? undefined : String(results),
+  ...(text === null ? { results: undefined, outcomes: undefined } : toResults(String(text))),
   code: code === null ? undefined : String(code),
 })
 
-/** Reads what stands in pairs. */
-export const pairs = (fields: Reply): ReadonlyArray<readonly [unknown, unknown]> =>
+const pairs = (fields: Reply): ReadonlyArray<readonly [unknown, unknown]> =>
   Array.from({ length: fields.length / 2 }, (_, pair) => [fields[2 * pair], fields[2 * pair + 1]])

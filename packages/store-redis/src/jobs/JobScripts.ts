@@ -1,5 +1,5 @@
 /** All Lua scripts of the job store. */
-import { admissionScripts } from "./AcceptanceScripts.ts"
+import { acceptanceScripts } from "./AcceptanceScripts.ts"
 import { jobCareScripts } from "./JobCareScripts.ts"
 import { jobChunkScripts } from "./JobChunkScripts.ts"
 import { jobUploadScripts } from "./JobUploadScripts.ts"
@@ -8,7 +8,7 @@ export const jobScripts = {
   ...jobUploadScripts,
   ...jobChunkScripts,
   ...jobCareScripts,
-  ...admissionScripts,
+  ...acceptanceScripts,
 } as const
 
 export type JobScripts = { readonly [Name in keyof typeof jobScripts]: string }

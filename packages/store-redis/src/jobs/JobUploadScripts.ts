@@ -1,9 +1,9 @@
-/** The Lua scripts that take a job in. */
+/** The Lua scripts that take the chunks of a job, and queue it. */
 import { prelude, uploadIdleMs } from "./jobLua.ts"
 
-// ARGV: now or '', then endpoint, settings, key or '', life and `t<tenant>` or '' of a job that is not to be there yet, or
-// one '' ; then index, first operation, operations and payload of a chunk, or nothing. Answers 0 unless it is uploading, else
-// until when it is kept.
+// ARGV: now or ''; endpoint, settings, key or '', life and `t<tenant>` or '' of a new job, or only ''; index, first operation,
+// operations and payload of a chunk, or nothing.
+// Returns 0 if there is no such upload, else when it expires.
 const put = `${prelude}
 local at = 3
 if ARGV[2] ~= '' then
@@ -25,8 +25,8 @@ return string.format('%d', expires)`
 
 const gone = `local isGone = not state or state == 'forgotten' or (state == 'uploading' and not isKnown)`
 
-// ARGV: now or '', operations, chunks, window, fingerprint. Answers nothing where the job is not there, else chunk and
-// dispatch of each that is due.
+// ARGV: now or '', operations, chunks, window, fingerprint.
+// Returns false if there is no such job, else chunk and dispatch of each ref that is due.
 const accept = `${prelude}${gone}
 if isGone then return false end
 local due = {}
@@ -43,25 +43,25 @@ if state ~= 'uploading' then
   return due
 end
 if call('HLEN', chunks) ~= count or number('taken') ~= tonumber(ARGV[2]) then
-  return redis.error_reply('ERR The job has not the chunks and operations that it is said to have')
+  return redis.error_reply('ERR The chunks and operations of the job do not match its extent')
 end
 call('HSET', head, 'state', 'queued', 'total', ARGV[2], 'chunks', count, 'fingerprint', ARGV[5], 'next', first)
 touch()
 for chunk = 0, first - 1 do
-  enter(chunk, 'W', 0, 0, 0)
+  setState(chunk, 'W', 0, 0, 0)
   call('ZADD', silent, string.format('%d', now), chunk)
   due[#due + 1] = tostring(chunk)
   due[#due + 1] = 0
 end
-for place = 1, 6 do expire(KEYS[place], expires - now + day) end
+for position = 1, 6 do expire(KEYS[position], expires - now + day) end
 return due`
 
-// ARGV: now or ''. Answers nothing where the job is not there, else its tenant, key and life.
+// ARGV: now or ''. Returns false if there is no such job, else its tenant, key and life.
 const applicant = `${prelude}${gone}
 if isGone then return false end
 return call('HMGET', head, 'tenant', 'key', 'life')`
 
-// Drops a job that is being uploaded; answers whether there is none any more.
+// Drops an upload. Returns 0 if the job was accepted.
 const discard = `${prelude}
 if state and state ~= 'uploading' then return 0 end
 call('UNLINK', head, chunks, payloads)

@@ -1,23 +1,23 @@
-/** Connections for BullMQ, which cannot share those of a store. */
+/** The connections of BullMQ, which cannot use those of a store. */
 import type { Cluster, Redis, RedisOptions } from "ioredis"
 import { redisClient, redisDefaults } from "../connection/redisClient.ts"
 import { isCluster } from "../scripts/RedisScript.ts"
 
-/** A URL, or a client of ioredis that is copied. */
+/** A URL, or a client of ioredis to duplicate. */
 export type BullmqConnection = string | Redis | Cluster
 
-/** Waits for nothing: whoever sends refs is a request that waits for its answer. */
+/** Opens a connection that fails fast, because requests wait for what it enqueues. */
 export const producerConnection = (connection: BullmqConnection): Redis | Cluster => copy(connection, redisDefaults)
 
 /**
- * Waits for as long as it takes: a worker has nothing else to do.
+ * Opens a connection that waits for Redis as long as necessary.
  *
- * **Details** BullMQ asks for `maxRetriesPerRequest: null`, and its commands block for longer than requests wait.
+ * **Details** BullMQ requires `maxRetriesPerRequest: null`, and its commands block for longer than requests wait.
  */
 export const workerConnection = (connection: BullmqConnection): Redis | Cluster =>
   copy(connection, {
     ...redisDefaults,
-    // The longest that a timer runs.
+    // The longest time that a timer can wait.
     commandTimeout: 2 ** 31 - 1,
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
@@ -32,7 +32,7 @@ const copy = (
     >
   >,
 ): Redis | Cluster => {
-  // BullMQ knows prefixes of its own alone.
+  // BullMQ only supports its own prefix.
   const own = { keyPrefix: "", lazyConnect: false }
   if (typeof connection === "string") return redisClient(connection, { ...options, ...own })
   if (!isCluster(connection)) return connection.duplicate({ ...options, ...own })

@@ -1,17 +1,17 @@
-/** A worker of BullMQ that runs chunks. */
+/** Delivers refs from a queue on BullMQ. */
 import type { ChunkConsumer, ChunkHandlers, ChunkRef } from "@multistatus/core/store"
 import type { Job } from "bullmq"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type BullmqConnection, workerConnection } from "./bullmqConnections.ts"
 import type { BullmqSettings } from "./BullmqSettings.ts"
 
-/** How long handlers have to stop after their signals fired. */
+/** Milliseconds that handlers have to end after their signals were aborted. */
 const graceMs = 2_000
 
-/** How long it takes at most to tell Redis what they left. */
-const partingMs = 1_000
+/** Milliseconds to report to Redis which chunks have not ended. */
+const reportMs = 1_000
 
-/** Begins to run what the queue delivers. */
+/** Starts to deliver refs. */
 export const bullmqConsumer = async (
   connection: BullmqConnection,
   { load, name, connection: given, onError, worker: settings }: BullmqSettings,
@@ -21,19 +21,19 @@ export const bullmqConsumer = async (
   const { Worker, factory } = await load()
   const client = given === undefined ? workerConnection(connection) : undefined
   client?.on("error", onError)
-  const running = new Map<string, { readonly stop: (reason: Error) => void; readonly leave: (reason: Error) => void }>()
-  const telling = new Set<Promise<void>>()
+  const running = new Map<string, Running>()
+  const handlingDead = new Set<Promise<void>>()
 
   const run = async ({ id = "", data }: Job<ChunkRef>): Promise<void> => {
     const controller = new AbortController()
     const { signal } = controller
-    const left = Promise.withResolvers<never>()
-    const delivery = { stop: (reason: Error) => controller.abort(reason), leave: left.reject }
+    const abandoned = Promise.withResolvers<never>()
+    const delivery: Running = { abort: (reason) => controller.abort(reason), abandon: abandoned.reject }
     running.set(id, delivery)
     try {
-      await Promise.race([handlers.run({ ref: data, signal, complete: undefined }), left.promise])
+      await Promise.race([handlers.run({ ref: data, signal, complete: undefined }), abandoned.promise])
     } finally {
-      // Not that of another delivery, which came here when this one was thought dead.
+      // If this delivery was thought dead, the ref may have been redelivered to this worker.
       if (running.get(id) === delivery) running.delete(id)
     }
   }
@@ -42,41 +42,48 @@ export const bullmqConsumer = async (
   const worker = new Worker(name, run, options, factory)
   worker.on("error", onError)
   worker.on("lockRenewalFailed", (ids) => {
-    for (const id of ids) running.get(id)?.stop(new Error("The queue has given this chunk to another worker"))
+    for (const id of ids) running.get(id)?.abort(new Error("The queue has redelivered this chunk to another worker"))
   })
   worker.on("failed", (job) => {
-    // One that is to be delivered again has not finished.
+    // It is not finished if it will be redelivered.
     if (job?.finishedOn === undefined) return
-    const told = handlers.dead(job.data as ChunkRef).catch(onError)
-    telling.add(told)
-    void told.finally(() => telling.delete(told))
+    const handled = handlers.dead(job.data as ChunkRef).catch(onError)
+    handlingDead.add(handled)
+    void handled.finally(() => handlingDead.delete(handled))
   })
 
-  // A connection to Redis may be made later; a backend that is not set up would fail over and over.
+  // Redis may be connected later. Another backend that is not set up would fail again and again.
   if (client === undefined) await worker.waitUntilReady()
   void worker.run().catch(onError)
 
   return {
     close: async (timeoutMs) => {
       const closed = worker.close()
-      if (!(await within(timeoutMs, closed))) {
-        for (const { stop } of running.values()) stop(new Error("The worker is stopping"))
-        if (!(await within(graceMs, closed))) {
-          for (const { leave } of running.values()) leave(new Error("The worker stopped before the chunk had ended"))
-          if (!(await within(partingMs, closed))) await worker.disconnect()
+      if (!(await endsWithin(timeoutMs, closed))) {
+        for (const { abort } of running.values()) abort(new Error("The worker is shutting down"))
+        if (!(await endsWithin(graceMs, closed))) {
+          for (const { abandon } of running.values()) abandon(new Error("The worker shut down before the chunk ended"))
+          if (!(await endsWithin(reportMs, closed))) await worker.disconnect()
         }
       }
-      await within(partingMs, Promise.all(telling))
+      await endsWithin(reportMs, Promise.all(handlingDead))
       client?.disconnect()
     },
   }
 }
 
-/** Whether it ends in time. */
-const within = async (ms: number, work: Promise<unknown>): Promise<boolean> => {
+/** A delivery whose handler runs. */
+interface Running {
+  readonly abort: (reason: Error) => void
+  /** Lets BullMQ redeliver the ref, although the handler has not ended. */
+  readonly abandon: (reason: Error) => void
+}
+
+/** Waits for work. Returns false if it has not ended in time. */
+const endsWithin = async (ms: number, work: Promise<unknown>): Promise<boolean> => {
   const timer = new AbortController()
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
-  const isDone = await Promise.race([work.then(() => true), late])
+  const timeout = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  const hasEnded = await Promise.race([work.then(() => true), timeout])
   timer.abort()
-  return isDone
+  return hasEnded
 }

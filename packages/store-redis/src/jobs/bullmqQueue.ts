@@ -1,27 +1,27 @@
-/** Refs of chunks in a queue of BullMQ. */
+/** A queue of refs on BullMQ. */
 import type { ChunkQueue, ChunkRef } from "@multistatus/core/store"
 import { bullmqConsumer } from "./bullmqConsumer.ts"
 import { type BullmqConnection, producerConnection } from "./bullmqConnections.ts"
 import type { BullmqOptions } from "./BullmqOptions.ts"
-import { settleBullmqOptions } from "./BullmqSettings.ts"
+import { resolveBullmqOptions } from "./BullmqSettings.ts"
 import { connected } from "../connection/checkRedis.ts"
 
-/** How long the first refs wait for a connection. */
+/** Milliseconds that the first call waits for a connection. */
 const connectMs = 2_000
 
 /**
  * Makes a queue on BullMQ 6, which is an optional peer: `npm install bullmq`.
  *
- * **Details** Sending has a connection of its own, which rejects at once while Redis is down, and each consumer two that
- * wait for it. A chunk whose worker died is delivered to another one when its lock has run out and a check has found it:
- * after `lockDuration` and two `stalledInterval` at the latest. One that rejects is delivered again after 0.5 s, 1 s, 2 s, and so on,
- * ten times in all; one that was on four workers when they died is not delivered again.
+ * **Details** Refs are enqueued on a connection that rejects at once while Redis is down. Each consumer has two connections that
+ * wait for Redis. If a worker dies, its chunk is redelivered at the latest after `lockDuration` and two `stalledInterval`. If a handler
+ * rejects, the chunk is redelivered after 0.5 s, 1 s, 2 s and so on, up to ten deliveries. A chunk that was running on four
+ * workers when they died is not redelivered.
  *
- * **Gotchas** A handler that keeps the event loop busy for longer than `lockDuration` is thought dead, and its chunk delivered to
- * another worker as well.
+ * **Gotchas** A handler that blocks the event loop for longer than `lockDuration` is thought dead, and its chunk is redelivered to
+ * another worker while it runs.
  */
 export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions = {}): ChunkQueue => {
-  const settings = settleBullmqOptions(options)
+  const settings = resolveBullmqOptions(options)
   const open = async () => {
     const { Queue, factory } = await settings.load()
     const { name, onError } = settings
@@ -44,7 +44,7 @@ export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions
   let isClosed = false
 
   const opened = async (): Promise<Awaited<ReturnType<typeof open>>> => {
-    if (isClosed) throw new Error("The queue was closed")
+    if (isClosed) throw new Error("The queue is closed: refs cannot be enqueued any more")
     opening ??= open()
     try {
       return await opening
@@ -80,5 +80,5 @@ export const bullmqQueue = (connection: BullmqConnection, options: BullmqOptions
   }
 }
 
-/** BullMQ takes neither colons nor digits alone. */
+/** BullMQ rejects ids that contain colons, or only digits. */
 const nameOf = ({ job, chunk, dispatch }: ChunkRef): string => `${job}-${chunk}-${dispatch}`

@@ -1,29 +1,29 @@
 /**
- * What the Lua scripts of a job have in common, and what they write.
+ * The keys of one job, and the Lua that its scripts share.
  *
- * **Details** KEYS are those of one job:
+ * **Details** KEYS of a script on a job:
  *
- * | key | type | |
+ * | key | type | content |
  * |---|---|---|
- * | head | hash | what is known of the job; later, that it is forgotten |
- * | `:chunks` | hash | for each chunk its first operation and how many it has |
- * | `:states` | hash | for each chunk that was sent: state, epoch, starts, dispatch, and the dispatch by which it runs |
- * | `:payloads` | hash | operations of chunks that have not ended |
- * | `:results` | hash | results of those that have |
- * | `:silent` | sorted set | chunks that are due or running, by when they were heard of last |
- * | `:parts:<chunk>` | hash | by its place, each part that a chunk kept before it ended |
+ * | head | hash | the job; after it has expired, its tombstone |
+ * | `:chunks` | hash | for each chunk: index of its first operation, and number of operations |
+ * | `:states` | hash | for each chunk that was sent: state, epoch, starts, dispatch, and the dispatch that holds it |
+ * | `:payloads` | hash | payloads of chunks that have not ended |
+ * | `:results` | hash | results of chunks that have |
+ * | `:silent` | sorted set | chunks that are due or running, by the time of their last sign of life |
+ * | `:parts:<chunk>` | hash | parts of a chunk, by their position |
  *
- * States of a chunk: `W` waiting, and sent; `R` running; `S` ended, all of it succeeded; `F` ended, something did not; `H`
- * ended without having run, and its result is the reason. A chunk without a state was not sent yet, or will never run
- * where the job has a `code`: so stopping a job of thousands of chunks writes to the few that were sent.
+ * States of a chunk: `W` waiting, and sent; `R` running; `S` ended, every operation succeeded; `F` ended, some did not; `H` ended
+ * without having run, and its result is the failure code. A chunk without a state was not sent. If the job has a `code`, it
+ * will never run. So a job of thousands of chunks can be stopped by writing to the few that were sent.
  *
- * Keys expire by themselves some time after the job is over, so that nothing stays where nobody sweeps.
+ * All keys expire some time after the job, so that nothing is left if nobody sweeps.
  */
 
-/** Milliseconds after which an upload that got nothing new is dropped. */
+/** Time after which an upload without new chunks expires, in milliseconds. */
 export const uploadIdleMs = 3_600_000
 
-/** The server's time, or the one given as first argument. */
+/** Declares `call`, and `now`: the first argument, or the server's time if it is empty. */
 export const clock = `local call = redis.call
 local now = tonumber(ARGV[1])
 if not now then
@@ -32,6 +32,7 @@ if not now then
 end
 `
 
+/** Reads the state of the job, and declares the functions of all scripts. */
 export const prelude = `${clock}
 local head, chunks, states, payloads, results, silent, parts = unpack(KEYS)
 local state, code, expires = unpack(call('HMGET', head, 'state', 'code', 'expires'))
@@ -46,7 +47,7 @@ local function stateOf(chunk)
     string.match(call('HGET', states, chunk) or '', '^(%a) (%d+) (%d+) (%d+) (%d+)$')
   return letter, tonumber(epoch or 0), tonumber(starts or 0), tonumber(dispatch or 0), tonumber(holder or 0)
 end
-local function enter(chunk, letter, epoch, starts, dispatch, holder)
+local function setState(chunk, letter, epoch, starts, dispatch, holder)
   call('HSET', states, chunk, string.format('%s %d %d %d %d', letter, epoch, starts, dispatch, holder or 0))
 end
 local function extentOf(chunk)
@@ -62,21 +63,21 @@ local function record()
 end
 `
 
-/** What ends chunks that have not begun, and jobs. */
+/** Declares the functions that end chunks which have not started, and the job. */
 export const endings = `
 local function stop(reason)
   local refs = {}
-  local begun = 0
+  local startedOperations = 0
   for _, chunk in ipairs(call('ZRANGE', silent, 0, -1)) do
     local letter, epoch, starts, dispatch = stateOf(chunk)
     if letter == 'W' and call('EXISTS', head .. ':parts:' .. chunk) == 1 then
-      -- It has begun: only its next worker can put its results together.
+      -- It has started: only its next worker can complete its results.
       local first, operations = extentOf(chunk)
-      begun = begun + operations
+      startedOperations = startedOperations + operations
       if reason == 'CANCELLED' then call('ZADD', silent, 0, chunk) end
     elseif letter == 'W' then
       if code then
-        enter(chunk, 'H', epoch, starts, dispatch)
+        setState(chunk, 'H', epoch, starts, dispatch)
         call('HSET', results, chunk, reason)
       else
         call('HDEL', states, chunk)
@@ -88,19 +89,19 @@ local function stop(reason)
     end
   end
   local total, ended, running = number('total'), number('ended'), number('running')
-  call('HSET', head, 'code', code or reason, 'ended', total - running - begun)
-  call('HINCRBY', head, 'skipped', total - running - begun - ended)
+  call('HSET', head, 'code', code or reason, 'ended', total - running - startedOperations)
+  call('HINCRBY', head, 'skipped', total - running - startedOperations - ended)
   code = code or reason
   return refs
 end
-local function finish(keep)
+local function endIfComplete(keepMs)
   if number('ended') < number('total') then return 0 end
   local isCancelled = call('HGET', head, 'cancelled')
-  local succeeded, lost = number('succeeded'), number('failed') + number('skipped')
-  local last = isCancelled and 'cancelled' or lost == 0 and 'succeeded' or succeeded == 0 and 'failed' or 'partial'
-  call('HSET', head, 'state', last, 'expires', string.format('%d', now + keep))
+  local succeeded, unsuccessful = number('succeeded'), number('failed') + number('skipped')
+  local final = isCancelled and 'cancelled' or unsuccessful == 0 and 'succeeded' or succeeded == 0 and 'failed' or 'partial'
+  call('HSET', head, 'state', final, 'expires', string.format('%d', now + keepMs))
   call('UNLINK', payloads)
-  for place = 1, 6 do expire(KEYS[place], keep + day) end
+  for position = 1, 6 do expire(KEYS[position], keepMs + day) end
   return 1
 end
 `

@@ -1,45 +1,45 @@
-/** What a job store does because time has passed: finding chunks that became silent, and forgetting jobs. */
+/** The calls of the job store that depend on time: they find silent chunks, and delete expired jobs. */
 import type { ChunkRef, JobStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import type { JobKeys } from "./JobKeys.ts"
 import { clock, type Reply, toRefs } from "./JobMessage.ts"
 import type { JobScriptRunner } from "./JobScriptRunner.ts"
-import type { Became, RedisJobAcceptance } from "./RedisJobAcceptance.ts"
+import type { RedisJobAcceptance, TrackedState } from "./RedisJobAcceptance.ts"
 
-/** How many jobs are looked at in one call. */
-const looks = 1_000
+/** Maximum number of jobs that one call looks at. */
+const jobsAtOnce = 1_000
 
-/** How long a job may count without being seen: whoever made it is between two round trips, or dead. */
+/** Time after which a job that counts without being visible is dropped, in milliseconds: its process must be dead. */
 const acceptMs = 30_000
 
 export const jobTimes = (
   client: Redis | Cluster,
   keys: JobKeys,
   scripts: JobScriptRunner,
-  admission: RedisJobAcceptance,
+  acceptance: RedisJobAcceptance,
 ): Pick<JobStore, "overdue" | "sweep" | "queued"> => {
   const forget = async (id: string, tombstoneMs: number, now: number | undefined): Promise<number> => {
     const reply = (await scripts.onJob("forget", id, [clock(now), Math.ceil(tombstoneMs)])) as Reply
-    const became = reply[0] as Became
-    await admission.settle(id, became, { over: reply[1] })
-    return became === "forgotten" || became === "gone" ? 1 : 0
+    const state = reply[0] as TrackedState
+    await acceptance.track(id, state, { expiresAt: reply[1] })
+    return state === "forgotten" || state === "gone" ? 1 : 0
   }
 
   return {
     overdue: async (silentMs, limit, now) => {
       const refs: Array<ChunkRef> = []
-      // One after the other, as what is found must not exceed the limit: it would count as heard of, and not be sent.
-      for (const { id, ageMs } of await scripts.older("open", silentMs, looks, now)) {
+      // One after the other: a ref beyond the limit would count as sent without being returned.
+      for (const { id, ageMs } of await scripts.older("open", silentMs, jobsAtOnce, now)) {
         if (refs.length >= limit) break
-        const reply = (await scripts.onJob("renew", id, [clock(now), silentMs, limit - refs.length])) as Reply
-        const [became, fact, ended, ...due] = reply
-        if (became === "open") {
+        const reply = (await scripts.onJob("overdue", id, [clock(now), silentMs, limit - refs.length])) as Reply
+        const [state, time, ended, ...due] = reply
+        if (state === "open") {
           refs.push(...toRefs(id, due))
-          await admission.settle(id, became, { since: fact, ended })
-        } else if (became === "ended" || became === "gone") {
-          await admission.settle(id, became, { over: fact })
-        } else if (became === "uploading" && ageMs >= acceptMs) {
-          await admission.abandon(id)
+          await acceptance.track(id, state, { since: time, ended })
+        } else if (state === "ended" || state === "gone") {
+          await acceptance.track(id, state, { expiresAt: time })
+        } else if (state === "uploading" && ageMs >= acceptMs) {
+          await acceptance.drop(id)
         }
       }
       return refs

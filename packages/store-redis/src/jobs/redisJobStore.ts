@@ -1,13 +1,13 @@
-/** Jobs in Redis or Redis Cluster, for any number of servers and workers. */
-import type { JobStore } from "@multistatus/core/store"
+/** Stores jobs in Redis or Redis Cluster. */
+import { Job, type JobStore } from "@multistatus/core/store"
 import type { Cluster, Redis } from "ioredis"
 import { makeJobKeys } from "./JobKeys.ts"
 import {
   chunkArguments,
   clock,
   jobArguments,
-  partText,
   type Reply,
+  resultsText,
   toEnded,
   toRecord,
   toRefs,
@@ -17,29 +17,29 @@ import {
 import { makeJobScriptRunner } from "./JobScriptRunner.ts"
 import { type JobScripts, jobScripts } from "./JobScripts.ts"
 import { jobTimes } from "./jobTimes.ts"
-import { makeRedisAdmission } from "./RedisJobAcceptance.ts"
+import { redisJobAcceptance } from "./RedisJobAcceptance.ts"
 
-/** Under which keys a store keeps its jobs. */
+/** Options of the store. */
 export interface RedisJobStoreOptions {
-  /** What all keys begin with; without braces. Default `multistatus`. */
+  /** The prefix of all keys, without braces. Default `multistatus`. */
   readonly prefix?: string | undefined
 }
 
-/** Results that one call of `results` answers with; a chunk that has more comes alone. */
+/** Maximum size of the results that one call of `results` returns, in bytes. A larger chunk is returned alone. */
 const resultBytes = 1_000_000
 
-/** Chunks that one call of `results` looks at. */
-const resultLooks = 1_000
+/** Maximum number of chunks that one call of `results` looks at. */
+const resultChunks = 1_000
 
 /**
- * Makes a store on a client of ioredis.
+ * Makes a job store on a client of ioredis.
  *
- * **Details** Each step is one script and one round trip, but for handing in a job and ending it, which take one more for
- * what spans jobs: see `RedisAdmission` for why a crash between them does no harm. A job is spread over a few keys in the
- * slot of its id; payloads go when their chunk has ended, everything when the job is over. Time is the server's.
+ * **Details** A step is one script and one round trip. Submitting and ending a job takes one more, for the keys that span jobs;
+ * see `RedisJobAcceptance` for why a crash between them does no harm. A job consists of a few keys in the slot of its id.
+ * Payloads are deleted when their chunk ends, everything when the job expires. Time is that of the server.
  *
- * **Gotchas** Redis forgets at a restart what it has not written to disk: turn on `appendonly`. An eviction policy other
- * than `noeviction` drops jobs at any time, a failover may lose the last moments: see `checkRedis`.
+ * **Gotchas** After a restart Redis has only what it wrote to disk: turn on `appendonly`. An eviction policy other than
+ * `noeviction` deletes jobs at any time, and a failover may lose the last writes. `checkRedis` checks both.
  *
  * **Example** (A store and its queue)
  * ```ts
@@ -57,8 +57,7 @@ export const redisJobStore = (
 export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: JobScripts): JobStore => {
   const keys = makeJobKeys(prefix)
   const scripts = makeJobScriptRunner(client, keys, texts)
-  const admission = makeRedisAdmission(scripts)
-  const times = jobTimes(client, keys, scripts, admission)
+  const acceptance = redisJobAcceptance(scripts)
 
   return {
     isTransactional: false,
@@ -67,11 +66,11 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       const args = [clock(now), ...jobArguments(job), ...(first === undefined ? [] : chunkArguments(first))]
       await scripts.onJob("put", job.id, args)
       await scripts.put(job.id, others, now)
-      return admission.admit(job, extent, limits, now)
+      return acceptance.accept(job, extent, limits, now)
     },
     open: async (job, now) => {
-      const over = await scripts.onJob("put", job.id, [clock(now), ...jobArguments(job)])
-      if (over !== 0) await admission.settle(job.id, "open", { over })
+      const expiresAt = await scripts.onJob("put", job.id, [clock(now), ...jobArguments(job)])
+      if (expiresAt !== 0) await acceptance.track(job.id, "open", { expiresAt })
     },
     append: async (id, chunks, now) =>
       chunks.length === 0 ? (await scripts.onJob("put", id, [clock(now), ""])) !== 0 : scripts.put(id, chunks, now),
@@ -80,28 +79,29 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       if (applicant === null) return { _tag: "gone" }
       const [tenant, key, lifeMs] = applicant
       const job = { id, tenant: toTenant(tenant), key: String(key) || undefined, lifeMs: Number(lifeMs) }
-      return admission.admit(job, extent, limits, now)
+      return acceptance.accept(job, extent, limits, now)
     },
     discard: async (id) => {
-      await admission.abandon(id)
+      await acceptance.drop(id)
     },
     start: async ({ job, chunk, dispatch = "" }, now) => {
       const reply = (await scripts.onChunk("start", job, chunk, [clock(now), chunk, dispatch])) as Reply | null
       return reply === null ? undefined : toStarted(job, chunk, reply)
     },
     checkpoint: async ({ job, chunk, epoch }, part, now) =>
-      (await scripts.onChunk("checkpoint", job, chunk, [clock(now), chunk, epoch, part.at, partText(part)])) === 1,
+      (await scripts.onChunk("checkpoint", job, chunk, [clock(now), chunk, epoch, part.at, resultsText(part)])) === 1,
     keepAlive: async ({ job, chunk, epoch }, now) =>
       (await scripts.onChunk("keepAlive", job, chunk, [clock(now), chunk, epoch])) === 1,
-    commit: async ({ job, chunk, epoch }, { results, tally, halt = "" }, keepMs, _options, now) => {
-      const { succeeded, failed, skipped } = tally
-      const args = [clock(now), chunk, epoch, results, succeeded, failed, skipped, halt, Math.ceil(keepMs)]
+    commit: async ({ job, chunk, epoch }, outcome, keepMs, _options, now) => {
+      const { succeeded, failed, skipped } = Job.tallyOf(outcome.outcomes)
+      const text = resultsText(outcome)
+      const args = [clock(now), chunk, epoch, text, succeeded, failed, skipped, outcome.halt ?? "", Math.ceil(keepMs)]
       const reply = (await scripts.onChunk("commit", job, chunk, args)) as Reply | null
       if (reply === null) return { _tag: "refused" }
-      const [hasEnded, over, ended, ...due] = reply
-      if (hasEnded === 1) await admission.settle(job, "ended", { over })
-      // Nothing depends on it: what is not counted now is when the next chunk ends.
-      else void admission.settle(job, "open", { ended }).catch(() => undefined)
+      const [hasEnded, expiresAt, ended, ...due] = reply
+      if (hasEnded === 1) await acceptance.track(job, "ended", { expiresAt })
+      // Not awaited, and an error does not matter: the end of the next chunk corrects the counts.
+      else void acceptance.track(job, "open", { ended }).catch(() => undefined)
       return { _tag: "kept", due: toRefs(job, due), hasEnded: hasEnded === 1 }
     },
     postpone: async ({ job, chunk, epoch }, delayMs, now) => {
@@ -109,7 +109,7 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       const reply = (await scripts.onChunk("postpone", job, chunk, args)) as Reply | null
       if (reply === null) return undefined
       const [dispatch, isCancelled] = reply
-      if (isCancelled === 1) await admission.settle(job, "open", { since: 0 })
+      if (isCancelled === 1) await acceptance.track(job, "open", { since: 0 })
       return { job, chunk, dispatch: Number(dispatch) }
     },
     find: async (id, now) => {
@@ -120,7 +120,7 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       return toRecord(id, found as Reply)
     },
     results: async (id, { from, limit, onlyFailed }, now) => {
-      const args = [clock(now), from, limit, onlyFailed ? 1 : 0, resultBytes, resultLooks]
+      const args = [clock(now), from, limit, onlyFailed ? 1 : 0, resultBytes, resultChunks]
       const [next, count, chunks] = (await scripts.onJob("results", id, args)) as Reply
       return {
         chunks: (chunks as ReadonlyArray<Reply>).map(toEnded),
@@ -131,14 +131,15 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
     cancel: async (id, keepMs, now) => {
       const reply = (await scripts.onJob("cancel", id, [clock(now), Math.ceil(keepMs)])) as Reply | null
       if (reply === null) return undefined
-      const [hasEnded, over, ended, since, ...refs] = reply
-      await (hasEnded === 1 ? admission.settle(id, "ended", { over }) : admission.settle(id, "open", { ended, since }))
+      const [hasEnded, expiresAt, ended, since, ...refs] = reply
+      if (hasEnded === 1) await acceptance.track(id, "ended", { expiresAt })
+      else await acceptance.track(id, "open", { ended, since })
       return toRefs(id, refs)
     },
     cancelled: async (ids) => {
-      const answers = await scripts.onJobs("stops", ids, [""])
-      return ids.filter((_, place) => answers[place] === 1)
+      const replies = await scripts.onJobs("isCancelled", ids, [""])
+      return ids.filter((_, index) => replies[index] === 1)
     },
-    ...times,
+    ...jobTimes(client, keys, scripts, acceptance),
   }
 }

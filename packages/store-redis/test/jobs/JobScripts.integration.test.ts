@@ -11,12 +11,12 @@ const { transcriptOf } = JobStoreContract
 
 type Mutant = readonly [script: keyof JobScripts, from: string, to: string]
 
-/** Each is one mistake that somebody could make in a script. */
+/** Mistakes in scripts. Each of them must change what the store answers. */
 const mutants: ReadonlyArray<Mutant> = [
-  // Holds.
-  ["checkpoint", "epoch == mine", "true"],
-  ["commit", "epoch == mine", "true"],
-  ["postpone", "epoch == mine", "true"],
+  // Holds
+  ["checkpoint", "epoch == heldEpoch", "true"],
+  ["commit", "epoch == heldEpoch", "true"],
+  ["postpone", "epoch == heldEpoch", "true"],
   ["commit", "letter == 'R' and epoch", "epoch"],
   ["checkpoint", "letter == 'R' and epoch", "epoch"],
   ["postpone", "letter == 'R' and epoch", "epoch"],
@@ -37,55 +37,59 @@ const mutants: ReadonlyArray<Mutant> = [
   ["checkpoint", "call('ZADD'", "tostring('ZADD'"],
   ["checkpoint", "call('HSET', parts, ARGV[4], ARGV[5])", ""],
   ["checkpoint", ">= tonumber(ARGV[4])", "< 0"],
-  ["checkpoint", "enter(chunk, 'R', epoch, 1, dispatch, holder)", ""],
+  ["checkpoint", "setState(chunk, 'R', epoch, 1, dispatch, holder)", ""],
   ["postpone", "starts - 1", "starts"],
-  // The end of a chunk and of a job.
-  ["commit", "lost > 0 and 'F' or 'S'", "'S'"],
+  // The end of a chunk and of a job
+  ["commit", "ARGV[6] + ARGV[7] > 0 and 'F' or 'S'", "'S'"],
   ["commit", "call('ZREM', silent, chunk)\ncall('HINCRBY'", "call('HINCRBY'"],
   ["commit", "call('HINCRBY', head, 'skipped', ARGV[7])", ""],
   ["commit", "call('HINCRBY', head, 'running', -operations)", ""],
   ["commit", "if ARGV[8] ~= '' then", "if false then"],
   ["commit", "(not nextLetter and not code)", "not nextLetter"],
   ["commit", "following + 1", "following"],
-  ["commit", "'skipped', total - running - begun - ended", "'skipped', total - running - begun"],
-  ["commit", "'ended', total - running - begun", "'ended', total - running"],
-  ["commit", "'skipped', total - running - begun", "'skipped', total - running"],
+  [
+    "commit",
+    "'skipped', total - running - startedOperations - ended",
+    "'skipped', total - running - startedOperations",
+  ],
+  ["commit", "'ended', total - running - startedOperations", "'ended', total - running"],
+  ["commit", "'skipped', total - running - startedOperations", "'skipped', total - running"],
   ["cancel", "call('EXISTS', head .. ':parts:' .. chunk) == 1", "false"],
   ["cancel", "if reason == 'CANCELLED' then", "if false then"],
   ["commit", "'ended', total - running", "'ended', total"],
   ["commit", "isCancelled and 'cancelled' or", ""],
-  ["commit", "lost == 0 and 'succeeded' or", ""],
+  ["commit", "unsuccessful == 0 and 'succeeded' or", ""],
   ["commit", "succeeded == 0 and 'failed' or", ""],
   ["postpone", "dispatch + 1)", "dispatch)"],
   ["postpone", "isCancelled == 1 and 0 or ", ""],
   ["postpone", "call('HINCRBY', head, 'running', -operations)", ""],
   ["postpone", "now + ARGV[4]", "now"],
-  // Taking a job in.
+  // Submitting a job
   ["put", "== 1 then\n  call", ">= 0 then\n  call"],
   ["put", "or state ~= 'uploading'", ""],
   ["accept", "if state ~= 'uploading' then", "if false then"],
   ["accept", "math.min(count, tonumber(ARGV[4]))", "count"],
   ["discard", "if state and state ~= 'uploading'", "if false"],
-  ["admit", "queued + total > most", "queued + total >= most"],
-  ["admit", "queued + total > most", "queued > most"],
-  ["admit", ">= mostJobs", "> mostJobs"],
-  ["admit", "print == fingerprint and 1 or 0", "1"],
-  ["admit", "call('HINCRBY', counts, 'q', total)", ""],
-  ["admit", "call('ZADD'", "tostring('ZADD'"],
-  ["settle", "if record.counts then", "if text then"],
-  ["settle", "record.counts = false", ""],
-  ["settle", "record.left = left", ""],
-  ["settle", "became ~= 'open' and 0 or", ""],
-  ["settle", "call('HDEL', names, record.key)", ""],
-  ["settle", "if over ~= '' then call('ZADD'", "if over ~= '' then tostring('ZADD'"],
-  ["settle", "call('HINCRBY', counts, record.tenant, -1) == 0", "false"],
-  // Stopping, looking, forgetting.
+  ["reserve", "queued + total > maxOperations", "queued + total >= maxOperations"],
+  ["reserve", "queued + total > maxOperations", "queued > maxOperations"],
+  ["reserve", ">= maxJobs", "> maxJobs"],
+  ["reserve", "otherFingerprint == fingerprint and 1 or 0", "1"],
+  ["reserve", "call('HINCRBY', counts, 'q', total)", ""],
+  ["reserve", "call('ZADD'", "tostring('ZADD'"],
+  ["track", "if record.counts then", "if text then"],
+  ["track", "record.counts = false", ""],
+  ["track", "record.left = left", ""],
+  ["track", "state ~= 'open' and 0 or", ""],
+  ["track", "call('HDEL', names, record.key)", ""],
+  ["track", "if expires ~= '' then call('ZADD'", "if expires ~= '' then tostring('ZADD'"],
+  ["track", "call('HINCRBY', counts, record.tenant, -1) == 0", "false"],
+  // Cancelling, reading and deleting jobs
   ["cancel", "if not isOpen then return {0, '', '', ''} end", ""],
-  ["cancel", "if code then\n        enter", "if false then\n        enter"],
+  ["cancel", "if code then\n        setState", "if false then\n        setState"],
   ["cancel", "call('HSET', head, 'cancelled', 1)", ""],
   ["cancel", "elseif letter == 'W' then", "else"],
-  ["stops", "return call('HEXISTS', head, 'cancelled')", "return 0"],
-  ["stops", "return 1", "return 0"],
+  ["isCancelled", "return call('HEXISTS', head, 'cancelled')", "return 0"],
+  ["isCancelled", "return 1", "return 0"],
   ["results", "letter == 'W' or ", ""],
   ["results", "letter == 'R' or ", ""],
   ["results", "(not letter and not code)", "false"],
@@ -93,13 +97,13 @@ const mutants: ReadonlyArray<Mutant> = [
   ["results", "not onlyFailed or letter ~= 'S'", "true"],
   ["results", "not onlyFailed or letter ~= 'S'", "not onlyFailed or letter == 'F'"],
   ["results", "#found < limit", "#found <= limit"],
-  ["renew", "now - ARGV[2] * patience", "now"],
-  ["renew", "dispatch + 1, dispatch + 1)", "dispatch, dispatch + 1)"],
-  ["renew", "dispatch + 1, dispatch + 1)", "dispatch + 1, dispatch)"],
-  ["renew", "letter == 'R' and 1 or", "1 or"],
-  ["renew", "math.min(dispatch, 4)", "dispatch"],
-  ["renew", "call('ZADD'", "tostring('ZADD'"],
-  ["forget", "if over > now then", "if true then"],
+  ["overdue", "now - ARGV[2] * factor", "now"],
+  ["overdue", "dispatch + 1, dispatch + 1)", "dispatch, dispatch + 1)"],
+  ["overdue", "dispatch + 1, dispatch + 1)", "dispatch + 1, dispatch)"],
+  ["overdue", "letter == 'R' and 1 or", "1 or"],
+  ["overdue", "math.min(dispatch, 4)", "dispatch"],
+  ["overdue", "call('ZADD'", "tostring('ZADD'"],
+  ["forget", "if expiry > now then", "if true then"],
   ["find", "if not isKnown then", "if state == 'forgotten' then"],
   ["find", "or state == 'uploading'", ""],
 ]
@@ -124,27 +128,28 @@ describe("the scripts", () => {
   })
   afterAll(() => client.disconnect())
 
-  it("answer the same to the same commands, and everything that they can", async () => {
+  it("answer the same to the same commands, and reach every outcome", async () => {
     let line = 0
     for await (const answer of answers(jobScripts)) expect(answer).toBe(expected[line++])
     expect(expected.join()).not.toContain("ERR")
-    for (const word of ["accepted", "exists", "full", "tenant-full", "gone", "kept", "refused", "forgotten"]) {
-      expect(expected.filter((text) => text.includes(`"${word}"`)).length).toBeGreaterThan(3)
+    const count = (text: string) => expected.filter((answer) => answer.includes(text)).length
+    for (const tag of ["accepted", "exists", "full", "tenant-full", "gone", "kept", "refused", "forgotten"]) {
+      expect(count(`"${tag}"`)).toBeGreaterThan(3)
     }
-    for (const word of ["queued", "running", "succeeded", "partial", "failed", "cancelled"]) {
-      expect(expected.filter((text) => text.includes(`"state":"${word}"`)).length).toBeGreaterThan(3)
+    for (const state of ["queued", "running", "succeeded", "partial", "failed", "cancelled"]) {
+      expect(count(`"state":"${state}"`)).toBeGreaterThan(3)
     }
   })
 
-  it.each(mutants)("answer differently with this mistake: %s: %s → %s", async (script, from, to) => {
+  it.each(mutants)("answer differently if %s has a mistake: %s → %s", async (script, from, to) => {
     const text = jobScripts[script].replace(from, () => to)
     expect(text).not.toBe(jobScripts[script])
     let line = 0
     for await (const answer of answers({ ...jobScripts, [script]: text })) {
-      // And not for an error of the compiler, which would prove nothing.
+      // A script that does not compile would prove nothing.
       expect(answer).not.toContain("compiling")
       if (answer !== expected[line++]) return
     }
-    expect.fail("All answers are the same")
+    expect.fail("The mistake does not change any answer")
   })
 })

@@ -6,8 +6,8 @@ import { startWorker } from "../support/workerProcess.ts"
 
 const options = { lockDuration: 600, stalledInterval: 300, onError: () => {} }
 
-describe("a queue whose workers die", () => {
-  it("delivers what a killed worker was running to another one, and nothing to nobody", async () => {
+describe("a queue on BullMQ whose workers die", () => {
+  it("redelivers the refs of a killed worker to another one", async () => {
     const url = await freshDatabase(inject("redisUrl"))
     const queue = bullmqQueue(url, { ...swift, ...options })
     const { handlers, delivered, dead } = recorder()
@@ -26,7 +26,7 @@ describe("a queue whose workers die", () => {
     await queue.close()
   })
 
-  it("gives up a ref that has killed four workers, and runs the others", { timeout: 60_000 }, async () => {
+  it("gives up a ref that has killed four workers, and delivers the others", { timeout: 60_000 }, async () => {
     const url = await freshDatabase(inject("redisUrl"))
     const queue = bullmqQueue(url, { ...swift, ...options })
     await queue.enqueue([refOf(7)])
@@ -46,20 +46,20 @@ describe("a queue whose workers die", () => {
     await queue.close()
   })
 
-  it("tells a worker that was stopped for too long that its chunk is another one's", { timeout: 60_000 }, async () => {
+  it("aborts the chunk of a worker that was suspended for too long", { timeout: 60_000 }, async () => {
     const url = await freshDatabase(inject("redisUrl"))
     const queue = bullmqQueue(url, { ...swift, ...options })
     await queue.enqueue([refOf(0)])
     await using zombie = startWorker(url, options, "hold")
     await vi.waitUntil(() => zombie.lines().includes("0"), 20_000)
     await zombie.kill("SIGSTOP")
-    const held = Promise.withResolvers<void>()
-    const { handlers, delivered } = recorder(() => held.promise)
+    const handlerEnd = Promise.withResolvers<void>()
+    const { handlers, delivered } = recorder(() => handlerEnd.promise)
     const consumer = await queue.consume(handlers, 1)
     await vi.waitUntil(() => delivered.length === 1, 10_000)
     await zombie.kill("SIGCONT")
     await vi.waitUntil(() => zombie.lines().includes("aborted 0"), 10_000)
-    held.resolve()
+    handlerEnd.resolve()
     await consumer.close(1_000)
     expect(delivered).toEqual([refOf(0)])
     await queue.close()

@@ -6,8 +6,8 @@ import { recorder, refOf } from "../support/queues.ts"
 import { startWorker } from "../support/workerProcess.ts"
 
 it.each([0, 1, 2.3, 3.6, 4.9, 6.2])(
-  "delivers within 15 seconds what a worker ran for %d seconds when it was killed",
-  async (ran) => {
+  "redelivers within 15 seconds the refs of a worker that is killed after %d seconds",
+  async (seconds) => {
     const url = await freshDatabase(inject("redisUrl"))
     const queue = bullmqQueue(url)
     const { handlers, delivered } = recorder()
@@ -15,14 +15,14 @@ it.each([0, 1, 2.3, 3.6, 4.9, 6.2])(
     await using worker = startWorker(url, {}, "hold")
     await vi.waitUntil(() => worker.lines().length === 3, 20_000)
     const consumer = await queue.consume(handlers, 2)
-    // Its lock is renewed meanwhile, so that it runs out at another time each.
-    await sleep(ran * 1_000)
+    // Its lock is renewed in the meantime, so that it expires at different times.
+    await sleep(seconds * 1_000)
     await worker.kill("SIGKILL")
     const startedAt = performance.now()
     await vi.waitUntil(() => delivered.length === 2, 30_000)
-    const seconds = (performance.now() - startedAt) / 1_000
-    console.info(`redelivered after ${seconds.toFixed(1)} s`)
-    expect(seconds).toBeLessThan(15)
+    const tookSeconds = (performance.now() - startedAt) / 1_000
+    console.info(`redelivered after ${tookSeconds.toFixed(1)} s`)
+    expect(tookSeconds).toBeLessThan(15)
     await consumer.close(1_000)
     await queue.close()
   },

@@ -9,22 +9,23 @@ import { checkRedis } from "../../src/connection/checkRedis.ts"
 import { redisClient, redisCluster } from "../../src/connection/redisClient.ts"
 import { recorder, refOf, swift } from "../support/queues.ts"
 
-const ending = (queue: ChunkQueue) => ({ queue, [Symbol.asyncDispose]: () => queue.close() })
+/** A queue that is closed when it is disposed. */
+const disposable = (queue: ChunkQueue) => ({ queue, [Symbol.asyncDispose]: () => queue.close() })
 
 describe("a queue on BullMQ", () => {
-  it.each(["a URL", "a client", "a cluster", "a backend"])("carries refs over %s", async (over) => {
+  it.each(["a URL", "a client", "a cluster", "a backend"])("delivers refs over %s", async (over) => {
     const url = await freshDatabase(inject("redisUrl"))
     const client = over === "a cluster" ? redisCluster([inject("redisClusterUrl")]) : redisClient(url)
     await checkRedis(client)
     const factory = vi.fn<typeof createRedisBackend>(createRedisBackend)
     const connection = new Redis(url, { maxRetriesPerRequest: null })
-    await using held = ending(
+    await using opened = disposable(
       bullmqQueue(over === "a URL" ? url : client, {
-        prefix: `carry ${over}`,
+        prefix: `deliver ${over}`,
         ...(over === "a backend" && { backend: { factory, connection } }),
       }),
     )
-    const { queue } = held
+    const { queue } = opened
     const { handlers, delivered } = recorder()
     await queue.enqueue([refOf(0), refOf(1)])
     const consumer = await queue.consume(handlers, 2)
@@ -37,12 +38,12 @@ describe("a queue on BullMQ", () => {
     connection.disconnect()
   })
 
-  it("leaves nothing in Redis of what was done, and little of the queue itself", async () => {
+  it("leaves no completed refs in Redis, and few keys of the queue itself", async () => {
     const url = await freshDatabase(inject("redisUrl"))
-    await using held = ending(bullmqQueue(url, swift))
+    await using opened = disposable(bullmqQueue(url, swift))
     const { handlers, delivered } = recorder()
-    const consumer = await held.queue.consume(handlers, 4)
-    await held.queue.enqueue(Array.from({ length: 500 }, (_, chunk) => refOf(chunk)))
+    const consumer = await opened.queue.consume(handlers, 4)
+    await opened.queue.enqueue(Array.from({ length: 500 }, (_, chunk) => refOf(chunk)))
     await vi.waitUntil(() => delivered.length === 500, 10_000)
     await consumer.close(1_000)
     const client = new Redis(url)
@@ -56,14 +57,14 @@ describe("a queue on BullMQ", () => {
     client.disconnect()
   })
 
-  it("sends refs after SCRIPT FLUSH", async () => {
+  it("enqueues refs after SCRIPT FLUSH", async () => {
     const url = await freshDatabase(inject("redisUrl"))
-    await using held = ending(bullmqQueue(url, swift))
+    await using opened = disposable(bullmqQueue(url, swift))
     const client = new Redis(url)
     const { handlers, delivered } = recorder()
-    const consumer = await held.queue.consume(handlers, 1)
+    const consumer = await opened.queue.consume(handlers, 1)
     for (let chunk = 0; chunk < 5; chunk++) {
-      await held.queue.enqueue([refOf(2 * chunk), refOf(2 * chunk + 1)])
+      await opened.queue.enqueue([refOf(2 * chunk), refOf(2 * chunk + 1)])
       await client.script("FLUSH")
     }
     await vi.waitUntil(() => delivered.length === 10, 5_000)
@@ -71,11 +72,11 @@ describe("a queue on BullMQ", () => {
     client.disconnect()
   })
 
-  it("rejects at once while Redis is down, and works again when it is back", async () => {
+  it("rejects at once while Redis is down, and works after it is back", async () => {
     await using server = await startRedis({ durable: true })
     const onError = vi.fn<(error: Error) => void>()
-    await using held = ending(bullmqQueue(server.url, { ...swift, onError }))
-    const { queue } = held
+    await using opened = disposable(bullmqQueue(server.url, { ...swift, onError }))
+    const { queue } = opened
     const { handlers, delivered } = recorder()
     await queue.enqueue([refOf(0)])
     await server.kill()
@@ -90,7 +91,7 @@ describe("a queue on BullMQ", () => {
     await consumer.close(1_000)
   })
 
-  it("rejects when nothing listens, and may be closed", async () => {
+  it("rejects if there is no server, and can be closed", async () => {
     const queue = bullmqQueue("redis://127.0.0.1:1", { onError: () => {} })
     await expect(queue.enqueue([refOf(0)])).rejects.toThrow()
     const consumer = await queue.consume(recorder().handlers, 1)
@@ -100,10 +101,10 @@ describe("a queue on BullMQ", () => {
     expect(performance.now() - startedAt).toBeLessThan(6_000)
   })
 
-  it("delivers to another what its consumer had not ended when it was closed", async () => {
+  it("redelivers a ref whose handler had not ended when its consumer closed", async () => {
     const url = await freshDatabase(inject("redisUrl"))
-    await using held = ending(bullmqQueue(url, swift))
-    const { queue } = held
+    await using opened = disposable(bullmqQueue(url, swift))
+    const { queue } = opened
     const aborted = Promise.withResolvers<void>()
     const stubborn = recorder(({ signal }) => {
       signal.addEventListener("abort", () => aborted.resolve())
@@ -122,26 +123,26 @@ describe("a queue on BullMQ", () => {
     await second.close(1_000)
   })
 
-  it("fires the signal of a chunk that it has given to another", async () => {
+  it("aborts the signal of a ref that it has redelivered to another worker", async () => {
     const url = await freshDatabase(inject("redisUrl"))
-    await using held = ending(bullmqQueue(url, swift))
+    await using opened = disposable(bullmqQueue(url, swift))
     const client = new Redis(url)
     const fired = Promise.withResolvers<unknown>()
     const { handlers, delivered } = recorder(async ({ signal }) => {
       signal.addEventListener("abort", () => fired.resolve(signal.reason))
       if (delivered.length === 1) await fired.promise
     })
-    const consumer = await held.queue.consume(handlers, 1)
-    await held.queue.enqueue([refOf(0)])
+    const consumer = await opened.queue.consume(handlers, 1)
+    await opened.queue.enqueue([refOf(0)])
     await vi.waitUntil(() => delivered.length === 1, 5_000)
     const [lock = ""] = await client.keys("*:lock")
-    await client.set(lock, "of another")
-    expect(String(await fired.promise)).toContain("given this chunk to another worker")
+    await client.set(lock, "another worker")
+    expect(String(await fired.promise)).toContain("redelivered this chunk to another worker")
     await consumer.close(1_000)
     client.disconnect()
   })
 
-  it("says what to install where BullMQ is missing", async () => {
+  it("names the package to install if BullMQ is missing", async () => {
     vi.doMock("bullmq", () => {
       throw new Error("Cannot find package 'bullmq'")
     })
@@ -156,16 +157,16 @@ describe("a queue on BullMQ", () => {
     [{ lockDuration: 1.5 }, `"lockDuration" must be a duration`],
     [{ stalledInterval: 0 }, `"stalledInterval" must be a duration`],
     [{ attempts: 0 }, `"attempts" must be a whole number`],
-  ])("refuses options that make no sense: %j", (options, message) => {
+  ])("refuses the options %j", (options, message) => {
     expect(() => bullmqQueue("redis://127.0.0.1:1", options)).toThrow(message)
   })
 
-  it("delivers a ref that is delayed not before its time", async () => {
+  it("does not deliver a delayed ref early", async () => {
     const url = await freshDatabase(inject("redisUrl"))
-    await using held = ending(bullmqQueue(url, swift))
+    await using opened = disposable(bullmqQueue(url, swift))
     const { handlers, delivered } = recorder()
-    const consumer = await held.queue.consume(handlers, 1)
-    await held.queue.enqueue([refOf(0)], { delayMs: 600 })
+    const consumer = await opened.queue.consume(handlers, 1)
+    await opened.queue.enqueue([refOf(0)], { delayMs: 600 })
     await sleep(400)
     expect(delivered).toEqual([])
     await vi.waitUntil(() => delivered.length === 1, 5_000)

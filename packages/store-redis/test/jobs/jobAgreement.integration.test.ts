@@ -9,7 +9,7 @@ import { redisJobStore } from "../../src/jobs/redisJobStore.ts"
 const { transcriptOf } = JobStoreContract
 
 it.each(["Redis", "Redis Cluster"])(
-  "answers random commands as the store in memory does: %s",
+  "%s answers random commands as the memory store does",
   { timeout: 120_000 },
   async (name) => {
     const client =

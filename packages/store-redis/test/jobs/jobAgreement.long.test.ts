@@ -8,7 +8,7 @@ import { redisJobStore } from "../../src/jobs/redisJobStore.ts"
 
 const { transcriptOf } = JobStoreContract
 
-it("answers two hundred thousand random commands as the store in memory does", async () => {
+it("answers two hundred thousand random commands as the memory store does", async () => {
   const client = redisClient(await freshDatabase(inject("redisUrl")))
   await checkRedis(client)
   for (let seed = 101; seed <= 200; seed++) {

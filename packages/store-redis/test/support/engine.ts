@@ -2,7 +2,8 @@ import type { ChunkHandlers, ChunkQueue, JobStore } from "@multistatus/core/stor
 import { setTimeout as sleep } from "node:timers/promises"
 import { JobStoreContract } from "@multistatus/core/testing"
 
-const { both, keepMs, results } = JobStoreContract
+const { bothSucceeded, keepMs } = JobStoreContract
+
 /** As little as it takes to run jobs: what a store has is due is sent, and what is delivered is run. */
 export const engine = (store: JobStore, queue: ChunkQueue, chunkMs = 20) => {
   const ran: Array<number> = []
@@ -12,7 +13,7 @@ export const engine = (store: JobStore, queue: ChunkQueue, chunkMs = 20) => {
       if (started === undefined) return
       await sleep(chunkMs, undefined, { signal })
       ran.push(ref.chunk)
-      const committed = await store.commit(started.hold, { results, tally: both, halt: undefined }, keepMs)
+      const committed = await store.commit(started.hold, bothSucceeded, keepMs)
       if (committed._tag === "kept") await queue.enqueue(committed.due)
     },
     dead: async () => {},

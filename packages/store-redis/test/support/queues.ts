@@ -2,7 +2,7 @@ import type { ChunkQueue, ChunkRef, Delivery } from "@multistatus/core/store"
 
 export const refOf = (chunk: number, job = "abcdefghijklmnopqrstuv"): ChunkRef => ({ job, chunk, dispatch: 0 })
 
-/** Notes what a queue delivers, and does with it what it is told to. */
+/** Handlers that record the refs they get, and run a function with each delivery. */
 export const recorder = (run: (delivery: Delivery) => Promise<void> = async () => {}) => {
   const delivered: Array<ChunkRef> = []
   const dead: Array<ChunkRef> = []
@@ -18,5 +18,5 @@ export const recorder = (run: (delivery: Delivery) => Promise<void> = async () =
   return { delivered, dead, handlers }
 }
 
-/** Soon enough for tests. */
+/** Short times for tests. */
 export const swift = { lockDuration: "1 second", stalledInterval: 500, backoff: 20, attempts: 3 }

@@ -1,4 +1,4 @@
-/** A worker in a process of its own, to be killed. Arguments: URL, options of the queue, what to do with a chunk. */
+/** A worker process that tests can kill. Arguments: URL, options of the queue, and what to do with a chunk. */
 import { bullmqQueue } from "../../src/jobs/bullmqQueue.ts"
 
 const [url = "", options = "{}", conduct = "hold"] = process.argv.slice(2)

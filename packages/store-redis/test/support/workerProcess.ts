@@ -1,11 +1,11 @@
-import type { BullmqOptions } from "../../src/jobs/BullmqOptions.ts"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import type { BullmqOptions } from "../../src/jobs/BullmqOptions.ts"
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** Starts a worker in a process of its own, which runs until it is disposed of. */
+/** Starts a worker process, which runs until it is disposed. */
 export const startWorker = (url: string, options: BullmqOptions, conduct: "die" | "hold" | "finish") => {
   const child = spawn(process.execPath, [program, url, JSON.stringify(options), conduct], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,5 +1,5 @@
-/** Rows of the tables of jobs, and what they are to users of the port. */
-import type { ChunkRef, EndedChunk, JobRecord, JobState, JobTally } from "@multistatus/core/store"
+/** Rows of the job tables, and their conversion to the types of the port. */
+import type { ChunkRef, EndedChunk, JobRecord, JobState } from "@multistatus/core/store"
 
 /** @internal */
 export interface JobRow {
@@ -23,6 +23,11 @@ export interface JobRow {
   readonly expires_at: number | string
 }
 
+/** A job, and the time of the database in milliseconds since 1970. @internal */
+export interface TimedJob extends JobRow {
+  readonly now: number
+}
+
 /** @internal */
 export interface ChunkRow {
   readonly idx: number
@@ -34,20 +39,26 @@ export interface ChunkRow {
   readonly starts: number
   readonly dispatch: number
   readonly results: string | null
+  readonly outcomes: string | null
   readonly code: string | null
 }
 
 /** @internal */
-export interface PartRow extends JobTally {
-  readonly at: number
-  readonly results: string
-}
+export type DueChunk = Pick<ChunkRow, "idx" | "dispatch">
 
-/** Whether a job was accepted, and has not ended. @internal */
+/** Whether a job was accepted and has not ended. @internal */
 export const isOpen = ({ state }: Pick<JobRow, "state">): boolean => state === "queued" || state === "running"
 
 /** Whether a job was accepted. @internal */
 export const isAccepted = ({ fingerprint }: Pick<JobRow, "fingerprint">): boolean => fingerprint !== null
+
+/** Whether the time of a job is over. @internal */
+export const isExpired = ({ expires_at, now }: Pick<TimedJob, "expires_at" | "now">): boolean =>
+  Number(expires_at) <= now
+
+/** The time of the next change of a job. Two changes never have the same time. @internal */
+export const nextUpdate = ({ updated_at, now }: Pick<TimedJob, "updated_at" | "now">): number =>
+  Math.max(now, Number(updated_at) + 1)
 
 /** @internal */
 export const toRecord = (row: JobRow): JobRecord => ({
@@ -68,15 +79,16 @@ export const toRecord = (row: JobRow): JobRecord => ({
 })
 
 /** @internal */
-export const toEnded = ({ idx, first, operations, results, code }: ChunkRow): EndedChunk => ({
+export const toEnded = ({ idx, first, operations, results, outcomes, code }: ChunkRow): EndedChunk => ({
   index: idx,
   first,
   operations,
   results: results ?? undefined,
+  outcomes: outcomes ?? undefined,
   code: code ?? undefined,
 })
 
 /** @internal */
 export const toRef =
   (job: string) =>
-  ({ idx, dispatch }: Pick<ChunkRow, "idx" | "dispatch">): ChunkRef => ({ job, chunk: idx, dispatch })
+  ({ idx, dispatch }: DueChunk): ChunkRef => ({ job, chunk: idx, dispatch })

@@ -1,133 +1,144 @@
 /**
- * How a chunk begins and how it ends: in PostgreSQL with one statement each, in SQLite step by step, where no time is lost
- * between them.
+ * Starts and ends a chunk. PostgreSQL takes one statement for each. SQLite takes several, because it cannot do the same in one,
+ * and loses no time between them.
  */
-import type { ChunkHold, JobStore, JobTally } from "@multistatus/core/store"
+import { type ChunkHold, type ChunkOutcome, Job, type JobStore } from "@multistatus/core/store"
 import { type RawBuilder, sql } from "kysely"
 
-import { type ChunkRow, isOpen, type JobRow } from "./JobRows.ts"
-import { type JobTables, later, prepared, type SentChunk, type TimedJob } from "./JobTables.ts"
+import { ChunkTable } from "./ChunkTable.ts"
+import { type JobConnection, prepared } from "./JobConnection.ts"
+import { type ChunkRow, type DueChunk, isExpired, isOpen, type JobRow, nextUpdate, type TimedJob } from "./JobRows.ts"
+import { JobTable } from "./JobTable.ts"
 
-/** A chunk that was begun, and its job. @internal */
-export interface BegunChunk {
+/** A chunk that was started, and its job. @internal */
+export interface StartedRow {
   readonly chunk: ChunkRow
   readonly job: JobRow
 }
 
-/** A job of which a chunk has ended, and the chunks that are due now. @internal */
-export interface Kept {
+/** The job of a chunk that was ended, and the chunks that are due next. @internal */
+export interface EndedRow {
   readonly job: TimedJob
-  readonly due: ReadonlyArray<SentChunk>
+  readonly due: ReadonlyArray<DueChunk>
 }
 
-/** Begins a chunk anew; undefined where it has ended, or its job has. @internal */
-export const begin = (tables: JobTables, ref: BegunBy, given: number | undefined): Promise<BegunChunk | undefined> =>
-  (tables.locks ? beginAtOnce : beginInSteps)(tables, ref, given)
+type Ref = Parameters<JobStore["start"]>[0]
 
-type BegunBy = Parameters<JobStore["start"]>[0]
+/** Starts a chunk; undefined if it is not given to the dispatch, or has ended. @internal */
+export const startChunk = (
+  connection: JobConnection,
+  ref: Ref,
+  given: number | undefined,
+): Promise<StartedRow | undefined> =>
+  (connection.hasRowLocks ? startInOneStatement : startStepByStep)(connection, ref, given)
 
-// One that runs is given to its own dispatch alone.
-const isFree = ({ dispatch }: BegunBy) =>
+// A running chunk is given only to the dispatch that holds it.
+const isGiven = ({ dispatch }: Ref) =>
   dispatch === undefined
     ? sql`chunk.state in ('waiting', 'running')`
     : sql`(chunk.state = 'waiting' or (chunk.state = 'running' and chunk.held_by = ${dispatch}))`
 
-const heldBy = ({ dispatch }: BegunBy) => (dispatch === undefined ? sql`dispatch` : sql`${dispatch}`)
+const heldBy = ({ dispatch }: Ref) => (dispatch === undefined ? sql`dispatch` : sql`${dispatch}`)
 
-// One statement, and so a transaction by itself.
-const beginAtOnce = async (tables: JobTables, ref: BegunBy, given: number | undefined) => {
-  const { rows } = await sql<{ chunk: ChunkRow; job: JobRow }>`${prepared}
+const startInOneStatement = async (connection: JobConnection, ref: Ref, given: number | undefined) => {
+  const { rows } = await sql<StartedRow>`${prepared}
     with locked as materialized (
-      select job.*, ${tables.clock(given)} as now from multistatus_job job where id = ${ref.job} for update
-    ), begun as (
+      select job.*, ${connection.clock(given)} as now from multistatus_job job where id = ${ref.job} for update
+    ), started as (
       update multistatus_job_chunk chunk
       set state = 'running', epoch = epoch + 1, starts = starts + 1, held_by = ${heldBy(ref)}, heard_at = locked.now
       from locked where locked.state in ('queued', 'running') and locked.expires_at > locked.now
-        and chunk.job = locked.id and chunk.idx = ${ref.chunk} and ${isFree(ref)}
+        and chunk.job = locked.id and chunk.idx = ${ref.chunk} and ${isGiven(ref)}
       returning chunk.*
     ), running as (
       update multistatus_job job set state = 'running', updated_at = greatest(locked.now, locked.updated_at + 1)
-      from locked, begun where job.id = locked.id returning job.*
+      from locked, started where job.id = locked.id returning job.*
     )
-    select to_json(begun) as chunk, to_json(running) as job from begun, running
-  `.execute(tables.db)
+    select to_json(started) as chunk, to_json(running) as job from started, running
+  `.execute(connection.db)
   return rows[0]
 }
 
-const beginInSteps = async (tables: JobTables, ref: BegunBy, given: number | undefined) => {
-  const { job: id, chunk: index } = ref
-  const job = await tables.lock(id, given)
-  if (job === undefined || !isOpen(job) || Number(job.expires_at) <= job.now) return undefined
+const startStepByStep = async (connection: JobConnection, ref: Ref, given: number | undefined) => {
+  const { db } = connection
+  const job = await new JobTable(connection).lock(ref.job, given)
+  if (job === undefined || !isOpen(job) || isExpired(job)) return undefined
   const chunks = await sql<ChunkRow>`
     update multistatus_job_chunk as chunk
     set state = 'running', epoch = epoch + 1, starts = starts + 1, held_by = ${heldBy(ref)}, heard_at = ${job.now}
-    where job = ${id} and idx = ${index} and ${isFree(ref)} returning *
-  `.execute(tables.db)
+    where job = ${job.id} and idx = ${ref.chunk} and ${isGiven(ref)} returning *
+  `.execute(db)
   const chunk = chunks.rows[0]
   if (chunk === undefined) return undefined
   const jobs = await sql<JobRow>`
-    update multistatus_job set state = 'running', updated_at = ${later(job)} where id = ${id} returning *
-  `.execute(tables.db)
+    update multistatus_job set state = 'running', updated_at = ${nextUpdate(job)} where id = ${job.id} returning *
+  `.execute(db)
   return { chunk, job: jobs.rows[0]! }
 }
 
-type Keep = (
-  tables: JobTables,
+type EndChunk = (
+  connection: JobConnection,
   hold: ChunkHold,
-  results: string,
-  tally: JobTally,
+  outcome: ChunkOutcome,
   given: number | undefined,
-) => Promise<Kept | undefined>
+) => Promise<EndedRow | undefined>
 
-/** Ends a chunk with its results, and sends the next one; undefined where the hold is over. @internal */
-export const keep: Keep = (tables, ...given) => (tables.locks ? keepAtOnce : keepInSteps)(tables, ...given)
+/** Stores the results of a chunk, and makes the next one due; undefined if the hold is over. @internal */
+export const endChunk: EndChunk = (connection, ...args) =>
+  (connection.hasRowLocks ? endInOneStatement : endStepByStep)(connection, ...args)
 
-const keepAtOnce: Keep = async (tables, hold, results, tally, given) => {
-  const { rows } = await sql<Kept>`${prepared}
+const endInOneStatement: EndChunk = async (connection, hold, outcome, given) => {
+  const { rows } = await sql<EndedRow>`${prepared}
     with locked as materialized (
-      select job.*, ${tables.clock(given)} as now from multistatus_job job where id = ${hold.job} for update
-    ), ended as (${endChunk(hold, results, tally, sql`and exists (select from locked)`)}), cleared as (
-      ${clearParts(hold)} and exists (select from ended)
+      select job.*, ${connection.clock(given)} as now from multistatus_job job where id = ${hold.job} for update
+    ), ended as (${updateChunk(hold, outcome, sql`and exists (select from locked)`)}), cleared as (
+      ${deleteParts(hold)} and exists (select from ended)
     ), due as (
       update multistatus_job_chunk chunk set heard_at = locked.now from locked
       where chunk.job = locked.id and chunk.idx = locked.sent and chunk.state = 'waiting' and exists (select from ended)
       returning chunk.idx, chunk.dispatch
-    ), kept as (
-      update multistatus_job job set ${counted(tally)}, updated_at = greatest(locked.now, locked.updated_at + 1)
+    ), counted as (
+      update multistatus_job job set ${addCounts(outcome)}, updated_at = greatest(locked.now, locked.updated_at + 1)
       from locked where job.id = locked.id and exists (select from ended) returning job.*, locked.now
     )
-    select to_json(kept) as job, coalesce((select json_agg(due) from due), '[]') as due from kept
-  `.execute(tables.db)
+    select to_json(counted) as job, coalesce((select json_agg(due) from due), '[]') as due from counted
+  `.execute(connection.db)
   return rows[0]
 }
 
-const keepInSteps: Keep = async (tables, hold, results, tally, given) => {
-  const locked = await tables.lock(hold.job, given)
-  const ended = await endChunk(hold, results, tally, sql``).execute(tables.db)
+const endStepByStep: EndChunk = async (connection, hold, outcome, given) => {
+  const { db } = connection
+  const locked = await new JobTable(connection).lock(hold.job, given)
+  const ended = await updateChunk(hold, outcome, sql``).execute(db)
   if (locked === undefined || ended.rows.length === 0) return undefined
-  await clearParts(hold).execute(tables.db)
-  const { id, now } = locked
-  const due = await tables.send(id, locked.sent, Math.min(locked.chunks, locked.sent + 1), now)
+  await deleteParts(hold).execute(db)
+  const { id, now, sent, chunks } = locked
+  const due = await new ChunkTable(connection).send(id, sent, Math.min(chunks, sent + 1), now)
   const jobs = await sql<JobRow>`
-    update multistatus_job as job set ${counted(tally)}, updated_at = ${later(locked)} where id = ${id} returning *
-  `.execute(tables.db)
+    update multistatus_job as job set ${addCounts(outcome)}, updated_at = ${nextUpdate(locked)} where id = ${id} returning *
+  `.execute(db)
   return { job: { ...jobs.rows[0]!, now }, due }
 }
 
-// Whoever changes a chunk has locked its job before.
-const endChunk = (
+// Every call that changes a chunk locks its job before.
+const updateChunk = (
   { job, chunk, epoch }: ChunkHold,
-  results: string,
-  { failed, skipped }: JobTally,
+  { results, outcomes }: ChunkOutcome,
   condition: RawBuilder<unknown>,
-) => sql`
-  update multistatus_job_chunk
-  set state = 'done', results = ${results}, payload = '', unsuccessful = ${failed + skipped}
-  where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} ${condition} returning 1 as one`
+) => {
+  const { failed, skipped } = Job.tallyOf(outcomes)
+  return sql`
+    update multistatus_job_chunk
+    set state = 'done', results = ${results}, outcomes = ${outcomes}, payload = '', unsuccessful = ${failed + skipped}
+    where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} ${condition} returning 1 as one`
+}
 
-const clearParts = ({ job, chunk }: ChunkHold) =>
+const deleteParts = ({ job, chunk }: ChunkHold) =>
   sql`delete from multistatus_job_part where job = ${job} and chunk = ${chunk}`
 
-const counted = ({ succeeded, failed, skipped }: JobTally) => sql`
-  succeeded = job.succeeded + ${succeeded}, failed = job.failed + ${failed}, skipped = job.skipped + ${skipped},
-  sent = case when job.sent < job.chunks then job.sent + 1 else job.sent end`
+const addCounts = ({ outcomes }: ChunkOutcome) => {
+  const { succeeded, failed, skipped } = Job.tallyOf(outcomes)
+  return sql`
+    succeeded = job.succeeded + ${succeeded}, failed = job.failed + ${failed}, skipped = job.skipped + ${skipped},
+    sent = case when job.sent < job.chunks then job.sent + 1 else job.sent end`
+}

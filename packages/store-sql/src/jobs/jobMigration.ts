@@ -1,11 +1,13 @@
 /**
  * The tables of the job store. Times are milliseconds since 1970.
  *
- * `sent` counts the chunks of a job that are due or were; `held_key` is its key once it was accepted. Of a chunk,
- * `heard_at` is when something was heard of it last, and null as long as it is not due; `held_by` is the dispatch by which
- * it runs. The one row of
- * `multistatus_job_usage` counts the operations of all jobs that have not ended, and the one row of
- * `multistatus_job_runner`, in SQLite, names the process that runs them.
+ * - `multistatus_job`: `span` is the window, `sent` the number of chunks that are, or were, due. `wanted_key` is the key of the
+ *   job, and `held_key` the same once the job is accepted.
+ * - `multistatus_job_chunk`: `heard_at` is the time of the last sign of life, null before the chunk is due. `held_by` is the
+ *   dispatch that holds a running chunk. `unsuccessful` counts the operations that did not succeed.
+ * - `multistatus_job_part`: results of chunks that have not ended.
+ * - `multistatus_job_usage`: one row with the number of unfinished operations of all jobs.
+ * - `multistatus_job_runner`: one row that names the process that runs the jobs of an SQLite file.
  */
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 
@@ -43,11 +45,7 @@ const tables = ({ id, time, suffix }: Types): ReadonlyArray<string> => [
 
 const postgres = tables({ id: `text collate "C"`, time: "int8", suffix: "" })
 
-/**
- * The statements that create them, by dialect; each can be run again. MySQL has no jobs.
- *
- * @internal
- */
+/** The statements that create them, by dialect. MySQL has no jobs. @internal */
 export const jobMigration: Readonly<Record<Exclude<DatabaseDialect, "mysql">, ReadonlyArray<string>>> = {
   postgres,
   pglite: postgres,
@@ -57,4 +55,31 @@ export const jobMigration: Readonly<Record<Exclude<DatabaseDialect, "mysql">, Re
       id integer primary key, owner text not null, host text not null, pid integer not null, heard_at integer not null
     ) strict`,
   ],
+}
+
+// The outcome of each result becomes a character of its own column, instead of being counted.
+const outcomes = (outcomesOfResults: string): ReadonlyArray<string> => [
+  `alter table multistatus_job_chunk add column outcomes text`,
+  `update multistatus_job_chunk set outcomes = (${outcomesOfResults}) where results is not null`,
+  `alter table multistatus_job_part add column outcomes text not null default ''`,
+  `update multistatus_job_part set outcomes = (${outcomesOfResults})`,
+  ...["succeeded", "failed", "skipped"].map((name) => `alter table multistatus_job_part drop column ${name}`),
+]
+
+const character = (status: string) => `case ${status} when 'success' then 's' when 'skipped' then '-' else 'f' end`
+
+// Not by the functions for JSON, which reject the escape sequence of U+0000.
+const postgresOutcomes = outcomes(`
+  select string_agg(${character(`substring(line from '"status":"([a-z]+)"')`)}, '' order by number)
+  from unnest(string_to_array(results, chr(10))) with ordinality as lines (line, number)`)
+
+/** The statements that store outcomes beside results, by dialect. @internal */
+export const jobOutcomesMigration: typeof jobMigration = {
+  postgres: postgresOutcomes,
+  pglite: postgresOutcomes,
+  sqlite: outcomes(`
+    select group_concat(outcome, '') from (
+      select ${character("json_extract(value, '$.status')")} as outcome
+      from json_each('[' || replace(results, char(10), ',') || ']') order by key
+    )`),
 }

@@ -1,35 +1,34 @@
-/**
- * One process at a time that runs the jobs of an SQLite file: what is due is known to that process alone.
- */
+/** Lets only one process run the jobs of an SQLite file, because its queue is in the memory of that process. */
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 
 import type { ChunkQueue } from "@multistatus/core/store"
 import { type Kysely, sql } from "kysely"
 
-/** Milliseconds after which a process that was not heard of is thought dead. */
+/** Milliseconds without a sign of life after which a process is thought dead. */
 const silentMs = 10_000
 
-/** Milliseconds between two signs of life. */
-const signMs = 1000
+/** Interval between two signs of life, in milliseconds. */
+const aliveMs = 1000
 
 interface Runner {
   readonly owner: string
   readonly host: string
   readonly pid: number
+  /** Milliseconds since its last sign of life. */
   readonly silent: number
 }
 
 /**
- * Keeps a queue from serving this process while another runs jobs of the same file. It may once the other has closed the
- * queue or died.
+ * Wraps a queue so that `prepare` rejects while another process runs the jobs of the same file. It succeeds after the other
+ * process has closed the queue or died.
  *
  * @internal
  */
 export const soleRunner = <DB>(db: Kysely<DB>, queue: ChunkQueue): ChunkQueue => {
   const plain = db.withoutPlugins()
   const owner = randomUUID()
-  let signs: ReturnType<typeof setInterval> | undefined
+  let alive: ReturnType<typeof setInterval> | undefined
 
   const claim = () =>
     plain.transaction().execute(async (handle) => {
@@ -47,8 +46,8 @@ export const soleRunner = <DB>(db: Kysely<DB>, queue: ChunkQueue): ChunkQueue =>
       return undefined
     })
 
-  const sign = async (): Promise<void> => {
-    // The next one may get through; and whoever takes over meanwhile runs chunks under epochs of its own.
+  // An error does not matter: the next sign of life may succeed, and if another process takes over, it ends the holds of this one.
+  const keepAlive = async (): Promise<void> => {
     await sql`update multistatus_job_runner set heard_at = ${now} where id = 1 and owner = ${owner}`
       .execute(plain)
       .catch(() => undefined)
@@ -60,17 +59,17 @@ export const soleRunner = <DB>(db: Kysely<DB>, queue: ChunkQueue): ChunkQueue =>
       const other = await claim()
       if (other !== undefined) {
         throw new Error(
-          `Process ${other.pid} on ${other.host} runs the jobs of this SQLite file, and one process can: this one stands by. ` +
-            "For several processes, keep jobs in PostgreSQL or Redis",
+          `Process ${other.pid} on ${other.host} runs the jobs of this SQLite file, and this process stands by, because only one ` +
+            "process can run them. To run jobs in several processes, store them in PostgreSQL or Redis",
         )
       }
-      signs ??= setInterval(() => void sign(), signMs)
-      // It must not keep a process alive that has nothing else to do.
-      signs.unref()
+      alive ??= setInterval(() => void keepAlive(), aliveMs)
+      // The timer must not keep the process alive.
+      alive.unref()
     },
     close: async () => {
-      clearInterval(signs)
-      signs = undefined
+      clearInterval(alive)
+      alive = undefined
       await queue.close()
       await sql`delete from multistatus_job_runner where owner = ${owner}`.execute(plain).catch(() => undefined)
     },
@@ -79,7 +78,7 @@ export const soleRunner = <DB>(db: Kysely<DB>, queue: ChunkQueue): ChunkQueue =>
 
 const now = sql`cast(unixepoch('now', 'subsec') * 1000 as integer)`
 
-// The same number is that of a process before this one, as the first process of a container has it always.
+// A process with the pid of this one is a former one: the first process of a container always has the same pid.
 const isAlive = ({ host, pid, silent }: Runner): boolean => {
   if (silent >= silentMs) return false
   if (host !== hostname()) return true

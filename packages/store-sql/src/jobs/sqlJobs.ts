@@ -8,13 +8,13 @@ import { soleRunner } from "./soleRunner.ts"
 import { sqlJobStore } from "./sqlJobStore.ts"
 
 /**
- * Keeps jobs in a database, and runs them: on PostgreSQL by pg-boss, for any number of servers and workers; on SQLite and
- * PGlite in this process, which goes on with them when it is started again.
+ * Makes an engine that stores jobs in a database and runs them: on PostgreSQL through pg-boss, with any number of servers and
+ * workers; on SQLite and PGlite in this process, which continues them after a restart.
  *
- * **Details** Of the processes on one SQLite file one runs jobs; another says so and stands by, and takes over when that one
- * has closed or died; what it takes in meanwhile is found by the one that runs within a minute. `url` is where pg-boss
- * connects to, on PostgreSQL: the database that `db` is a handle of. Where its pool has no more connections than chunks run at
- * once, `onError` is told of it at the start.
+ * **Details** One process runs the jobs of an SQLite file. Other processes report that and stand by, and one of them takes over
+ * when it closes or dies. Jobs that they accept are found by the running process within a minute. On PostgreSQL, pg-boss
+ * connects to `url`, which has to be the database of `db`. If the pool of `db` has no more connections than chunks run at once,
+ * `onError` is called when the worker starts.
  *
  * **Example** (On PostgreSQL)
  * ```ts
@@ -29,28 +29,28 @@ export const sqlJobs = <DB>(
   options: PgBossOptions = {},
 ): { readonly store: JobStore; readonly queue: ChunkQueue } => ({
   store: sqlJobStore(db),
-  queue: dialect === "postgres" ? onPostgres(url, maxConnections, options) : withinProcess(db, dialect),
+  queue: dialect === "postgres" ? pgBossOn(url, maxConnections, options) : inProcessOn(db, dialect),
 })
 
 /** The database that `sqlJobs` stores jobs in, as `openDatabase` opens it. */
 export type JobDatabase<DB> = Pick<OpenedDatabase<DB>, "db" | "dialect"> &
   Partial<Pick<OpenedDatabase<DB>, "maxConnections">>
 
-const onPostgres = (url: string, maxConnections: number, options: PgBossOptions): ChunkQueue => {
+const pgBossOn = (url: string, maxConnections: number, options: PgBossOptions): ChunkQueue => {
   const queue = pgBossQueue(url, options)
   const { onError = emitWarning } = options
   return {
     ...queue,
     consume: (handlers, concurrency) => {
-      if (maxConnections <= concurrency) onError(new Error(tooFew(maxConnections, concurrency)))
+      if (maxConnections <= concurrency) onError(new Error(tooFewConnections(maxConnections, concurrency)))
       return queue.consume(handlers, concurrency)
     },
   }
 }
 
-const tooFew = (maxConnections: number, concurrency: number): string =>
-  `The database has ${maxConnections} connections, and each of the ${concurrency} chunks that run at once may hold one, ` +
-  `so that requests would wait for them: open it with "maxConnections" above ${concurrency}, or set "jobs.workers" lower`
+const tooFewConnections = (maxConnections: number, concurrency: number): string =>
+  `The database has ${maxConnections} connections, and ${concurrency} chunks run at once, each of which may hold one, so that ` +
+  `requests would wait: open the database with "maxConnections" above ${concurrency}, or set "jobs.workers" lower`
 
-const withinProcess = <DB>(db: Kysely<DB>, dialect: DatabaseDialect): ChunkQueue =>
+const inProcessOn = <DB>(db: Kysely<DB>, dialect: DatabaseDialect): ChunkQueue =>
   dialect === "sqlite" ? soleRunner(db, inProcessQueue()) : inProcessQueue()

@@ -1,6 +1,4 @@
-/**
- * Brings a database up to what the store needs.
- */
+/** Creates and updates the tables and routines of the store. */
 import { setTimeout as delay } from "node:timers/promises"
 
 import { type Kysely, sql } from "kysely"
@@ -13,11 +11,11 @@ import { storeMigrations } from "./migrations.ts"
 const attempts = 5
 
 /**
- * Creates and updates what the store keeps in the database: routines that isolate failing rows, and its tables.
+ * Creates and updates the tables of the store, and the routines that isolate failing rows.
  *
- * **Details** Migrations that were run are recorded in `multistatus_migration`, apart from the application's own. Running
- * it again changes nothing, and several processes may run it at once. PostgreSQL and MySQL need the right to create
- * functions or procedures in the current schema for it, afterwards only that to execute them.
+ * **Details** Migrations that have run are recorded in `multistatus_migration`, apart from those of the application. Running it
+ * again changes nothing, and several processes may run it at once. On PostgreSQL and MySQL the user needs the right to create
+ * functions or procedures in the current schema; afterwards only the right to execute them.
  */
 export const migrate = async <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Promise<void> => {
   checkKysely(db, "The first argument of migrate")
@@ -30,7 +28,7 @@ export const migrate = async <DB>(db: Kysely<DB>, dialect: DatabaseDialect): Pro
   for (let attempt = 1; ; attempt++) {
     const { error } = await migratorOf(db, dialect).migrateToLatest()
     if (error === undefined) return
-    // A rival process may have done in the meantime what failed here: then the next attempt finds it done.
+    // Another process may have run the same migration: then the next attempt finds it recorded.
     if (attempt === attempts) throw error
     await delay(attempt * 20 + Math.random() * 50)
   }

@@ -1,15 +1,18 @@
-/**
- * What the store owns in a database: SQL texts, by dialect and in order.
- */
+/** The migrations of the store: SQL texts, by dialect and in order. A migration that was released never changes. */
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { idempotencyMigration } from "../idempotency/idempotencyMigration.ts"
-import { jobMigration } from "../jobs/jobMigration.ts"
+import { jobMigration, jobOutcomesMigration } from "../jobs/jobMigration.ts"
 import { mysqlRowRoutine } from "../rows/mysql/rowRoutine.ts"
 import { quotaMigration } from "../quota/quotaMigration.ts"
 import { postgresRowRoutine } from "../rows/postgres/rowRoutine.ts"
 
-/** A migration: its name, which orders it, and its statements; each can be run again. @internal */
+/**
+ * A migration. It runs in one transaction, but on MySQL, where each statement must be repeatable.
+ *
+ * @internal
+ */
 export interface StoreMigration {
+  /** Migrations run in the order of their names. */
   readonly name: string
   readonly statements: ReadonlyArray<string>
 }
@@ -24,16 +27,16 @@ const quota = (dialect: DatabaseDialect): StoreMigration => ({
   statements: quotaMigration[dialect],
 })
 
-const jobs = (dialect: Exclude<DatabaseDialect, "mysql">): StoreMigration => ({
-  name: "0005_jobs",
-  statements: jobMigration[dialect],
-})
+const jobs = (dialect: Exclude<DatabaseDialect, "mysql">): ReadonlyArray<StoreMigration> => [
+  { name: "0005_jobs", statements: jobMigration[dialect] },
+  { name: "0006_job_outcomes", statements: jobOutcomesMigration[dialect] },
+]
 
 const postgres: ReadonlyArray<StoreMigration> = [
   { name: "0001_rows", statements: [postgresRowRoutine] },
   idempotency("postgres"),
   quota("postgres"),
-  jobs("postgres"),
+  ...jobs("postgres"),
 ]
 
 /** @internal */
@@ -53,5 +56,5 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
     idempotency("mysql"),
     quota("mysql"),
   ],
-  sqlite: [idempotency("sqlite"), quota("sqlite"), jobs("sqlite")],
+  sqlite: [idempotency("sqlite"), quota("sqlite"), ...jobs("sqlite")],
 }

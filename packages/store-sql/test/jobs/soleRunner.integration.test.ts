@@ -12,7 +12,7 @@ import { migrate } from "../../src/migrations/migrate.ts"
 import { type OpenedDatabase, openDatabase } from "../../src/database/openDatabase.ts"
 import { soleRunner } from "../../src/jobs/soleRunner.ts"
 
-describe("the process that runs the jobs of an SQLite file", () => {
+describe("a process that runs the jobs of an SQLite file", () => {
   let directory: string
   let database: OpenedDatabase<unknown>
   beforeEach(async () => {
@@ -25,19 +25,19 @@ describe("the process that runs the jobs of an SQLite file", () => {
     await rm(directory, { recursive: true })
   })
 
-  const enter = (pid: number, { host = hostname(), silentMs = 0 } = {}) =>
+  const insertRunner = (pid: number, { host = hostname(), silentMs = 0 } = {}) =>
     sql`
       insert into multistatus_job_runner values (1, 'other', ${host}, ${pid}, unixepoch() * 1000 - ${silentMs})
       on conflict (id) do update set host = excluded.host, pid = excluded.pid, heard_at = excluded.heard_at
     `.execute(database.db)
   const queue = () => soleRunner(database.db, inProcessQueue())
 
-  it("is one, and another one is told who it is and what to do", async () => {
-    await enter(process.ppid)
+  it("keeps other processes from running them, with an error that names it and a solution", async () => {
+    await insertRunner(process.ppid)
     await expect(queue().prepare!()).rejects.toThrow(new RegExp(`Process ${process.ppid} .*PostgreSQL or Redis`))
   })
 
-  it("is followed by the next one when it has closed", async () => {
+  it("is replaced after it has closed", async () => {
     const first = queue()
     await first.prepare!()
     await first.prepare!()
@@ -48,9 +48,9 @@ describe("the process that runs the jobs of an SQLite file", () => {
     await second.close()
   })
 
-  it("is followed at once when it was killed", async () => {
+  it("is replaced at once after it was killed", async () => {
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"])
-    await enter(child.pid!)
+    await insertRunner(child.pid!)
     const next = queue()
     await expect(next.prepare!()).rejects.toThrow("stands by")
     child.kill("SIGKILL")
@@ -59,18 +59,18 @@ describe("the process that runs the jobs of an SQLite file", () => {
     await next.close()
   })
 
-  it("is followed by one that has its number, as in a container that is started again", async () => {
-    await enter(process.pid)
+  it("is replaced at once by a process with the same pid, as in a container that was restarted", async () => {
+    await insertRunner(process.pid)
     const next = queue()
     await next.prepare!()
     await next.close()
   })
 
-  it("is followed after ten seconds without a sign of life, where it is on another host", async () => {
-    await enter(1, { host: "elsewhere", silentMs: 8_000 })
+  it("is replaced after ten seconds without a sign of life if it is on another host", async () => {
+    await insertRunner(1, { host: "elsewhere", silentMs: 8_000 })
     const next = queue()
     await expect(next.prepare!()).rejects.toThrow("on elsewhere")
-    await enter(1, { host: "elsewhere", silentMs: 11_000 })
+    await insertRunner(1, { host: "elsewhere", silentMs: 11_000 })
     await next.prepare!()
     await next.close()
   })

@@ -41,7 +41,7 @@ JobStoreContract.suite(
 JobStoreContract.suite("PGlite", () => open("pglite::memory:"), { ...options, runs: 10 })
 JobStoreContract.suite("PostgreSQL", async () => open(await freshDatabase(inject("postgresUrl"))), options)
 
-it("there is none on MySQL and MariaDB, and that is said at once", async () => {
+it("throws on MySQL and MariaDB, which cannot store jobs", async () => {
   const { db, close } = await openDatabase<unknown>(await freshDatabase(inject("mariadbUrl")))
   expect(() => sqlJobStore(db)).toThrow("redisJobs")
   await close()

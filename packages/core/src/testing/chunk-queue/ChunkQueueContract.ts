@@ -1,14 +1,14 @@
 /**
- * What a queue of chunks owes, as tests: the contract of the port `ChunkQueue`. Needs vitest.
+ * The contract of the port `ChunkQueue`, as tests. Needs vitest.
  *
- * **Details** A queue is tested as its users have it: against its real server, through two clients. It goes by its own
- * clock, so `promptMs` and `patienceMs` say for how long the cases wait.
+ * **Details** Test a queue against its real server and through two clients. A queue uses its own clock, so `deliveryMs` and
+ * `redeliveryMs` limit how long the cases wait.
  *
- * **Example** (A queue of one's own)
+ * **Example** (A queue of your own)
  * ```ts
  * import { ChunkQueueContract } from "@multistatus/core/testing"
  *
- * ChunkQueueContract.suite("mine", async () => ({ queue: await open(), other: await open(), close }), { patienceMs: 60_000 })
+ * ChunkQueueContract.suite("my queue", async () => ({ queue: await open(), other: await open(), close }), { redeliveryMs: 60_000 })
  * ```
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
@@ -19,23 +19,23 @@ import { transactions } from "./transactions.ts"
 
 export type { Backend } from "./Fixture.ts"
 
-/** How a queue is put to the test. */
+/** Options of the suite. */
 export interface SuiteOptions {
-  /** Whether what the queue holds dies with its process. Default false. */
+  /** Whether the queue loses its refs when its process ends. Default false. */
   readonly volatile?: boolean | undefined
-  /** Whether refs are sent and marked as done in transactions of a database; needs `Backend.transaction`. Default false. */
+  /** Whether the queue takes part in database transactions; needs `Backend.transaction`. Default false. */
   readonly transactional?: boolean | undefined
-  /** Milliseconds in which a ref is delivered that was sent. Default 5,000. */
-  readonly promptMs?: number | undefined
-  /** Milliseconds in which a ref is delivered again, is given up, or is given to another. Default 30,000. */
-  readonly patienceMs?: number | undefined
+  /** Maximum time until a ref is delivered, in milliseconds. Default 5,000. */
+  readonly deliveryMs?: number | undefined
+  /** Maximum time until a ref is redelivered or given up, in milliseconds. Default 30,000. */
+  readonly redeliveryMs?: number | undefined
 }
 
 /** Declares the tests of a queue. */
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { volatile = false, transactional = false, promptMs = 5_000, patienceMs = 30_000 }: SuiteOptions = {},
+  { volatile = false, transactional = false, deliveryMs = 5_000, redeliveryMs = 30_000 }: SuiteOptions = {},
 ): void => {
   describe(`ChunkQueue (${name})`, () => {
     let opened: Backend | undefined
@@ -54,13 +54,13 @@ export const suite = (
 
     afterEach(closeAll)
 
-    it("says whether what it holds dies with its process", () => {
+    it("declares whether it is volatile", () => {
       expect(backend().queue.isVolatile).toBe(volatile)
     })
 
-    const circumstances = { backend, promptMs, patienceMs }
-    delivering(circumstances)
-    failing(circumstances)
-    transactions(circumstances, transactional)
+    const context = { backend, deliveryMs, redeliveryMs }
+    delivering(context)
+    failing(context)
+    transactions(context, transactional)
   })
 }

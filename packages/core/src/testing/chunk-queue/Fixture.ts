@@ -1,58 +1,58 @@
-/** What the cases of `ChunkQueueContract` share: refs that nobody sent before, and consumers that note what they get. */
+/** What the cases of `ChunkQueueContract` share: new refs, and consumers that record what they get. */
 import type { ChunkRef } from "../../jobs/Job.ts"
 import { randomId } from "../../platform/randomId.ts"
 import type { ChunkConsumer, ChunkQueue, Delivery } from "../../jobs/ChunkQueue.ts"
 
-/** A queue under test, with no other consumers. */
+/** A queue under test. It has no other consumers. */
 export interface Backend {
   readonly queue: ChunkQueue
-  /** The same queue through another client: another connection, as another process has it. Default: `queue`. */
+  /** The same queue through another client, as another process has it. Default: `queue`. */
   readonly other?: ChunkQueue | undefined
-  /** Runs in a transaction, rolled back if it rejects; needed where `isTransactional`. */
+  /** Runs a function in a transaction, and rolls it back if the function rejects. Required if `isTransactional`. */
   readonly transaction?: ((run: (transaction: unknown) => Promise<void>) => Promise<void>) | undefined
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** What the cases go by. */
-export interface Circumstances {
+/** The queue, and how long cases wait. */
+export interface Context {
   readonly backend: () => Backend
-  /** Milliseconds in which a ref is delivered. */
-  readonly promptMs: number
-  /** Milliseconds in which a ref is delivered again, given up, or given to another. */
-  readonly patienceMs: number
+  /** Maximum time until a ref is delivered, in milliseconds. */
+  readonly deliveryMs: number
+  /** Maximum time until a ref is redelivered or given up, in milliseconds. */
+  readonly redeliveryMs: number
 }
 
-/** So many refs of a job that nobody made before. */
+/** `count` refs of a new job. */
 export const newRefs = (count: number, given: Partial<ChunkRef> = {}): ReadonlyArray<ChunkRef> => {
   const job = randomId()
   return Array.from({ length: count }, (_, chunk) => ({ job, chunk, dispatch: 0, ...given }))
 }
 
-/** Waits so long. */
+/** Resolves after some milliseconds. */
 export const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 const open = new Set<ChunkConsumer>()
 
-/** Closes consumers that a case left open because it failed. */
+/** Closes the consumers that a failed case has left open. */
 export const closeAll = async (): Promise<void> => {
   await Promise.all([...open].map((consumer) => consumer.close(0)))
   open.clear()
 }
 
-/** What a consumer got, in order. */
-export interface Notes {
+/** A consumer, and the refs that it got, in order. */
+export interface Recording {
   readonly delivered: Array<ChunkRef>
   readonly dead: Array<ChunkRef>
   readonly consumer: ChunkConsumer
 }
 
-/** Consumes refs of some jobs with a handler, and notes them; what is left of other cases is taken away. */
+/** Consumes and records the refs of some jobs. Refs that other cases have left are dropped. */
 export const consume = async (
   queue: ChunkQueue,
   refs: ReadonlyArray<ChunkRef>,
   concurrency: number,
   run: (delivery: Delivery) => Promise<void> = async () => undefined,
-): Promise<Notes> => {
+): Promise<Recording> => {
   const jobs = new Set(refs.map(({ job }) => job))
   const delivered: Array<ChunkRef> = []
   const dead: Array<ChunkRef> = []
@@ -75,7 +75,7 @@ export const consume = async (
   return { delivered, dead, consumer: { close } }
 }
 
-/** Something that is waited for. */
+/** A promise that `open` resolves. */
 export const gate = () => {
   let open = (): void => undefined
   const opened = new Promise<void>((resolve) => {
@@ -84,6 +84,6 @@ export const gate = () => {
   return { open, opened }
 }
 
-/** Refs in an order of their own, to be compared with others. */
+/** Refs as texts, sorted for comparison. */
 export const sorted = (refs: ReadonlyArray<ChunkRef>): ReadonlyArray<string> =>
   refs.map(({ job, chunk, dispatch }) => `${job} ${chunk} ${dispatch}`).sort()

@@ -1,99 +1,97 @@
-/** Transactions: what is sent or done in them is so when they commit, and only then. */
+/** Cases about transactions. */
 import { describe, expect, it } from "vitest"
 import type { Delivery } from "../../jobs/ChunkQueue.ts"
-import { type Circumstances, consume, newRefs, sorted, wait } from "./Fixture.ts"
+import { type Context, consume, newRefs, sorted, wait } from "./Fixture.ts"
 
 /** Declares the cases. */
-export const transactions = (circumstances: Circumstances, transactional: boolean): void => {
-  const { backend, promptMs, patienceMs } = circumstances
-  const timeout = 4 * promptMs + 2 * patienceMs
-  const soon = { timeout: promptMs, interval: 10 }
-  const undone = new Error("undone on purpose")
+export const transactions = (context: Context, isTransactional: boolean): void => {
+  const { backend, deliveryMs, redeliveryMs } = context
+  const timeout = 4 * deliveryMs + 2 * redeliveryMs
+  const prompt = { timeout: deliveryMs, interval: 10 }
+  const rollback = new Error("rolled back on purpose")
 
-  /** Runs in a transaction, which is kept or undone. */
-  const within = async (keeps: boolean, run: (transaction: unknown) => Promise<void>): Promise<void> => {
+  const inTransaction = async (commits: boolean, run: (transaction: unknown) => Promise<void>): Promise<void> => {
     const running = backend().transaction!(async (handle) => {
       await run(handle)
-      if (!keeps) throw undone
+      if (!commits) throw rollback
     })
-    if (keeps) await running
-    else await expect(running).rejects.toThrow(undone.message)
+    if (commits) await running
+    else await expect(running).rejects.toThrow(rollback.message)
   }
 
   describe("transactions", () => {
-    it("are offered as the queue says", { timeout }, async () => {
+    it("are offered as declared", { timeout }, async () => {
       const { queue, transaction } = backend()
-      expect(queue.isTransactional).toBe(transactional)
-      expect(transaction !== undefined).toBe(transactional)
+      expect(queue.isTransactional).toBe(isTransactional)
+      expect(transaction !== undefined).toBe(isTransactional)
       const refs = newRefs(1)
       let complete: Delivery["complete"]
       const { consumer, delivered } = await consume(queue, refs, 1, async (delivery) => {
         ;({ complete } = delivery)
       })
       await queue.enqueue(refs)
-      await expect.poll(() => delivered.length, soon).toBe(1)
-      expect(complete !== undefined).toBe(transactional)
-      await consumer.close(promptMs)
+      await expect.poll(() => delivered.length, prompt).toBe(1)
+      expect(complete !== undefined).toBe(isTransactional)
+      await consumer.close(deliveryMs)
     })
 
-    if (!transactional) return
+    if (!isTransactional) return
 
-    it("send refs when they commit", { timeout }, async () => {
+    it("enqueue refs when they commit, and not when they roll back", { timeout }, async () => {
       const { queue } = backend()
       const refs = newRefs(6)
       const { consumer, delivered } = await consume(queue, refs, 2)
-      await within(false, (transaction) => queue.enqueue(refs.slice(0, 3), { transaction }))
-      await within(true, async (transaction) => {
+      await inTransaction(false, (transaction) => queue.enqueue(refs.slice(0, 3), { transaction }))
+      await inTransaction(true, async (transaction) => {
         await queue.enqueue(refs.slice(3), { transaction })
         await queue.enqueue(refs.slice(3), { transaction })
         await wait(300)
         expect(delivered).toEqual([])
       })
-      await expect.poll(() => sorted(delivered), soon).toEqual(sorted(refs.slice(3)))
+      await expect.poll(() => sorted(delivered), prompt).toEqual(sorted(refs.slice(3)))
       await wait(300)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs.slice(3)))
     })
 
-    it("that were undone leave a ref to be sent again", { timeout }, async () => {
+    it("that are rolled back do not prevent a ref from being enqueued again", { timeout }, async () => {
       const { queue } = backend()
       const refs = newRefs(1)
-      await within(false, (transaction) => queue.enqueue(refs, { transaction }))
+      await inTransaction(false, (transaction) => queue.enqueue(refs, { transaction }))
       await queue.enqueue(refs)
       const { consumer, delivered } = await consume(queue, refs, 1)
-      await expect.poll(() => delivered, soon).toEqual(refs)
-      await consumer.close(promptMs)
+      await expect.poll(() => delivered, prompt).toEqual(refs)
+      await consumer.close(deliveryMs)
     })
 
-    it("mark a delivery as done when they commit, whatever its handler answers", { timeout }, async () => {
+    it("complete a delivery when they commit, even if its handler rejects", { timeout }, async () => {
       const { queue } = backend()
       const refs = newRefs(2)
       const { consumer, delivered, dead } = await consume(queue, refs, 1, async ({ complete, ref }) => {
-        await within(true, (transaction) => complete!(transaction))
-        if (ref.chunk === 0) throw undone
+        await inTransaction(true, (transaction) => complete!(transaction))
+        if (ref.chunk === 0) throw rollback
       })
       await queue.enqueue(refs)
-      await expect.poll(() => delivered.length, soon).toBe(2)
+      await expect.poll(() => delivered.length, prompt).toBe(2)
       await wait(2_000)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(sorted(delivered)).toEqual(sorted(refs))
       expect(dead).toEqual([])
     })
 
-    it("that were undone leave a delivery to be made again", { timeout }, async () => {
+    it("that are rolled back leave a ref to be redelivered", { timeout }, async () => {
       const { queue } = backend()
       const refs = newRefs(1)
-      let keeps = false
+      let deliveries = 0
       const { consumer, delivered } = await consume(queue, refs, 1, async ({ complete }) => {
-        const kept = keeps
-        keeps = true
-        await within(kept, (transaction) => complete!(transaction))
-        if (!kept) throw undone
+        const isFirst = deliveries++ === 0
+        await inTransaction(!isFirst, (transaction) => complete!(transaction))
+        if (isFirst) throw rollback
       })
       await queue.enqueue(refs)
-      await expect.poll(() => delivered.length, { timeout: patienceMs, interval: 20 }).toBe(2)
+      await expect.poll(() => delivered.length, { timeout: redeliveryMs, interval: 20 }).toBe(2)
       await wait(500)
-      await consumer.close(promptMs)
+      await consumer.close(deliveryMs)
       expect(delivered).toHaveLength(2)
     })
   })

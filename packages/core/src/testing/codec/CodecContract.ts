@@ -15,39 +15,15 @@ import type { Batch } from "../../batch/Batch.ts"
 import type { BatchError } from "../../batch/BatchError.ts"
 import { failure } from "../../batch/Failure.ts"
 import * as Limits from "../../batch/Limits.ts"
-import type { Operation } from "../../batch/Operation.ts"
 import { OperationResult } from "../../batch/OperationResult.ts"
 import * as Plan from "../../planning/Plan.ts"
 import { partial } from "../../batch/Strategy.ts"
-import type { Codec, DecodeOptions, EncodeOptions, Envelope } from "../../batch/Codec.ts"
+import type { DecodeOptions, EncodeOptions, Envelope } from "../../batch/Codec.ts"
 import * as HostileJson from "./HostileJson.ts"
+import { items } from "./items.ts"
+import { endings, finish, type Subject } from "./Subject.ts"
 
-/** What a client reads of one operation's result. */
-export interface Reading {
-  /** Whether the client is told that the operation succeeded. */
-  readonly succeeded: boolean
-  /** The code of the failure; undefined for a success. */
-  readonly code: string | undefined
-  /** The message of the failure; of a success what `success` was given. */
-  readonly mark: string
-}
-
-/** A codec, and a client that speaks its format. `Sent` is an operation as the client sees it. */
-export interface Subject<Input, Sent> {
-  readonly codec: Codec<Input>
-  /** Operations of one batch, none of which there is anything wrong with; at least one, at most a hundred. */
-  readonly sent: fc.Arbitrary<ReadonlyArray<Sent>>
-  /** The body that a client sends for these operations; a JSON value. */
-  readonly write: (sent: ReadonlyArray<Sent>) => Readonly<Record<string, unknown>>
-  /** What the client must have sent for the codec to decode this operation: the inverse of `write`. */
-  readonly see: (operation: Operation<Input>) => Sent
-  /** The result of an operation that succeeded; the answer carries `mark`. */
-  readonly success: (mark: string) => OperationResult
-  /** What a client reads in an answer, in the order of the answer. `body` is parsed. */
-  readonly read: (body: unknown) => ReadonlyArray<Reading>
-  /** Bodies to try that are hostile to this format in particular. */
-  readonly hostile?: ReadonlyArray<unknown> | undefined
-}
+export type { Reading, Subject } from "./Subject.ts"
 
 /** No input may keep a codec busy for longer; sound ones take microseconds. */
 const longestMs = 1_000
@@ -104,7 +80,7 @@ export const suite = <Input, Sent>(name: string, subject: Subject<Input, Sent>):
 
     it("tells the client the result of every operation, in request order", () => {
       fc.assert(
-        fc.property(sent, fc.infiniteStream(outcomes), (operations, ends) => {
+        fc.property(sent, fc.infiniteStream(endings), (operations, ends) => {
           const batch = decode(parsed(write(operations)))
           const expected = finish(batch, ends, subject)
           const { body } = codec.encode(batch, encoding)
@@ -115,7 +91,7 @@ export const suite = <Input, Sent>(name: string, subject: Subject<Input, Sent>):
 
     it("replaces results that the response has no room for, and never leaves one out", () => {
       fc.assert(
-        fc.property(sent, fc.infiniteStream(outcomes), fc.nat(2_000), (operations, ends, responseBytes) => {
+        fc.property(sent, fc.infiniteStream(endings), fc.nat(2_000), (operations, ends, responseBytes) => {
           const batch = decode(parsed(write(operations)))
           const expected = finish(batch, ends, subject)
           const readings = subject.read(JSON.parse(codec.encode(batch, { ...encoding, responseBytes }).body))
@@ -208,6 +184,8 @@ export const suite = <Input, Sent>(name: string, subject: Subject<Input, Sent>):
     it.each(
       [...HostileJson.texts(codec.list), ...(subject.hostile ?? []).map((body) => JSON.stringify(body))].map(brief),
     )("withstands %s", (_, text) => withstands(subject, received(text)))
+
+    if (codec.items !== undefined) items(subject, codec.items)
   })
 }
 
@@ -215,27 +193,6 @@ const brief = (text: string): [string, string] => [text.length > 80 ? `${text.sl
 
 const untouched = (): never => {
   throw new Error("The codec looked at an operation before it counted")
-}
-
-type End = "success" | "error" | "skipped"
-
-const outcomes = fc.tuple(fc.constantFrom<End>("success", "error", "skipped"), fc.string({ unit: "binary" }))
-
-/** Gives every operation a result with a mark of its own; answers what the client is to read. */
-const finish = <Input, Sent>(
-  { operations }: Batch<Input>,
-  ends: Iterable<[End, string]>,
-  { success }: Subject<Input, Sent>,
-): ReadonlyArray<Reading> => {
-  const stream = ends[Symbol.iterator]()
-  return operations.map((operation) => {
-    const [end, text] = stream.next().value as [End, string]
-    const mark = `${operation.index} ${text}`
-    const code = end === "skipped" ? "SKIPPED" : "CONFLICT"
-    if (end === "success") operation.result = success(mark)
-    else operation.result = OperationResult[end](failure(code, mark))
-    return { succeeded: end === "success", code: end === "success" ? undefined : code, mark }
-  })
 }
 
 interface Tampering {

@@ -1,13 +1,13 @@
-/** What the cases of `JobStoreContract` share: jobs that nobody made before, their chunks, and short calls. */
+/** What the cases of `JobStoreContract` share: new jobs and chunks, and short calls. */
 import type {
   ChunkCommit,
   ChunkOutcome,
+  ChunkPart,
   ChunkRef,
   JobAcceptance,
   JobExtent,
   JobLimits,
   JobRecord,
-  JobTally,
   NewChunk,
   NewJob,
   StartedChunk,
@@ -15,35 +15,38 @@ import type {
 import { randomId } from "../../platform/randomId.ts"
 import type { JobStore, JobTransaction } from "../../jobs/JobStore.ts"
 
-/** A store under test, alone with its jobs. */
+/** A store under test. No other client uses it. */
 export interface Backend {
   readonly store: JobStore
-  /** The same jobs through another client: another connection, as another process has it. Default: `store`. */
+  /** The same store through another client, as another process has it. Default: `store`. */
   readonly other?: JobStore | undefined
-  /** Runs in a transaction, rolled back if it rejects; needed where `isTransactional`. */
+  /** Runs a function in a transaction, and rolls it back if the function rejects. Required if `isTransactional`. */
   readonly transaction?: ((run: (transaction: unknown) => Promise<void>) => Promise<void>) | undefined
   readonly close?: (() => Promise<unknown>) | undefined
 }
 
-/** The time at which a case begins, in milliseconds since 1970. */
+/** The time at which a case starts, in milliseconds since 1970. */
 export const start = 1_900_000_000_000
 
-/** Milliseconds that a job of a case is kept if it does not end. */
+/** Time until a job that does not end is dropped, in milliseconds. */
 export const lifeMs = 604_800_000
 
-/** Milliseconds that results of a case are kept. */
+/** Time for which results are kept, in milliseconds. */
 export const keepMs = 86_400_000
 
-/** Milliseconds after which a chunk of a case is overdue. */
+/** Time after which a chunk is overdue, in milliseconds. */
 export const silentMs = 30_000
 
-/** Room for everything. */
-export const roomy: JobLimits = { queuedOperations: 1_000_000_000, jobsPerTenant: undefined }
+/** Limits that no case reaches. */
+export const noLimits: JobLimits = { queuedOperations: 1_000_000_000, jobsPerTenant: undefined }
 
-/** A hash that nobody had before. */
+/** Selects all ended chunks. */
+export const allChunks = { from: 0, limit: 99, onlyFailed: false }
+
+/** A new random hash. */
 export const newHash = (): string => `${randomId()}${randomId()}`.slice(0, 43)
 
-/** A job that nobody made before. */
+/** A new job. */
 export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
   id: randomId(),
   tenant: undefined,
@@ -54,7 +57,7 @@ export const newJob = (given: Partial<NewJob> = {}): NewJob => ({
   ...given,
 })
 
-/** Chunks of so many operations each. */
+/** Chunks with these numbers of operations. */
 export const chunksOf = (...sizes: ReadonlyArray<number>): ReadonlyArray<NewChunk> => {
   let first = 0
   return sizes.map((operations, index) => {
@@ -64,7 +67,7 @@ export const chunksOf = (...sizes: ReadonlyArray<number>): ReadonlyArray<NewChun
   })
 }
 
-/** What is known of a job with these chunks. */
+/** The extent of a job with these chunks. */
 export const extentOf = (chunks: ReadonlyArray<NewChunk>, given: Partial<JobExtent> = {}): JobExtent => ({
   total: chunks.reduce((sum, { operations }) => sum + operations, 0),
   chunks: chunks.length,
@@ -73,32 +76,29 @@ export const extentOf = (chunks: ReadonlyArray<NewChunk>, given: Partial<JobExte
   ...given,
 })
 
-/** So many texts, one a line. */
+/** `count` texts, one line each. */
 export const lines = (first: number, count: number, text = (n: number) => `{"index":${n}}`): string =>
   Array.from({ length: count }, (_, at) => text(first + at)).join("\n")
 
-/** A tally. */
-export const tallyOf = (succeeded: number, failed = 0, skipped = 0): JobTally => ({ succeeded, failed, skipped })
-
-/** A part with so many results. */
-export const partOf = (at: number, count: number, text = lines(at, count)) => ({
+/** A part with `count` successes. */
+export const partOf = (at: number, count: number, results = lines(at, count)): ChunkPart => ({
   at,
-  results: text,
-  tally: tallyOf(count),
+  results,
+  outcomes: "s".repeat(count),
 })
 
-/** How a chunk ends that succeeds, unless told otherwise. */
+/** The outcome of a chunk that succeeds, with given members replaced. */
 export const outcomeOf = (
   { first, operations }: Pick<NewChunk, "first" | "operations">,
   given: Partial<ChunkOutcome> = {},
-): ChunkOutcome => ({ results: lines(first, operations), tally: tallyOf(operations), halt: undefined, ...given })
+): ChunkOutcome => ({ results: lines(first, operations), outcomes: "s".repeat(operations), halt: undefined, ...given })
 
 /** Refs of chunks of a job. */
 export const refs = (job: string, ...chunks: ReadonlyArray<number>): ReadonlyArray<ChunkRef> =>
   chunks.map((chunk) => ({ job, chunk, dispatch: 0 }))
 
-/** What a job is handed in with. */
-export interface Handed {
+/** How a job is submitted. */
+export interface Submission {
   readonly job?: Partial<NewJob> | undefined
   readonly chunks?: ReadonlyArray<NewChunk> | undefined
   readonly extent?: Partial<JobExtent> | undefined
@@ -114,20 +114,23 @@ export interface Stage {
   readonly chunks: ReadonlyArray<NewChunk>
   readonly extent: JobExtent
   readonly submit: () => Promise<JobAcceptance>
-  /** Its record; rejects where there is none. */
+  /** Uploads the chunks without closing the upload. */
+  readonly upload: () => Promise<void>
+  /** Returns the record; rejects if there is none. */
   readonly record: (now?: number) => Promise<JobRecord>
-  /** Starts a chunk; rejects where it cannot be. */
+  /** Starts a chunk; rejects if it cannot be started. */
   readonly begin: (chunk: number, now?: number) => Promise<StartedChunk>
-  /** Starts a chunk, and ends it; as a success unless told otherwise. */
-  readonly finish: (chunk: number, given?: Partial<ChunkOutcome>, now?: number) => Promise<ChunkCommit>
+  /** Commits a chunk. By default every operation has succeeded. */
   readonly commit: (started: StartedChunk, given?: Partial<ChunkOutcome>, now?: number) => Promise<ChunkCommit>
+  /** Starts and commits a chunk. */
+  readonly finish: (chunk: number, given?: Partial<ChunkOutcome>, now?: number) => Promise<ChunkCommit>
 }
 
-/** A job that is to be handed in, of three chunks unless told otherwise. */
-export const stage = (store: JobStore, handed: Handed = {}): Stage => {
-  const { chunks = chunksOf(2, 2, 2), limits = roomy, options, now: madeAt = start } = handed
-  const job = newJob(handed.job)
-  const extent = extentOf(chunks, handed.extent)
+/** A job that can be submitted. By default it has three chunks. */
+export const stage = (store: JobStore, submission: Submission = {}): Stage => {
+  const { chunks = chunksOf(2, 2, 2), limits = noLimits, options, now: madeAt = start } = submission
+  const job = newJob(submission.job)
+  const extent = extentOf(chunks, submission.extent)
   const begin = async (chunk: number, now = madeAt) => {
     const started = await store.start({ job: job.id, chunk }, now)
     if (started === undefined) throw new Error(`Chunk ${chunk} cannot be started`)
@@ -141,29 +144,33 @@ export const stage = (store: JobStore, handed: Handed = {}): Stage => {
     chunks,
     extent,
     submit: () => store.submit(job, extent, chunks, limits, options, madeAt),
+    upload: async () => {
+      await store.open(job, madeAt)
+      await store.append(job.id, chunks, madeAt)
+    },
     record: async (now = madeAt) => {
       const found = await store.find(job.id, now)
       if (found === undefined || found.state === "forgotten") throw new Error(`The job is ${found?.state ?? "unknown"}`)
       return found
     },
     begin,
-    finish: async (chunk, given, now = madeAt) => commit(await begin(chunk, now), given, now),
     commit,
+    finish: async (chunk, given, now = madeAt) => commit(await begin(chunk, now), given, now),
   }
 }
 
-/** A job that was handed in. */
-export const accepted = async (store: JobStore, handed: Handed = {}): Promise<Stage> => {
-  const staged = stage(store, handed)
-  const admission = await staged.submit()
-  if (admission._tag !== "accepted") throw new Error(`The job was answered: ${admission._tag}`)
+/** A job that was submitted and accepted. */
+export const accepted = async (store: JobStore, submission: Submission = {}): Promise<Stage> => {
+  const staged = stage(store, submission)
+  const acceptance = await staged.submit()
+  if (acceptance._tag !== "accepted") throw new Error(`The job was not accepted: ${acceptance._tag}`)
   return staged
 }
 
-/** Forgets all jobs, those that have not ended too. */
+/** Deletes all jobs, also those that have not ended. */
 export const clear = async (store: JobStore): Promise<void> => {
   for (let round = 0; round < 10_000; round++) {
     if ((await store.sweep(1_000, 1, start + round + 1e11)) === 0) return
   }
-  throw new Error("The store never comes to an end of what there is to sweep")
+  throw new Error("`sweep` still finds jobs after 10,000 calls")
 }

@@ -1,9 +1,9 @@
-/** Random commands, carried out by a store and by the model, and what they answer compared. */
+/** Runs random commands on a store and on the model, and compares what they return. */
 import { expect } from "vitest"
 import type { ChunkHold, ChunkPart, NewJob } from "../../jobs/Job.ts"
 import type { JobStore } from "../../jobs/JobStore.ts"
-import type { Command } from "./Command.ts"
-import { chunksOf, extentOf, lines, newHash, newJob, start, tallyOf } from "./Fixture.ts"
+import type { Command, Ending } from "./Command.ts"
+import { chunksOf, extentOf, lines, newHash, newJob, partOf, start } from "./Fixture.ts"
 import { Model, type ModelHold } from "./Model.ts"
 
 const lifeMs = 300_000
@@ -12,191 +12,204 @@ const tombstoneMs = 30_000
 const silentMs = 10_000
 const limits = { queuedOperations: 24, jobsPerTenant: 2 }
 
-/** A call that is the same, however often it is made. */
-type Repeatable = (store: JobStore) => Promise<void>
+/** A call that may be repeated. */
+type Call = (store: JobStore) => Promise<void>
 
-/** Carries out commands, one after another, by a store and by the model. */
+interface Held {
+  readonly hold: ChunkHold
+  readonly modelHold: ModelHold
+}
+
+/** One run of commands. */
 export class History {
   private readonly counts: Map<string, number>
   private readonly model = new Model()
   private readonly keys = [newHash(), newHash(), newHash()]
   private readonly ids: Array<string> = []
-  private readonly holds: Array<{ readonly real: ChunkHold; readonly own: ModelHold }> = []
+  private readonly holds: Array<Held> = []
   private readonly updatedAt = new Map<string, number>()
   private readonly log: Array<string> = []
-  private last: Repeatable | undefined
+  private last: Call | undefined
   private now = start
 
+  /** `counts` counts how often each outcome of a call has occurred. */
   constructor(counts: Map<string, number>) {
     this.counts = counts
   }
 
-  async carryOut(given: Command, store: JobStore): Promise<void> {
-    this.log.push(`${this.now} ${JSON.stringify(given)}`)
+  /** Runs one command. Rejects with all commands so far if the store and the model differ. */
+  async run(command: Command, store: JobStore): Promise<void> {
+    this.log.push(`${this.now} ${JSON.stringify(command)}`)
     try {
-      await this.run(given, store)
-      alike(await store.queued(), this.model.queued())
-      for (const id of this.ids.slice(0, 4)) await this.look(id, store)
+      await this.runUnlogged(command, store)
+      same(await store.queued(), this.model.queued())
+      for (const id of this.ids.slice(0, 4)) await this.compareRecord(id, store)
     } catch (error) {
-      throw new Error(`The store answers differently, after\n${this.log.join("\n")}\n${String(error)}`, {
+      throw new Error(`The store differs from the model after\n${this.log.join("\n")}\n${String(error)}`, {
         cause: error,
       })
     }
   }
 
-  private async run(given: Command, store: JobStore): Promise<void> {
+  private async runUnlogged(command: Command, store: JobStore): Promise<void> {
     const { model } = this
-    switch (given._tag) {
-      case "make":
-        return this.make(given, store)
-      case "again":
+    switch (command._tag) {
+      case "submit":
+        return this.submit(command, store)
+      case "repeat":
         return this.last?.(store)
-      case "tick":
-        this.now += given.ms
+      case "wait":
+        this.now += command.ms
         model.sweep(tombstoneMs, this.now)
-        // A call for what is over, one for tombstones that this left no time.
         await store.sweep(1_000, tombstoneMs, this.now)
         this.last = undefined
         return undefined
-      case "start": {
-        const id = this.ids[given.job]
-        if (id === undefined) return undefined
-        // What is not due yet nobody starts.
-        const chunk = given.chunk % Math.max(1, model.due(id))
-        return this.repeat(store, (by) => this.start(id, chunk, given.dispatch, by))
+      case "overdue": {
+        const expected = model.overdue(silentMs, this.now)
+        this.count(`overdue ${expected.length > 0 ? "some" : "none"}`)
+        same(textsOf(await store.overdue(silentMs, 1_000, this.now)), textsOf(expected))
+        same([...(await store.cancelled(this.ids))].sort(), [...model.cancelled(this.ids)].sort())
+        return undefined
       }
-      case "keep":
+      case "checkpoint":
       case "commit":
       case "postpone": {
-        const held = this.holds[given.hold % Math.max(1, this.holds.length)]
-        return held === undefined ? undefined : this.settle(given, held, store)
+        const held = this.holds[command.hold % Math.max(1, this.holds.length)]
+        return held === undefined ? undefined : this.write(command, held, store)
       }
-      case "cancel": {
-        const id = this.ids[given.job]
-        if (id === undefined) return undefined
-        return this.repeat(store, async (by) => {
-          const expected = model.cancel(id, keepMs, this.now)
-          const answer = await by.cancel(id, keepMs, this.now)
-          this.count(`cancel ${expected !== undefined}`)
-          // Refs of chunks that were never sent may be among them.
-          const wanted = new Set(expected?.map((ref) => JSON.stringify(ref)))
-          const answered = answer?.map(textOf).filter((text) => wanted.has(text))
-          alike(answered?.sort(), expected?.map(textOf).sort())
-        })
-      }
-      case "overdue": {
-        const expected = model.overdue(silentMs, this.now).map(textOf).sort()
-        const answer = await store.overdue(silentMs, 1_000, this.now)
-        this.count(`overdue ${expected.length > 0 ? "some" : "none"}`)
-        alike(answer.map(textOf).sort(), expected)
-        alike([...(await store.cancelled(this.ids))].sort(), [...model.cancelled(this.ids)].sort())
-        return undefined
-      }
-      case "read": {
-        const id = this.ids[given.job]
-        if (id === undefined) return
-        const expected = model.results(id, given)
-        const { chunks } = await store.results(id, given, this.now)
-        this.count(`read ${expected.length > 0 ? "some" : "none"}`)
-        // A page may be shorter than was asked for, unless it is empty without need.
-        alike(chunks, expected.slice(0, Math.max(chunks.length, Math.min(1, expected.length))))
-        return undefined
+      case "start":
+      case "cancel":
+      case "results": {
+        const id = this.ids[command.job]
+        return id === undefined ? undefined : this.callOnJob(command, id, store)
       }
     }
   }
 
-  private make({ sizes, window, key, tenant, print, way }: Extract<Command, { _tag: "make" }>, store: JobStore) {
+  private submit(command: Extract<Command, { _tag: "submit" }>, store: JobStore): Promise<void> {
+    const { sizes, window, key, tenant, fingerprint, isUpload } = command
     const chunks = chunksOf(...sizes)
-    const extent = extentOf(chunks, { window, fingerprint: print.toString().repeat(43) })
+    const extent = extentOf(chunks, { window, fingerprint: fingerprint.toString().repeat(43) })
     const job: NewJob = newJob({
       key: key === undefined ? undefined : this.keys[key]!,
       tenant: tenant === undefined ? undefined : `t${tenant}`,
       lifeMs,
     })
     const { jobsPerTenant, queuedOperations } = limits
-    const own = { queuedOperations, jobsPerTenant: job.tenant === undefined ? undefined : jobsPerTenant }
-    const expected = this.model.submit(job, extent, chunks, own, this.now)
-    this.count(`make ${expected._tag}`)
+    const ownLimits = { queuedOperations, jobsPerTenant: job.tenant === undefined ? undefined : jobsPerTenant }
+    const expected = this.model.submit(job, extent, chunks, ownLimits, this.now)
+    this.count(`submit ${expected._tag}`)
     this.ids.unshift(job.id)
-    return this.repeat(
-      store,
-      async (by) => {
-        const { now } = this
-        if (way === "whole") return alike(await by.submit(job, extent, chunks, own, undefined, now), expected)
-        await by.open(job, now)
-        for (const chunk of chunks) alike(await by.append(job.id, [chunk], now), true)
-        return alike(await by.close(job.id, extent, own, undefined, now), expected)
-      },
-      expected._tag === "accepted" && way === "whole",
-    )
+    const { now } = this
+    const call: Call = async (client) => {
+      if (!isUpload) {
+        return same(await client.submit(job, extent, chunks, ownLimits, undefined, now), expected)
+      }
+      await client.open(job, now)
+      for (const chunk of chunks) same(await client.append(job.id, [chunk], now), true)
+      return same(await client.close(job.id, extent, ownLimits, undefined, now), expected)
+    }
+    return this.call(store, call, expected._tag === "accepted" && !isUpload)
+  }
+
+  private callOnJob(
+    command: Extract<Command, { _tag: "start" | "cancel" | "results" }>,
+    id: string,
+    store: JobStore,
+  ): Promise<void> {
+    const { model } = this
+    switch (command._tag) {
+      case "start": {
+        // Nobody starts a chunk that is not due.
+        const chunk = command.chunk % Math.max(1, model.due(id))
+        return this.call(store, (client) => this.start(id, chunk, command.dispatch, client))
+      }
+      case "cancel":
+        return this.call(store, async (client) => {
+          const expected = model.cancel(id, keepMs, this.now)
+          const returned = await client.cancel(id, keepMs, this.now)
+          this.count(`cancel ${expected !== undefined}`)
+          same(returned === undefined, expected === undefined)
+          // A store may also return refs of chunks that were never sent.
+          includes(textsOf(returned ?? []), textsOf(expected ?? []))
+        })
+      case "results":
+        return this.call(store, async (client) => {
+          const expected = model.results(id, command)
+          const { chunks } = await client.results(id, command, this.now)
+          this.count(`results ${expected.length > 0 ? "some" : "none"}`)
+          // A page may be shorter than the limit, but only empty if there is nothing.
+          same(chunks, expected.slice(0, Math.max(chunks.length, Math.min(1, expected.length))))
+        })
+    }
   }
 
   private async start(id: string, chunk: number, dispatch: number | undefined, store: JobStore): Promise<void> {
     const expected = this.model.start(id, chunk, dispatch, this.now)
-    const answer = await store.start({ job: id, chunk, ...(dispatch !== undefined && { dispatch }) }, this.now)
+    const started = await store.start({ job: id, chunk, ...(dispatch !== undefined && { dispatch }) }, this.now)
     this.count(`start ${expected !== undefined}`)
-    if (expected === undefined) return alike(answer, undefined)
+    same(started === undefined, expected === undefined)
+    if (started === undefined || expected === undefined) return
     const { epoch, ...rest } = expected
-    const { hold, job, ...seen } = answer!
-    alike({ ...seen, job: { ...job, updatedAt: 0 } }, { ...rest, job: { ...rest.job, updatedAt: 0 } })
-    const before = this.holds.filter(({ real }) => real.job === id && real.chunk === chunk)
-    for (const { real } of before) rises(real.epoch, hold.epoch, 1)
-    this.holds.unshift({ real: hold, own: { job: id, chunk, epoch } })
+    const { hold, ...seen } = started
+    same({ ...seen, job: { ...seen.job, updatedAt: 0 } }, { ...rest, job: { ...rest.job, updatedAt: 0 } })
+    const earlier = this.holds.filter((held) => held.hold.job === id && held.hold.chunk === chunk)
+    for (const held of earlier) atLeast(hold.epoch, held.hold.epoch + 1)
+    this.holds.unshift({ hold, modelHold: { job: id, chunk, epoch } })
     this.holds.splice(8)
-    return undefined
   }
 
-  private settle(
-    given: Extract<Command, { _tag: "keep" | "commit" | "postpone" }>,
-    { real, own }: { readonly real: ChunkHold; readonly own: ModelHold },
+  private write(
+    command: Extract<Command, { _tag: "checkpoint" | "commit" | "postpone" }>,
+    { hold, modelHold }: Held,
     store: JobStore,
   ): Promise<void> {
     const { model, now } = this
-    const piece = model.held(own)
-    const { first, operations } = piece?.of ?? { first: 0, operations: 1 }
-    if (given._tag === "postpone") {
-      return this.repeat(store, async (by) => {
-        const expected = model.postpone(own, given.delayMs, now)
-        this.count(`postpone ${expected !== undefined}`)
-        alike(await by.postpone(real, given.delayMs, now), expected)
-      })
+    const held = model.held(modelHold)
+    const { first, operations } = held?.definition ?? { first: 0, operations: 1 }
+    switch (command._tag) {
+      case "postpone":
+        return this.call(store, async (client) => {
+          const expected = model.postpone(modelHold, command.delayMs, now)
+          this.count(`postpone ${expected !== undefined}`)
+          same(await client.postpone(hold, command.delayMs, now), expected)
+        })
+      case "commit": {
+        const outcomes = outcomesOf(operations, command.ending)
+        const outcome = { results: lines(first, operations), outcomes, halt: command.halts ? "SKIPPED" : undefined }
+        return this.call(store, async (client) => {
+          const expected = model.commit(modelHold, outcome, keepMs, now)
+          this.count(`commit ${expected._tag === "kept" && expected.hasEnded ? "ended" : expected._tag}`)
+          same(await client.commit(hold, outcome, keepMs, undefined, now), expected)
+        })
+      }
+      case "checkpoint": {
+        const last = held?.parts.at(-1)
+        const at = (last?.at ?? -1) + 1
+        if (held !== undefined && at >= operations) return Promise.resolve()
+        const part: ChunkPart = command.repeatsPart && last !== undefined ? last : partOf(at, 1, lines(first + at, 1))
+        return this.call(store, async (client) => {
+          const expected = model.checkpoint(modelHold, part, now)
+          this.count(`checkpoint ${expected}`)
+          same(await client.checkpoint(hold, part, now), expected)
+        })
+      }
     }
-    if (given._tag === "commit") {
-      const failed = Math.min(given.end === 1 ? operations : given.end === 2 ? 1 : 0, operations)
-      const skipped = given.end === 3 ? 1 : 0
-      const tally = tallyOf(operations - failed - skipped, failed, skipped)
-      const outcome = { results: lines(first, operations), tally, halt: given.halts ? "SKIPPED" : undefined }
-      return this.repeat(store, async (by) => {
-        const expected = model.commit(own, outcome, keepMs, now)
-        this.count(`commit ${expected._tag === "kept" && expected.hasEnded ? "ended" : expected._tag}`)
-        alike(await by.commit(real, outcome, keepMs, undefined, now), expected)
-      })
-    }
-    const last = piece?.parts.at(-1)
-    const at = (last?.at ?? -1) + 1
-    if (piece !== undefined && at >= operations) return Promise.resolve()
-    const fresh: ChunkPart = { at, results: lines(first + at, 1), tally: tallyOf(1) }
-    const part = given.again && last !== undefined ? last : fresh
-    return this.repeat(store, async (by) => {
-      const expected = model.checkpoint(own, part, now)
-      this.count(`keep ${expected}`)
-      alike(await by.checkpoint(real, part, now), expected)
-    })
   }
 
-  private async look(id: string, store: JobStore): Promise<void> {
-    const expected = this.model.see(id)
-    const answer = await store.find(id, this.now)
-    if (expected !== undefined) this.count(`seen ${expected.state}`)
-    if (answer === undefined || answer.state === "forgotten") return alike(answer, expected)
-    const { updatedAt, ...seen } = answer
-    alike(seen, expected)
-    rises(this.updatedAt.get(id) ?? 0, updatedAt, 0)
+  private async compareRecord(id: string, store: JobStore): Promise<void> {
+    const expected = this.model.find(id)
+    const found = await store.find(id, this.now)
+    if (expected !== undefined) this.count(`state ${expected.state}`)
+    if (found === undefined || found.state === "forgotten") return same(found, expected)
+    const { updatedAt, ...rest } = found
+    same(rest, expected)
+    atLeast(updatedAt, this.updatedAt.get(id) ?? 0)
     this.updatedAt.set(id, updatedAt)
     return undefined
   }
 
-  private async repeat(store: JobStore, call: Repeatable, isRepeatable = true): Promise<void> {
+  private async call(store: JobStore, call: Call, isRepeatable = true): Promise<void> {
     this.last = isRepeatable ? call : undefined
     await call(store)
   }
@@ -206,8 +219,25 @@ export class History {
   }
 }
 
-const textOf = (ref: object): string => JSON.stringify(ref)
+const outcomesOf = (operations: number, ending: Ending): string => {
+  const others = "s".repeat(operations - 1)
+  switch (ending) {
+    case "all succeed":
+      return `${others}s`
+    case "all fail":
+      return "f".repeat(operations)
+    case "one fails":
+      return `${others}f`
+    case "one is skipped":
+      return `-${others}`
+  }
+}
 
-const alike = (answer: unknown, expected: unknown): void => expect(answer).toEqual(expected)
+const textsOf = (refs: ReadonlyArray<object>): ReadonlyArray<string> => refs.map((ref) => JSON.stringify(ref)).sort()
 
-const rises = (from: number, to: number, by: number): void => expect(to).toBeGreaterThanOrEqual(from + by)
+const same = (actual: unknown, expected: unknown): void => expect(actual).toEqual(expected)
+
+const includes = (actual: ReadonlyArray<string>, expected: ReadonlyArray<string>): void =>
+  expect(actual).toEqual(expect.arrayContaining([...expected]))
+
+const atLeast = (actual: number, minimum: number): void => expect(actual).toBeGreaterThanOrEqual(minimum)

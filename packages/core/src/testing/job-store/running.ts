@@ -1,23 +1,24 @@
-/** Workers: who holds a chunk, what is kept of those that died, and what goes on later. */
+/** Cases about workers: holds on chunks, kept parts, postponed chunks, and the window. */
 import { describe, expect, it } from "vitest"
 import {
   accepted,
+  allChunks,
   type Backend,
   chunksOf,
   keepMs,
   lines,
+  outcomeOf,
   partOf,
   refs,
   silentMs,
   stage,
   start,
-  tallyOf,
 } from "./Fixture.ts"
 
 /** Declares the cases. */
 export const running = (backend: () => Backend): void => {
-  describe("a chunk", () => {
-    it("that is started comes with its operations, and its job runs", async () => {
+  describe("start", () => {
+    it("returns the operations of the chunk, and the job runs", async () => {
       const { store } = backend()
       const { id, begin, chunks, record } = await accepted(store, { chunks: chunksOf(3, 2) })
       const started = await begin(1, start + 5)
@@ -26,7 +27,7 @@ export const running = (backend: () => Backend): void => {
       expect(started.job).toMatchObject({ state: "running", total: 5, chunks: 2 })
     })
 
-    it("cannot be started where there is none, or when it has ended", async () => {
+    it("returns nothing if the chunk does not exist or has ended", async () => {
       const { store } = backend()
       const { id, finish } = await accepted(store)
       expect(await store.start({ job: id, chunk: 3 }, start)).toBeUndefined()
@@ -34,28 +35,28 @@ export const running = (backend: () => Backend): void => {
       expect(await store.start({ job: id, chunk: 0 }, start)).toBeUndefined()
     })
 
-    it("that is started again is no more the first worker's, who can do nothing to it", async () => {
+    it("ends the hold of the worker before, whose writes are refused", async () => {
       const { store, other = store } = backend()
       const { begin, record, id } = await accepted(store)
       const zombie = await begin(0)
-      const [again] = [(await other.start({ job: id, chunk: 0 }, start + 1))!]
+      const again = (await other.start({ job: id, chunk: 0 }, start + 1))!
       expect(again.hold.epoch).toBeGreaterThan(zombie.hold.epoch)
       expect(again.starts).toBe(2)
       const before = await record()
       expect(await store.checkpoint(zombie.hold, partOf(0, 1, `"zombie"`), start + 2)).toBe(false)
       expect(await store.postpone(zombie.hold, 0, start + 2)).toBeUndefined()
-      const late = { results: `"zombie"`, tally: tallyOf(0, 2), halt: "SKIPPED" }
+      const late = { results: `"zombie"`, outcomes: "ff", halt: "SKIPPED" }
       expect(await store.commit(zombie.hold, late, keepMs, undefined, start + 2)).toEqual({ _tag: "refused" })
       expect(await record()).toEqual(before)
-      const outcome = { results: lines(0, 2), tally: tallyOf(2), halt: undefined }
-      expect(await other.commit(again.hold, outcome, keepMs, undefined, start + 3)).toMatchObject({ _tag: "kept" })
+      const committed = await other.commit(again.hold, outcomeOf(again), keepMs, undefined, start + 3)
+      expect(committed).toMatchObject({ _tag: "kept" })
       expect(await store.commit(zombie.hold, late, keepMs, undefined, start + 4)).toEqual({ _tag: "refused" })
-      const { chunks } = await store.results(id, { from: 0, limit: 9, onlyFailed: false }, start + 4)
-      expect(chunks).toEqual([{ index: 0, first: 0, operations: 2, results: lines(0, 2), code: undefined }])
+      const { chunks } = await store.results(id, allChunks, start + 4)
+      expect(chunks).toMatchObject([{ index: 0, results: lines(0, 2), outcomes: "ss", code: undefined }])
       expect(await record()).toMatchObject({ succeeded: 2, failed: 0, skipped: 0 })
     })
 
-    it("that waits is given to whichever of its dispatches comes first, and to none of the others then", async () => {
+    it("gives a waiting chunk to its first dispatch that is delivered, and then to no other", async () => {
       const { store, other = store } = backend()
       const { id, commit } = await accepted(store)
       const now = start + silentMs
@@ -67,7 +68,7 @@ export const running = (backend: () => Backend): void => {
       expect(await commit(again, {}, now)).toMatchObject({ _tag: "kept" })
     })
 
-    it("that runs and has fallen silent is given to the dispatch by which it was sent anew", async () => {
+    it("gives a silent running chunk to the dispatch by which it was sent again", async () => {
       const { store, other = store } = backend()
       const { id, begin } = await accepted(store)
       await store.start({ job: id, chunk: 0, dispatch: 0 }, start)
@@ -78,34 +79,43 @@ export const running = (backend: () => Backend): void => {
       const ref = await store.postpone(held.hold, 0, now)
       expect(ref).toEqual({ job: id, chunk: 0, dispatch: 2 })
       expect(await store.start(ref!, now)).toMatchObject({ hold: { chunk: 0 } })
-      // Whoever does not say by which dispatch is given it.
+      // Without a dispatch, the chunk is given in any case.
       expect((await begin(0, now)).hold.epoch).toBeGreaterThan(held.hold.epoch + 1)
     })
 
-    it("is given to each of those that start it at once under another epoch", async () => {
+    it("gives each of several concurrent calls its own epoch, and only the last one can commit", async () => {
       const { store, other = store } = backend()
       const { id, record } = await accepted(store)
-      const all = await Promise.all(
+      const started = await Promise.all(
         Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? store : other).start({ job: id, chunk: 0 }, start)),
       )
-      const epochs = all.map((started) => started!.hold.epoch)
+      const epochs = started.map((each) => each!.hold.epoch)
       expect(new Set(epochs).size).toBe(12)
       const commits = await Promise.all(
-        all.map((started) =>
-          store.commit(started!.hold, { results: lines(0, 2), tally: tallyOf(2), halt: undefined }, keepMs, {}, start),
-        ),
+        started.map((each) => store.commit(each!.hold, outcomeOf(each!), keepMs, {}, start)),
       )
       expect(commits.map(({ _tag }) => _tag === "kept")).toEqual(epochs.map((each) => each === Math.max(...epochs)))
       expect(await record()).toMatchObject({ succeeded: 2 })
     })
 
-    it("keeps its parts for whoever starts it next, in order", async () => {
+    it("counts starts from the one that last kept results", async () => {
+      const { store } = backend()
+      const { begin } = await accepted(store, { chunks: chunksOf(4) })
+      for (const starts of [1, 2, 3]) expect((await begin(0)).starts).toBe(starts)
+      const { hold } = await begin(0)
+      await store.checkpoint(hold, partOf(0, 1), start)
+      expect((await begin(0)).starts).toBe(2)
+    })
+  })
+
+  describe("checkpoint", () => {
+    it("keeps parts for the next start, in order", async () => {
       const { store } = backend()
       const { begin } = await accepted(store, { chunks: chunksOf(30) })
       const parts = Array.from({ length: 12 }, (_, index) => ({
         at: 2 * index,
         results: lines(2 * index, 2),
-        tally: tallyOf(1, index % 2, 1 - (index % 2)),
+        outcomes: index % 2 === 0 ? "s-" : "fs",
       }))
       const first = await begin(0)
       for (const part of parts.slice(0, 5)) expect(await store.checkpoint(first.hold, part, start)).toBe(true)
@@ -115,7 +125,7 @@ export const running = (backend: () => Backend): void => {
       expect((await begin(0)).parts).toEqual(parts)
     })
 
-    it("keeps a part once that is sent again", async () => {
+    it("keeps a repeated part once", async () => {
       const { store } = backend()
       const { begin } = await accepted(store, { chunks: chunksOf(9) })
       const { hold } = await begin(0)
@@ -126,44 +136,35 @@ export const running = (backend: () => Backend): void => {
       expect((await begin(0)).parts).toEqual(parts)
     })
 
-    it("counts for its job when it has ended, not before", async () => {
+    it("does not change the counts of the job", async () => {
       const { store } = backend()
       const { begin, commit, record } = await accepted(store, { chunks: chunksOf(4) })
       const held = await begin(0)
       await store.checkpoint(held.hold, partOf(0, 2), start)
       expect(await record()).toMatchObject({ succeeded: 0, failed: 0, skipped: 0 })
-      await commit(held, { tally: tallyOf(3, 1) })
+      await commit(held, { outcomes: "sssf" })
       expect(await record()).toMatchObject({ succeeded: 3, failed: 1, skipped: 0 })
-    })
-
-    it("counts the starts since something of it was kept", async () => {
-      const { store } = backend()
-      const { begin } = await accepted(store, { chunks: chunksOf(4) })
-      for (const starts of [1, 2, 3]) expect((await begin(0)).starts).toBe(starts)
-      const { hold } = await begin(0)
-      await store.checkpoint(hold, partOf(0, 1), start)
-      expect((await begin(0)).starts).toBe(2)
     })
   })
 
-  describe("a chunk that is postponed", () => {
-    it("keeps its parts, and is sent as another message", async () => {
+  describe("postpone", () => {
+    it("keeps the parts, and returns the next dispatch", async () => {
       const { store } = backend()
       const { begin, id } = await accepted(store, { chunks: chunksOf(4) })
-      const { hold } = await begin(0)
+      const started = await begin(0)
+      const { hold } = started
       await store.checkpoint(hold, partOf(0, 2), start)
       expect(await store.postpone(hold, 5_000, start)).toEqual({ job: id, chunk: 0, dispatch: 1 })
       expect(await store.checkpoint(hold, partOf(2, 1), start)).toBe(false)
       expect(await store.postpone(hold, 5_000, start)).toBeUndefined()
-      const outcome = { results: "", tally: tallyOf(4), halt: undefined }
-      expect(await store.commit(hold, outcome, keepMs, undefined, start)).toEqual({ _tag: "refused" })
+      expect(await store.commit(hold, outcomeOf(started), keepMs, undefined, start)).toEqual({ _tag: "refused" })
       const again = await begin(0, start + 5_000)
       expect(again.parts).toEqual([partOf(0, 2)])
       expect(again.hold.epoch).toBeGreaterThan(hold.epoch)
       expect(await store.postpone(again.hold, 0, start)).toEqual({ job: id, chunk: 0, dispatch: 2 })
     })
 
-    it("does not count as one whose worker died, however often", async () => {
+    it("does not count as a start", async () => {
       const { store } = backend()
       const { begin } = await accepted(store)
       for (let round = 0; round < 8; round++) {
@@ -173,7 +174,7 @@ export const running = (backend: () => Backend): void => {
       }
     })
 
-    it("is not overdue before its time", async () => {
+    it("delays the time at which the chunk is overdue", async () => {
       const { store } = backend()
       const { begin, id } = await accepted(store, { chunks: chunksOf(2) })
       const { hold } = await begin(0)
@@ -183,7 +184,7 @@ export const running = (backend: () => Backend): void => {
       expect(await store.overdue(silentMs, 9, later + 2 * silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 2 }])
     })
 
-    it("leaves others where they are, and holds back what comes after it no more than one that runs", async () => {
+    it("does not hold back other chunks", async () => {
       const { store } = backend()
       const { begin, finish, id } = await accepted(store, { chunks: chunksOf(1, 1, 1, 1) })
       const { hold } = await begin(0)
@@ -192,8 +193,8 @@ export const running = (backend: () => Backend): void => {
     })
   })
 
-  describe("a job that runs", () => {
-    it("has as many chunks due as its window is wide, in order, whatever ends first", async () => {
+  describe("the window", () => {
+    it("limits how many chunks are due, in order, whichever chunk ends first", async () => {
       const { store } = backend()
       const { id, finish, submit } = stage(store, { chunks: chunksOf(1, 1, 1, 1, 1), extent: { window: 2 } })
       expect(await submit()).toMatchObject({ due: refs(id, 0, 1) })
@@ -204,7 +205,7 @@ export const running = (backend: () => Backend): void => {
       expect(await finish(3)).toEqual({ _tag: "kept", due: [], hasEnded: true })
     })
 
-    it("with a window of one has one chunk after the other", async () => {
+    it("of 1 makes one chunk due after the other", async () => {
       const { store } = backend()
       const { id, finish, submit } = stage(store, { extent: { window: 1 } })
       expect(await submit()).toMatchObject({ due: refs(id, 0) })

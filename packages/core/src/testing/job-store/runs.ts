@@ -1,32 +1,32 @@
-/** Random commands of several workers to a store, compared with the model, command by command. */
+/** Runs random commands of several workers on a store, and compares it with the model after every command. */
 import * as fc from "fast-check"
 import { command } from "./Command.ts"
 import { type Backend, clear } from "./Fixture.ts"
 import { History } from "./History.ts"
 
-/** How random commands are carried out. */
+/** Options of random commands. */
 export interface RunOptions {
-  /** Histories. Default 300. */
+  /** Number of runs. Default 300. */
   readonly runs?: number | undefined
-  /** Repeats the run that a failure named. Default: another run each time. */
+  /** The seed of a run that failed, to repeat it. Default: random. */
   readonly seed?: number | undefined
-  /** Whether a failure is made smaller before it is reported, which takes many more commands. Default true. */
+  /** Whether a failing run is shrunk before it is reported, which takes many more commands. Default true. */
   readonly shrinks?: boolean | undefined
 }
 
-/** What may become of calls: a run of many commands comes across all of it. */
+/** All outcomes of calls. Many runs reach every one of them. */
 export const outcomes: ReadonlyArray<string> = [
-  ...["accepted", "exists", "full", "tenant-full"].map((admitted) => `make ${admitted}`),
-  ...["true", "false"].flatMap((done) => [`start ${done}`, `keep ${done}`, `postpone ${done}`, `cancel ${done}`]),
+  ...["accepted", "exists", "full", "tenant-full"].map((acceptance) => `submit ${acceptance}`),
+  ...["true", "false"].flatMap((done) => [`start ${done}`, `checkpoint ${done}`, `postpone ${done}`, `cancel ${done}`]),
   ...["kept", "refused", "ended"].map((committed) => `commit ${committed}`),
-  ...["none", "some"].flatMap((found) => [`overdue ${found}`, `read ${found}`]),
-  ...["succeeded", "partial", "failed", "cancelled", "forgotten"].map((state) => `seen ${state}`),
+  ...["none", "some"].flatMap((found) => [`overdue ${found}`, `results ${found}`]),
+  ...["succeeded", "partial", "failed", "cancelled", "forgotten"].map((state) => `state ${state}`),
 ]
 
 /**
- * Compares a store with the model, command by command.
+ * Compares a store with the model.
  *
- * **Details** Rejects with the commands that led to the first difference. Answers how often each outcome came about.
+ * **Details** Rejects with the commands that led to the first difference. Returns how often each outcome occurred.
  */
 export const check = async (
   { store, other = store }: Pick<Backend, "store" | "other">,
@@ -38,7 +38,7 @@ export const check = async (
     async (commands) => {
       await clear(store)
       const history = new History(counts)
-      for (const [given, isOther] of commands) await history.carryOut(given, isOther ? other : store)
+      for (const [each, usesOther] of commands) await history.run(each, usesOther ? other : store)
     },
   )
   await fc.assert(property, { numRuns: runs, endOnFailure: !shrinks, ...(seed !== undefined && { seed }) })

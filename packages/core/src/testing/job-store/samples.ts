@@ -1,15 +1,15 @@
-/** Jobs and chunks for tests of stores and of queues. */
-import type { JobExtent, JobLimits, JobTally, NewChunk, NewJob } from "../../jobs/Job.ts"
+/** Jobs and chunks for the tests of stores and queues. */
+import type { ChunkOutcome, JobExtent, JobLimits, NewChunk, NewJob } from "../../jobs/Job.ts"
 import { randomId } from "../../platform/randomId.ts"
 
-/** A text of 43 characters that is the same for the same name, as a hash is. */
+/** A text with the length of a hash, the same for the same name. */
 export const hashOf = (name: string): string =>
   name
     .replaceAll(/[^\w-]/g, "-")
     .padEnd(43, "_")
     .slice(0, 43)
 
-/** A job of nobody's. */
+/** A new job without a tenant. */
 export const newJob = (fields: Partial<NewJob> = {}): NewJob => ({
   id: randomId(),
   tenant: undefined,
@@ -29,7 +29,7 @@ export const newChunks = (count: number): ReadonlyArray<NewChunk> =>
     payload: `{"n":${2 * index}}\n{"n":${2 * index + 1}}`,
   }))
 
-/** What is known of a job of these chunks. */
+/** The extent of a job with these chunks. */
 export const extentOf = (chunks: ReadonlyArray<NewChunk>, fields: Partial<JobExtent> = {}): JobExtent => ({
   total: chunks.reduce((sum, { operations }) => sum + operations, 0),
   chunks: chunks.length,
@@ -38,14 +38,15 @@ export const extentOf = (chunks: ReadonlyArray<NewChunk>, fields: Partial<JobExt
   ...fields,
 })
 
-/** Room for everything. */
+/** Limits that no test reaches. */
 export const noLimits: JobLimits = { queuedOperations: 1_000_000, jobsPerTenant: undefined }
 
-/** Both operations of a chunk succeeded. */
-export const both: JobTally = { succeeded: 2, failed: 0, skipped: 0 }
+/** The outcome of a chunk of two operations that succeeded. */
+export const bothSucceeded: ChunkOutcome = {
+  results: '{"status":200}\n{"status":200}',
+  outcomes: "ss",
+  halt: undefined,
+}
 
-/** Results of both operations of a chunk. */
-export const results = '{"status":200}\n{"status":200}'
-
-/** Milliseconds for which results are kept. */
+/** Time for which results are kept, in milliseconds. */
 export const keepMs = 86_400_000

@@ -1,60 +1,58 @@
-/** What time does: chunks fall silent, results are forgotten, jobs are given up. */
+/** Cases about time: silent chunks, expired jobs, and deleted results. */
 import { describe, expect, it } from "vitest"
 import type { JobStore } from "../../jobs/JobStore.ts"
 import {
   accepted,
+  allChunks,
   type Backend,
   chunksOf,
   keepMs,
   lifeMs,
   newHash,
+  noLimits,
+  outcomeOf,
   partOf,
   refs,
-  roomy,
   silentMs,
   stage,
   start,
-  tallyOf,
 } from "./Fixture.ts"
 
 const tombstoneMs = 5_000
 
 /** Declares the cases. */
 export const time = (backend: () => Backend): void => {
-  const overdue = (now: number, limit = 99, store: JobStore = backend().store) => store.overdue(silentMs, limit, now)
-
-  describe("the time", () => {
-    it("is the store's own where none is given", async () => {
-      const { store } = backend()
-      const { id, job, extent, chunks } = stage(store)
-      await store.submit(job, extent, chunks, roomy)
-      const found = await store.find(id)
-      expect(found).toMatchObject({ state: "queued" })
-      if (found === undefined || found.state === "forgotten") return
-      expect(Math.abs(found.createdAt - Date.now())).toBeLessThan(10_000)
-      expect(found.expiresAt).toBe(found.createdAt + lifeMs)
-      expect(await store.overdue(60_000, 99)).toEqual([])
-      await expect.poll(() => store.overdue(1, 99), { timeout: 5_000 }).toHaveLength(2)
-    })
+  it("uses the store's own time if none is given", async () => {
+    const { store } = backend()
+    const { id, job, extent, chunks } = stage(store)
+    await store.submit(job, extent, chunks, noLimits)
+    const found = await store.find(id)
+    expect(found).toMatchObject({ state: "queued" })
+    if (found === undefined || found.state === "forgotten") return
+    expect(Math.abs(found.createdAt - Date.now())).toBeLessThan(10_000)
+    expect(found.expiresAt).toBe(found.createdAt + lifeMs)
+    expect(await store.overdue(60_000, 99)).toEqual([])
+    await expect.poll(() => store.overdue(1, 99), { timeout: 5_000 }).toHaveLength(2)
   })
 
-  describe("a silent chunk", () => {
-    it("that nobody started is sent anew, once for each silence", async () => {
+  describe("overdue", () => {
+    const overdue = (now: number, limit = 99, store: JobStore = backend().store) => store.overdue(silentMs, limit, now)
+
+    it("returns a chunk that nobody starts once per silence, which doubles up to 16 times", async () => {
       const { id } = await accepted(backend().store)
       expect(await overdue(start + silentMs - 1)).toEqual([])
       const again = refs(id, 0, 1).map((ref) => ({ ...ref, dispatch: 1 }))
       expect(sorted(await overdue(start + silentMs))).toEqual(again)
       expect(await overdue(start + silentMs)).toEqual([])
-      let at = start + silentMs
-      // It may only wait for its turn: it is sent less and less often.
-      for (const [place, times] of [2, 4, 8, 16, 16].entries()) {
-        expect(await overdue(at + times * silentMs - 1)).toEqual([])
-        at += times * silentMs
-        expect(sorted(await overdue(at))).toEqual(again.map((ref) => ({ ...ref, dispatch: place + 2 })))
+      let now = start + silentMs
+      for (const [index, factor] of [2, 4, 8, 16, 16].entries()) {
+        expect(await overdue(now + factor * silentMs - 1)).toEqual([])
+        now += factor * silentMs
+        expect(sorted(await overdue(now))).toEqual(again.map((ref) => ({ ...ref, dispatch: index + 2 })))
       }
     })
 
-    it("is sent anew from its start, its last part, or from when it became due", async () => {
+    it("counts from the time a chunk became due, was started, or was last kept", async () => {
       const { store } = backend()
       const { id, begin, finish } = await accepted(store, { chunks: chunksOf(4, 4, 4) })
       const { hold } = await begin(0, start + 1_000)
@@ -66,7 +64,7 @@ export const time = (backend: () => Backend): void => {
       expect(await overdue(start + 3_000 + silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 1 }])
     })
 
-    it("is not what its worker says is alive, and that is for whoever holds it to say", async () => {
+    it("does not return a chunk that its holder keeps alive", async () => {
       const { store } = backend()
       const { id, begin } = await accepted(store, { extent: { window: 1 } })
       const { hold } = await begin(0, start)
@@ -78,7 +76,7 @@ export const time = (backend: () => Backend): void => {
       expect(second.starts).toBe(2)
     })
 
-    it("is still its worker's, until another starts it", async () => {
+    it("does not end the hold on a chunk", async () => {
       const { store } = backend()
       const { begin, commit } = await accepted(store)
       const held = await begin(0)
@@ -87,14 +85,14 @@ export const time = (backend: () => Backend): void => {
       expect(await commit(held, {}, start + silentMs)).toMatchObject({ _tag: "kept" })
     })
 
-    it("that is not due yet is not sent", async () => {
+    it("does not return a chunk that is not due", async () => {
       const { finish, id } = await accepted(backend().store, { extent: { window: 1 } })
       expect(await overdue(start + silentMs)).toEqual([{ job: id, chunk: 0, dispatch: 1 }])
       await finish(0, {}, start + silentMs)
       expect(await overdue(start + 2 * silentMs)).toEqual([{ job: id, chunk: 1, dispatch: 1 }])
     })
 
-    it("is given to one of those who ask at once, as many at a time as they want", { timeout: 60_000 }, async () => {
+    it("returns each chunk to one of several concurrent callers, up to the limit", { timeout: 60_000 }, async () => {
       const { store, other = store } = backend()
       const jobs = await Promise.all(
         Array.from({ length: 10 }, () => accepted(store, { chunks: chunksOf(1, 1, 1, 1, 1), extent: { window: 5 } })),
@@ -106,37 +104,37 @@ export const time = (backend: () => Backend): void => {
       for (const each of found) expect(each.length).toBeLessThanOrEqual(3)
       const rest: Array<unknown> = []
       for (let round = 0; round < 60; round++) rest.push(...(await overdue(now, 3)))
-      const names = [...found.flat(), ...rest].map((ref) => JSON.stringify(ref)).sort()
-      const wanted = jobs.flatMap(({ id }) => refs(id, 0, 1, 2, 3, 4).map((ref) => ({ ...ref, dispatch: 1 })))
-      expect(names).toEqual(wanted.map((ref) => JSON.stringify(ref)).sort())
+      const texts = [...found.flat(), ...rest].map((ref) => JSON.stringify(ref)).sort()
+      const expected = jobs.flatMap(({ id }) => refs(id, 0, 1, 2, 3, 4).map((ref) => ({ ...ref, dispatch: 1 })))
+      expect(texts).toEqual(expected.map((ref) => JSON.stringify(ref)).sort())
     })
   })
 
-  describe("a job whose time is over", () => {
+  describe("an expired job", () => {
     const sweep = (now: number, limit = 99) => backend().store.sweep(limit, tombstoneMs, now)
 
-    it("is forgotten, then it is not even known that it was there", async () => {
+    it("is forgotten, and later unknown", async () => {
       const { store, other = store } = backend()
       const { id, finish, record } = await accepted(store, { job: { tenant: "t" }, chunks: chunksOf(1) })
       await finish(0)
-      const over = start + keepMs
-      expect(await sweep(over - 1)).toBe(0)
-      expect((await record(over - 1)).state).toBe("succeeded")
+      const expiry = start + keepMs
+      expect(await sweep(expiry - 1)).toBe(0)
+      expect((await record(expiry - 1)).state).toBe("succeeded")
       const tombstone = { state: "forgotten", id, tenant: "t" }
-      expect(await other.find(id, over)).toEqual(tombstone)
-      expect(await sweep(over)).toBe(1)
-      expect(await other.find(id, over)).toEqual(tombstone)
-      expect((await store.results(id, { from: 0, limit: 9, onlyFailed: false }, over)).chunks).toEqual([])
-      expect(await store.cancel(id, keepMs, over)).toBeUndefined()
+      expect(await other.find(id, expiry)).toEqual(tombstone)
+      expect(await sweep(expiry)).toBe(1)
+      expect(await other.find(id, expiry)).toEqual(tombstone)
+      expect((await store.results(id, allChunks, expiry)).chunks).toEqual([])
+      expect(await store.cancel(id, keepMs, expiry)).toBeUndefined()
       expect(await store.cancelled([id])).toEqual([id])
-      expect(await store.start({ job: id, chunk: 0 }, over)).toBeUndefined()
-      expect(await sweep(over + tombstoneMs - 1)).toBe(0)
-      expect(await other.find(id, over + tombstoneMs - 1)).toEqual(tombstone)
-      expect(await sweep(over + tombstoneMs)).toBe(1)
-      expect(await other.find(id, over + tombstoneMs)).toBeUndefined()
+      expect(await store.start({ job: id, chunk: 0 }, expiry)).toBeUndefined()
+      expect(await sweep(expiry + tombstoneMs - 1)).toBe(0)
+      expect(await other.find(id, expiry + tombstoneMs - 1)).toEqual(tombstone)
+      expect(await sweep(expiry + tombstoneMs)).toBe(1)
+      expect(await other.find(id, expiry + tombstoneMs)).toBeUndefined()
     })
 
-    it("gives its key back", async () => {
+    it("frees its key", async () => {
       const { store } = backend()
       const key = newHash()
       const first = await accepted(store, { job: { key }, chunks: chunksOf(1) })
@@ -148,50 +146,49 @@ export const time = (backend: () => Backend): void => {
       expect(await stage(store, { job: { key }, now: start + keepMs }).submit()).toMatchObject({ id: second.id })
     })
 
-    it("is given up if it has not ended, and what its workers still bring is refused", async () => {
+    it("is dropped if it has not ended, and the writes of its workers are refused", async () => {
       const { store } = backend()
       const { id, begin, finish } = await accepted(store, { job: { key: newHash() } })
       await finish(0)
-      const { hold } = await begin(1)
-      const over = start + lifeMs
-      expect(await sweep(over - 1)).toBe(0)
-      expect(await sweep(over)).toBe(1)
-      expect(await store.find(id, over)).toMatchObject({ state: "forgotten" })
+      const started = await begin(1)
+      const { hold } = started
+      const expiry = start + lifeMs
+      expect(await sweep(expiry - 1)).toBe(0)
+      expect(await sweep(expiry)).toBe(1)
+      expect(await store.find(id, expiry)).toMatchObject({ state: "forgotten" })
       expect(await store.cancelled([id])).toEqual([id])
-      expect(await store.checkpoint(hold, partOf(0, 1), over)).toBe(false)
-      const outcome = { results: "", tally: tallyOf(2), halt: undefined }
-      expect(await store.commit(hold, outcome, keepMs, undefined, over)).toEqual({ _tag: "refused" })
-      expect(await store.postpone(hold, 0, over)).toBeUndefined()
-      expect(await store.start({ job: id, chunk: 1 }, over)).toBeUndefined()
-      expect(await overdue(over + silentMs)).toEqual([])
+      expect(await store.checkpoint(hold, partOf(0, 1), expiry)).toBe(false)
+      expect(await store.commit(hold, outcomeOf(started), keepMs, undefined, expiry)).toEqual({ _tag: "refused" })
+      expect(await store.postpone(hold, 0, expiry)).toBeUndefined()
+      expect(await store.start({ job: id, chunk: 1 }, expiry)).toBeUndefined()
+      expect(await store.overdue(silentMs, 99, expiry + silentMs)).toEqual([])
       expect(await store.queued()).toBe(0)
     })
 
-    it("is dropped without a trace if it was never accepted", async () => {
+    it("is dropped without a tombstone if it was never accepted", async () => {
       const { store } = backend()
-      const { id, job, chunks, extent } = stage(store)
-      await store.open(job, start)
-      await store.append(id, chunks, start)
-      const over = start + lifeMs
-      for (let found = 1; found > 0;) found = await sweep(over)
-      expect(await store.find(id, over)).toBeUndefined()
-      expect(await store.append(id, chunks, over)).toBe(false)
-      expect(await store.close(id, extent, roomy, undefined, over)).toEqual({ _tag: "gone" })
+      const { id, chunks, extent, upload } = stage(store)
+      await upload()
+      const expiry = start + lifeMs
+      for (let found = 1; found > 0;) found = await sweep(expiry)
+      expect(await store.find(id, expiry)).toBeUndefined()
+      expect(await store.append(id, chunks, expiry)).toBe(false)
+      expect(await store.close(id, extent, noLimits, undefined, expiry)).toEqual({ _tag: "gone" })
     })
 
-    it("is forgotten as many at a time as are wanted", async () => {
+    it("is one of at most `limit` that a call deletes", async () => {
       const { store } = backend()
       const jobs = await Promise.all(Array.from({ length: 7 }, () => accepted(store, { chunks: chunksOf(1, 1) })))
       for (const { id } of jobs) await store.cancel(id, keepMs, start)
-      const over = start + keepMs
-      const rounds: Array<number> = []
-      for (let found = 1; found > 0;) rounds.push((found = await sweep(over, 3)))
-      expect(rounds.reduce((sum, each) => sum + each, 0)).toBe(7)
-      expect(Math.max(...rounds)).toBeLessThanOrEqual(3)
-      for (const { id } of jobs) expect(await store.find(id, over)).toMatchObject({ state: "forgotten" })
+      const expiry = start + keepMs
+      const counts: Array<number> = []
+      for (let found = 1; found > 0;) counts.push((found = await sweep(expiry, 3)))
+      expect(counts.reduce((sum, each) => sum + each, 0)).toBe(7)
+      expect(Math.max(...counts)).toBeLessThanOrEqual(3)
+      for (const { id } of jobs) expect(await store.find(id, expiry)).toMatchObject({ state: "forgotten" })
     })
   })
 }
 
 const sorted = <Ref extends { readonly chunk: number }>(found: ReadonlyArray<Ref>): ReadonlyArray<Ref> =>
-  [...found].sort((one, two) => one.chunk - two.chunk)
+  [...found].sort((left, right) => left.chunk - right.chunk)

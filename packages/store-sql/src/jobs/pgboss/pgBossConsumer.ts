@@ -1,4 +1,4 @@
-/** Delivers the refs of a queue of pg-boss. */
+/** Delivers refs from a queue on pg-boss. */
 import { setTimeout as delay } from "node:timers/promises"
 
 import type { ChunkConsumer, ChunkHandlers } from "@multistatus/core/store"
@@ -9,26 +9,26 @@ import type { Job, PgBoss } from "pg-boss"
 import * as ChunkJob from "./ChunkJob.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
 
-interface Consuming {
+interface PgBossConsumerOptions {
   readonly boss: PgBoss
-  /** The queue of what is due. */
+  /** Name of the queue. */
   readonly name: string
-  /** The queue of what was given up. */
+  /** Name of the dead-letter queue. */
   readonly dead: string
   readonly handlers: ChunkHandlers
   readonly concurrency: number
   readonly onError: (error: unknown) => void
 }
 
-/** Milliseconds that handlers have once they were told to stop. */
+/** Milliseconds that handlers have to end after their signals were aborted. */
 const graceMs = 1000
 
-/** Milliseconds that a ref waits here for its turn: after them, another worker may have it. */
+/** Milliseconds that a ref waits for this worker. Then it is returned for another worker. */
 const waitMs = 2000
 
-/** Begins to deliver. */
-export const pgBossConsumer = async (consuming: Consuming): Promise<ChunkConsumer> => {
-  const { boss, name, dead, handlers, concurrency, onError } = consuming
+/** Starts to deliver refs. */
+export const pgBossConsumer = async (options: PgBossConsumerOptions): Promise<ChunkConsumer> => {
+  const { boss, name, dead, handlers, concurrency, onError } = options
   const closing = new AbortController()
   const stopping = new AbortController()
   const running = new Map<Promise<unknown>, Job<ChunkJob.ChunkJob>>()
@@ -38,17 +38,17 @@ export const pgBossConsumer = async (consuming: Consuming): Promise<ChunkConsume
 
   const take = async (job: Job<ChunkJob.ChunkJob>): Promise<void> => {
     const turn = Effect.runPromise(turns.take(1), { signal: closing.signal })
-    if (!(await within(waitMs, turn))) await giveBack(job, turn)
+    if (!(await endsWithin(waitMs, turn))) await returnJob(job, turn)
     else if (closing.signal.aborted || job.signal.aborted) {
       Effect.runSync(turns.release(1))
-      throw new Error("Its worker was closed, or did not get round to it in time")
+      throw new Error("The worker closed, or the job timed out, before the chunk could start")
     } else await run(job)
   }
 
-  // Whoever gives a ref back does not fetch another one before it could run it.
-  const giveBack = async ({ id, data }: Job<ChunkJob.ChunkJob>, turn: Promise<unknown>): Promise<void> => {
+  // A worker that has returned a ref waits for its turn before it fetches another one.
+  const returnJob = async ({ id, data }: Job<ChunkJob.ChunkJob>, turn: Promise<unknown>): Promise<void> => {
     try {
-      await boss.insert(name, [ChunkJob.givenBack(data)])
+      await boss.insert(name, [ChunkJob.afterReturn(data)])
       await boss.complete(name, id)
     } finally {
       const release = () => Effect.runSync(turns.release(1))
@@ -69,28 +69,29 @@ export const pgBossConsumer = async (consuming: Consuming): Promise<ChunkConsume
     try {
       await work
     } catch (error) {
-      await deliverAgain(job, error)
+      await redeliver(job, error)
     } finally {
       running.delete(work)
       Effect.runSync(turns.release(1))
-      // There may be more: a worker that has just ended a chunk would look again only after its interval.
+      // Without this, a worker would fetch the next ref only after its polling interval.
       for (const slot of slots) setImmediate(() => closing.signal.aborted || boss.notifyWorker(slot))
     }
   }
 
-  // pg-boss knows one pause for workers that died and for those that rejected: what died is not to wait.
-  const deliverAgain = async ({ id, data, retryCount }: Job<ChunkJob.ChunkJob>, error: unknown): Promise<void> => {
-    const [held] = await boss.findJobs(name, { id })
-    // It was completed, or another worker was given it.
-    if (held?.state !== "active" || held.retryCount !== retryCount) return
-    // It was told to stop, which is nothing that a pause would mend.
+  // pg-boss has one delay for workers that died and for handlers that rejected. A ref whose worker died must not wait, so
+  // rejected refs are inserted again with a delay of their own.
+  const redeliver = async ({ id, data, retryCount }: Job<ChunkJob.ChunkJob>, error: unknown): Promise<void> => {
+    const [current] = await boss.findJobs(name, { id })
+    // The handler has completed it in a transaction, or pg-boss has redelivered it.
+    if (current?.state !== "active" || current.retryCount !== retryCount) return
+    // It was aborted because this worker closes, so that another one can run it at once.
     if (stopping.signal.aborted) throw error
     const next = ChunkJob.afterRejection(data)
     if (next === undefined) await boss.insert(dead, [{ id, data }])
     else await boss.insert(name, [next])
   }
 
-  // One more than run at once: the next ref is fetched while others run, and waits for its turn.
+  // One slot more than chunks run at once: it fetches the next ref while others run.
   for (let slot = 0; slot <= concurrency; slot++) {
     slots.push(
       await boss.work<ChunkJob.ChunkJob>(name, polling, async ([job]) => {
@@ -98,25 +99,25 @@ export const pgBossConsumer = async (consuming: Consuming): Promise<ChunkConsume
       }),
     )
   }
-  const burying = await boss.work<ChunkJob.ChunkJob>(dead, polling, async ([job]) => {
+  const deadSlot = await boss.work<ChunkJob.ChunkJob>(dead, polling, async ([job]) => {
     if (job !== undefined) await handlers.dead(refOf(job.data))
   })
 
   return {
     close: async (timeoutMs) => {
       closing.abort()
-      const leaving = [
+      const offWork = [
         ...slots.map((id) => boss.offWork(name, { id, wait: false })),
-        boss.offWork(dead, { id: burying, wait: false }),
+        boss.offWork(dead, { id: deadSlot, wait: false }),
       ]
-      for (const { reason } of (await Promise.allSettled(leaving)).filter(isRejected)) onError(reason)
+      for (const { reason } of (await Promise.allSettled(offWork)).filter(isRejected)) onError(reason)
       const ended = Promise.allSettled(running.keys())
-      await within(timeoutMs, ended)
+      await endsWithin(timeoutMs, ended)
       stopping.abort()
-      await within(graceMs, ended)
-      // As long as this process lives it is heard of, and so would be what it has given up.
+      await endsWithin(graceMs, ended)
+      // This process still sends heartbeats for them, so that pg-boss would not redeliver them.
       for (const job of running.values()) {
-        await boss.fail(name, job, new Error("Its worker was closed")).catch(onError)
+        await boss.fail(name, job, new Error("The worker closed before the chunk ended")).catch(onError)
       }
     },
   }
@@ -127,12 +128,12 @@ const refOf = ({ job, chunk, dispatch }: ChunkJob.ChunkJob) => ({ job, chunk, di
 const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
   result.status === "rejected"
 
-/** Whether it ends in time; rejects if it does. */
-const within = async (milliseconds: number, work: Promise<unknown>): Promise<boolean> => {
+/** Waits for work, and rejects if it does. Returns false if it has not ended in time. */
+const endsWithin = async (milliseconds: number, work: Promise<unknown>): Promise<boolean> => {
   const timer = new AbortController()
-  const late = delay(milliseconds, false, { ref: false, signal: timer.signal }).catch(() => false)
+  const timeout = delay(milliseconds, false, { ref: false, signal: timer.signal }).catch(() => false)
   try {
-    return await Promise.race([work.then(() => true), late])
+    return await Promise.race([work.then(() => true), timeout])
   } finally {
     timer.abort()
   }

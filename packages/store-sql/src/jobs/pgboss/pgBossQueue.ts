@@ -1,6 +1,4 @@
-/**
- * Refs of chunks in a queue of pg-boss, in the database that the jobs are in.
- */
+/** A queue of refs on pg-boss, in the database of the jobs. */
 import {
   anyFunction,
   checkOptions,
@@ -20,20 +18,20 @@ import { loadDriver } from "../../database/loadDriver.ts"
 import { pgBossConsumer } from "./pgBossConsumer.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
 
-/** How a queue of pg-boss is kept. */
+/** Options of the queue. */
 export interface PgBossOptions {
-  /** The schema that pg-boss keeps its tables in; it makes it when it starts. Default `multistatus_jobs`. */
+  /** The schema of the tables of pg-boss, which creates it when it starts. Default `multistatus_jobs`. */
   readonly schema?: string | undefined
   /** Name of the queue. Default `chunks`. */
   readonly name?: string | undefined
   /**
-   * How long a worker may stay silent before it counts as dead, in whole seconds. pg-boss takes no less than the default,
-   * `"10 seconds"`. Whoever opens the queue last decides.
+   * Time without a heartbeat after which a worker counts as dead, in whole seconds. Default `"10 seconds"`, which is the
+   * minimum of pg-boss. The process that opens the queue last decides.
    */
   readonly heartbeat?: DurationInput | undefined
-  /** Connections of pg-boss's own pool. Default 4. */
+  /** Maximum number of connections in the pool of pg-boss. Default 4. */
   readonly maxConnections?: number | undefined
-  /** Told of broken connections and the like. Default: a warning of the process. */
+  /** Called with errors outside of any call, such as a lost connection. Default: a warning of the process. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -51,28 +49,28 @@ const pgBossOptions = {
   onError: { type: anyFunction(), default: emitWarning, page },
 } satisfies OptionGroup<PgBossOptions>
 
-/** What is needed of an instance of `@electric-sql/pglite`, version 0.5 or later. */
+/** An instance of `@electric-sql/pglite`, version 0.5 or later. */
 export interface PgliteLike {
   readonly query: (text: string, parameters?: Array<unknown>) => Promise<{ rows: Array<unknown> }>
   readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
 }
 
-/** Seconds that a chunk may take: jobs have no deadline, and a worker that lives is heard of. */
-const longestSeconds = 23 * 3600
+/** Time limit for a chunk, in seconds: jobs have no deadline, and heartbeats show that a worker lives. */
+const chunkSeconds = 23 * 3600
 
 /**
- * Makes a queue on pg-boss 12, which is an optional peer: `npm install pg-boss`. On PostgreSQL, or on an instance of PGlite
- * that the jobs are in too, for tests: it stays the caller's, to be closed after the queue.
+ * Makes a queue on pg-boss 12, which is an optional peer: `npm install pg-boss`. `connection` is a URL of PostgreSQL or, for
+ * tests, the instance of PGlite that contains the jobs, which the caller closes after the queue.
  *
- * **Details** pg-boss connects when the first ref is sent or the first worker starts, and creates its tables then: the role
- * of the URL needs the right to, or a deploy step that runs pg-boss's migrations. Refs are sent in the transaction of Kysely
- * that is handed in, and completed in one. Workers are woken by LISTEN, and look once a second where that does not work, as
- * behind PgBouncer in transaction mode. A chunk whose worker died is delivered again when it was not heard of for
- * `heartbeat`, at once and three times at most; one that rejects after a growing pause, three times as well. A worker
- * fetches one ref more than it runs at once, and gives it back when it closes.
+ * **Details** pg-boss connects when the first ref is enqueued or the first worker starts. Then it creates its tables, for which
+ * the role of the URL needs the right, or a deployment step that runs the migrations of pg-boss. Refs are enqueued, and
+ * deliveries completed, in a transaction of Kysely if there is one. LISTEN wakes workers; where that does not work, such as
+ * behind PgBouncer in transaction mode, they poll once a second. If a worker has sent no heartbeat for `heartbeat`, its
+ * chunk is redelivered at once, at most three times. If a handler rejects, the chunk is redelivered after a growing delay, at most
+ * three times. A worker fetches one ref more than it runs at once, and returns it when it closes.
  *
- * **Gotchas** A handler that keeps the event loop busy for longer than `heartbeat` is thought dead, and its chunk
- * delivered to another worker as well.
+ * **Gotchas** A handler that blocks the event loop for longer than `heartbeat` is thought dead, and its chunk is
+ * redelivered to another worker while it runs.
  */
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   checkOptions(pgBossOptions, options)
@@ -103,15 +101,15 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
       await boss.createQueue(name, {
         ...kept,
         notify: true,
-        expireInSeconds: longestSeconds,
-        // Of workers that died, or closed: those that rejected make a pause of their own.
+        expireInSeconds: chunkSeconds,
+        // For workers that died or closed. Rejected refs are inserted again by the consumer.
         retryLimit: 3,
         deadLetter: dead,
       })
       await boss.updateQueue(name, { heartbeatSeconds })
       return boss
     } catch (error) {
-      // It would go on by itself, with its connections.
+      // Otherwise it would keep running, with its connections.
       await boss.stop({ graceful: false }).catch(() => undefined)
       throw error
     }
@@ -120,7 +118,7 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
   let opening: Promise<PgBoss> | undefined
   let isClosed = false
   const opened = async (): Promise<PgBoss> => {
-    if (isClosed) throw new Error("The queue was closed")
+    if (isClosed) throw new Error("The queue is closed: refs cannot be enqueued any more")
     opening ??= open()
     try {
       return await opening
@@ -137,11 +135,11 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
       if (refs.length === 0) return
       const boss = await opened()
       const jobs = refs.map((ref) => ChunkJob.make(ref, { delayMs }))
-      // pg-boss passes over ids that it has, but not over those that come twice in one call.
-      const once = new Map(jobs.map((job) => [job.id, job]))
+      // pg-boss ignores ids that it has, but not ids that are twice in one call.
+      const unique = new Map(jobs.map((job) => [job.id, job]))
       await boss.insert(
         name,
-        [...once.values()],
+        [...unique.values()],
         transaction === undefined ? {} : { db: pgBossTransaction(transaction) },
       )
     },

@@ -77,43 +77,43 @@ describe("jobs on PostgreSQL", () => {
     return { submit, state, count }
   }
 
-  it.each([false, true])("run to their end, each operation once (in transactions: %s)", async (exactlyOnce) => {
+  it.each([false, true])("run every operation once (exactlyOnce: %s)", async (exactlyOnce) => {
     const { submit, state, count } = await serve(exactlyOnce)
     const id = await submit(600)
     await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("succeeded")
-    expect([(await state(id)).succeeded, await count()]).toEqual([600, 600])
+    expect({ succeeded: (await state(id)).succeeded, rows: await count() }).toEqual({ succeeded: 600, rows: 600 })
   })
 
-  it("fail where a chunk that commits as one costs more than the quota ever has", async () => {
+  it("fail if a chunk that runs in one transaction exceeds the quota", async () => {
     const { submit, state, count } = await serve(true, { operations: 20, per: "1 minute" })
     const id = await submit(100)
     await expect.poll(async () => (await state(id)).status, { timeout: 25_000, interval: 100 }).toBe("failed")
-    expect([(await state(id)).succeeded, await count()]).toEqual([0, 0])
+    expect({ succeeded: (await state(id)).succeeded, rows: await count() }).toEqual({ succeeded: 0, rows: 0 })
   })
 
-  it("are told which options are wrong before anything is opened", () => {
+  it("reject wrong options before anything is opened", () => {
     expect(() => pgBossQueue("postgres://127.0.0.1/x", { heartbeat: "5 seconds" })).toThrow(
       `"heartbeat" must be a duration such as "30 seconds" or milliseconds; got "5 seconds". The minimum is 10s`,
     )
   })
 
-  it("send nothing any more, and open nothing, once the queue is closed", async () => {
+  it("cannot be enqueued after the queue was closed", async () => {
     const { queue } = sqlJobs(await open(), await freshDatabase(inject("postgresUrl")))
     await queue.close()
-    await expect(queue.enqueue([{ job: "a", chunk: 0, dispatch: 0 }])).rejects.toThrow("The queue was closed")
+    await expect(queue.enqueue([{ job: "a", chunk: 0, dispatch: 0 }])).rejects.toThrow("The queue is closed")
   })
 
-  it("say so where the chunks that run at once could hold every connection", async () => {
+  it("report that running chunks could hold every connection", async () => {
     const url = await freshDatabase(inject("postgresUrl"))
     const database = await openDatabase<unknown>(url, { maxConnections: 4 })
     closing.push(database.close)
-    const told: Array<string> = []
-    const { queue } = sqlJobs(database, url, { onError: (error) => told.push(String(error)) })
+    const errors: Array<string> = []
+    const { queue } = sqlJobs(database, url, { onError: (error) => errors.push(String(error)) })
     closing.push(() => queue.close())
     for (const concurrency of [3, 4]) {
       const consumer = await queue.consume({ run: async () => {}, dead: async () => {} }, concurrency)
       await consumer.close(0)
     }
-    expect(told).toEqual([expect.stringContaining(`"maxConnections" above 4, or set "jobs.workers" lower`)])
+    expect(errors).toEqual([expect.stringContaining(`"maxConnections" above 4, or set "jobs.workers" lower`)])
   })
 })

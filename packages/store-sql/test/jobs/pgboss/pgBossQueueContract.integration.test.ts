@@ -20,7 +20,7 @@ ChunkQueueContract.suite(
       close,
     }
   },
-  { transactional: true, patienceMs: 60_000 },
+  { transactional: true, redeliveryMs: 60_000 },
 )
 
 ChunkQueueContract.suite(
@@ -38,5 +38,5 @@ ChunkQueueContract.suite(
       },
     }
   },
-  { transactional: true, patienceMs: 60_000 },
+  { transactional: true, redeliveryMs: 60_000 },
 )

@@ -1,36 +1,34 @@
-/** How much may be waiting, and when it makes room. */
+/** Cases about limits on unfinished work. */
 import { describe, expect, it } from "vitest"
-import { accepted, type Backend, chunksOf, keepMs, stage, start, tallyOf } from "./Fixture.ts"
+import { accepted, type Backend, chunksOf, keepMs, outcomeOf, stage, start } from "./Fixture.ts"
 
 /** Declares the cases. */
-export const admission = (backend: () => Backend): void => {
-  describe("room", () => {
-    const within = (queuedOperations: number, jobsPerTenant?: number) => ({ queuedOperations, jobsPerTenant })
+export const limits = (backend: () => Backend): void => {
+  describe("limits", () => {
+    const limitsOf = (queuedOperations: number, jobsPerTenant?: number) => ({ queuedOperations, jobsPerTenant })
 
-    it("is refused beyond the limit, and nothing is kept of what was refused", async () => {
+    it("refuse a job that exceeds the limit of operations, and keep nothing of it", async () => {
       const { store } = backend()
-      await accepted(store, { limits: within(10) })
-      const refused = stage(store, { limits: within(10) })
+      await accepted(store, { limits: limitsOf(10) })
+      const refused = stage(store, { limits: limitsOf(10) })
       expect(await refused.submit()).toEqual({ _tag: "full", queued: 6 })
       expect(await store.find(refused.id, start)).toBeUndefined()
       expect(await store.queued()).toBe(6)
-      expect(await stage(store, { chunks: chunksOf(4), limits: within(10) }).submit()).toMatchObject({
-        _tag: "accepted",
-      })
+      const fitting = stage(store, { chunks: chunksOf(4), limits: limitsOf(10) })
+      expect(await fitting.submit()).toMatchObject({ _tag: "accepted" })
     })
 
-    it("is refused to an upload when it is closed, which drops it", async () => {
+    it("refuse an upload when it is closed, and drop it", async () => {
       const { store } = backend()
-      const { id, job, chunks, extent } = stage(store)
-      await store.open(job, start)
-      await store.append(id, chunks, start)
-      expect(await store.close(id, extent, within(5), undefined, start)).toEqual({ _tag: "full", queued: 0 })
+      const { id, chunks, extent, upload } = stage(store)
+      await upload()
+      expect(await store.close(id, extent, limitsOf(5), undefined, start)).toEqual({ _tag: "full", queued: 0 })
       expect(await store.append(id, chunks, start)).toBe(false)
       expect(await store.find(id, start)).toBeUndefined()
       expect(await store.queued()).toBe(0)
     })
 
-    it("is made by every chunk that ends", async () => {
+    it("no longer count the operations of a chunk that has ended", async () => {
       const { store } = backend()
       const { begin, commit, finish } = await accepted(store, { chunks: chunksOf(3, 2, 1) })
       const held = await begin(0)
@@ -39,15 +37,15 @@ export const admission = (backend: () => Backend): void => {
       expect(await store.queued()).toBe(3)
       await commit(held)
       expect(await store.queued()).toBe(3)
-      await finish(1, { tally: tallyOf(0, 1, 1) })
+      await finish(1, { outcomes: "f-" })
       await finish(2)
       expect(await store.queued()).toBe(0)
     })
 
-    it("is made by chunks that were halted, and by jobs that were cancelled, at once", async () => {
+    it("no longer count chunks that were halted or cancelled", async () => {
       const { store } = backend()
       const halted = await accepted(store)
-      await halted.finish(0, { tally: tallyOf(0, 2), halt: "SKIPPED" })
+      await halted.finish(0, { outcomes: "ff", halt: "SKIPPED" })
       expect(await store.queued()).toBe(0)
       const cancelled = await accepted(store)
       await cancelled.begin(0)
@@ -55,47 +53,48 @@ export const admission = (backend: () => Backend): void => {
       expect(await store.queued()).toBe(2)
     })
 
-    it("of one tenant is no room of another", async () => {
+    it("count the jobs of each tenant by themselves", async () => {
       const { store } = backend()
-      const limits = within(1_000, 2)
-      const of = (tenant: string | undefined) => stage(store, { job: { tenant }, limits, chunks: chunksOf(1) })
-      const first = of("a")
+      const jobOf = (tenant: string | undefined) =>
+        stage(store, { job: { tenant }, limits: limitsOf(1_000, 2), chunks: chunksOf(1) })
+      const first = jobOf("a")
       await first.submit()
-      await of("a").submit()
-      const refused = of("a")
+      await jobOf("a").submit()
+      const refused = jobOf("a")
       expect(await refused.submit()).toEqual({ _tag: "tenant-full" })
       expect(await store.find(refused.id, start)).toBeUndefined()
-      expect(await of("b").submit()).toMatchObject({ _tag: "accepted" })
+      expect(await jobOf("b").submit()).toMatchObject({ _tag: "accepted" })
       expect(await store.queued()).toBe(3)
       await first.finish(0)
-      expect(await of("a").submit()).toMatchObject({ _tag: "accepted" })
-      expect(await of("a").submit()).toEqual({ _tag: "tenant-full" })
+      expect(await jobOf("a").submit()).toMatchObject({ _tag: "accepted" })
+      expect(await jobOf("a").submit()).toEqual({ _tag: "tenant-full" })
     })
 
-    it("of a tenant is made when its job is cancelled, and when it is given up", async () => {
+    it("no longer count a tenant's job that was cancelled, or has expired", async () => {
       const { store } = backend()
-      const of = (now: number) => stage(store, { job: { tenant: "a", lifeMs: 1_000 }, limits: within(1_000, 1), now })
-      const first = of(start)
+      const jobAt = (now: number) =>
+        stage(store, { job: { tenant: "a", lifeMs: 1_000 }, limits: limitsOf(1_000, 1), now })
+      const first = jobAt(start)
       await first.submit()
       await store.cancel(first.id, keepMs, start)
-      expect(await of(start).submit()).toMatchObject({ _tag: "accepted" })
-      expect(await of(start).submit()).toEqual({ _tag: "tenant-full" })
+      expect(await jobAt(start).submit()).toMatchObject({ _tag: "accepted" })
+      expect(await jobAt(start).submit()).toEqual({ _tag: "tenant-full" })
       await store.sweep(100, 1_000, start + 1_000)
-      expect(await of(start + 1_000).submit()).toMatchObject({ _tag: "accepted" })
+      expect(await jobAt(start + 1_000).submit()).toMatchObject({ _tag: "accepted" })
       expect(await store.queued()).toBe(6)
     })
 
-    it("is never more than the limit, however many hand in at once", { timeout: 60_000 }, async () => {
+    it("are not exceeded by concurrent submissions", { timeout: 60_000 }, async () => {
       const { store, other = store } = backend()
       const jobs = Array.from({ length: 100 }, (_, index) =>
         stage(index % 2 === 0 ? store : other, {
           job: { tenant: `t${index % 4}` },
           chunks: chunksOf(2, 3),
-          limits: within(52, 3),
+          limits: limitsOf(52, 3),
         }),
       )
-      const answers = await Promise.all(jobs.map(({ submit }) => submit()))
-      const tagged = (tag: string) => answers.filter(({ _tag }) => _tag === tag).length
+      const acceptances = await Promise.all(jobs.map(({ submit }) => submit()))
+      const tagged = (tag: string) => acceptances.filter(({ _tag }) => _tag === tag).length
       expect(tagged("accepted")).toBe(10)
       expect(tagged("full") + tagged("tenant-full")).toBe(90)
       expect(await store.queued()).toBe(50)
@@ -107,7 +106,7 @@ export const admission = (backend: () => Backend): void => {
       }
     })
 
-    it("is counted exactly, however many chunks end at once", { timeout: 60_000 }, async () => {
+    it("count exactly when chunks end concurrently", { timeout: 60_000 }, async () => {
       const { store, other = store } = backend()
       const sizes = Array.from({ length: 20 }, (_, index) => 1 + (index % 3))
       const { begin, chunks, extent, record } = await accepted(store, {
@@ -116,10 +115,9 @@ export const admission = (backend: () => Backend): void => {
       })
       const held = await Promise.all(sizes.map((_, index) => begin(index)))
       const commits = await Promise.all(
-        held.map(({ hold, operations }, index) => {
-          const outcome = { results: `{"index":${index}}`, tally: tallyOf(operations), halt: undefined }
-          return (index % 2 === 0 ? store : other).commit(hold, outcome, keepMs, undefined, start)
-        }),
+        held.map((started, index) =>
+          (index % 2 === 0 ? store : other).commit(started.hold, outcomeOf(started), keepMs, undefined, start),
+        ),
       )
       expect(commits.map(({ _tag }) => _tag)).toEqual(chunks.map(() => "kept"))
       expect(commits.filter((commit) => commit._tag === "kept" && commit.hasEnded)).toHaveLength(1)
