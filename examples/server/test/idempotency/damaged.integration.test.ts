@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
 import type { Results } from "../batch/Api.ts"
 import { databases } from "../databases.ts"
-import { frameworks } from "../batch/ServerProcess.ts"
+import { takingTurns } from "../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./faults/effectApp.ts"
 
 interface Records {
@@ -97,12 +97,10 @@ const encryptedDamages: typeof damages = {
 
 const encrypted = aesGcmResults(randomBytes(32))
 
-const cases = frameworks.flatMap((framework) =>
-  Object.keys(stores).flatMap((name) => [
-    { framework, name, how: "as they are", table: damages, codec: undefined },
-    { framework, name, how: "encrypted", table: encryptedDamages, codec: encrypted },
-  ]),
-)
+const cases = takingTurns(Object.keys(stores)).flatMap((given) => [
+  { ...given, how: "as they are", table: damages, codec: undefined },
+  { ...given, how: "encrypted", table: encryptedDamages, codec: encrypted },
+])
 
 describe.each(cases)("results in $name, stored $how, on $framework", ({ framework, name, table, codec }) => {
   let records: Records

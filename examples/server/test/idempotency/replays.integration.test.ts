@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Answer, SubResponse, User } from "../batch/Api.ts"
 import { codes, create, post, ways } from "./asking.ts"
-import { everywhere, type Scenario, stores } from "./everywhere.ts"
+import { everywhere, type Scenario, type Store, stores } from "./everywhere.ts"
 
 const sleep = (key: string | undefined, ms: number) => ({
   action: "sleep",
@@ -14,6 +14,7 @@ const sleep = (key: string | undefined, ms: number) => ({
 
 const problem = (answer: Answer) => answer.body as { readonly code: string; readonly status: number }
 
+/** Scenarios that depend on the records of a store. */
 const scenarios: Record<string, Scenario> = {
   "a retry of everything that has a key": async (api, key) => {
     for (const [name, way] of Object.entries(ways)) {
@@ -39,14 +40,6 @@ const scenarios: Record<string, Scenario> = {
     expect([first.headers["idempotency-replayed"], second.headers["idempotency-replayed"]]).toEqual([undefined, "true"])
   },
 
-  "a retry of sub-requests says which were replayed, beside their status": async (api, key) => {
-    const batch = () => api.requests([post("a", key("a"), "Alice"), post("b", undefined, "Bob")])
-    const [first, second] = [await batch(), await batch()]
-    expect(second[0]).toEqual({ ...first[0], replayed: true })
-    expect(Object.keys(second[0]!)).toEqual(["id", "status", "replayed", "headers", "body"])
-    expect(second[1]).not.toHaveProperty("replayed")
-  },
-
   "another payload, another client's guess, and then the honest retry": async (api, key) => {
     const body = (name: string) => ({ users: [{ name }] })
     const headers = { "idempotency-key": key("a") }
@@ -59,23 +52,6 @@ const scenarios: Record<string, Scenario> = {
     }
     const again = await api.ask("POST", "/api/v1/users/bulk-create", { body: body("Alice"), headers })
     expect([again.status, again.text]).toEqual([201, first.text])
-    expect(await api.names()).toEqual(["Alice"])
-  },
-
-  "headers by which a client claims that it was here before": async (api, key) => {
-    const headers = {
-      "idempotent-replayed": "true",
-      "idempotency-replayed": "true",
-      "idempotency-status": "not-recorded",
-      "x-hit": "true",
-      "idempotency-key": key("a"),
-    }
-    const answer = await api.operations([create(undefined, "Alice")], {}, headers)
-    expect([answer.status, answer.headers["idempotency-replayed"], answer.headers["idempotency-status"]]).toEqual([
-      200,
-      undefined,
-      undefined,
-    ])
     expect(await api.names()).toEqual(["Alice"])
   },
 
@@ -243,6 +219,50 @@ const scenarios: Record<string, Scenario> = {
     }
   },
 
+  "results of every size": async (api, key) => {
+    const sizes = [0, 60_000, 66_000, 200_000]
+    const batch = () =>
+      api.ask("POST", "/api/v1/users/bulk-create", {
+        body: { users: sizes.map((size) => ({ name: "n", filler: "x".repeat(size) })) },
+        headers: { "idempotency-key": key("a") },
+      })
+    const [first, second] = [await batch(), await batch()]
+    const users = ({ body }: Answer) => (body as { readonly users: ReadonlyArray<User> }).users
+    expect([second.status, second.headers["idempotency-replayed"]]).toEqual([201, "true"])
+    expect(users(second).map(({ id }) => id)).toEqual(users(first).map(({ id }) => id))
+    // Beyond 64 KiB it is remembered which one it was, not what it held.
+    expect(users(second).map((user) => "filler" in user)).toEqual([true, true, false, false])
+    expect(await api.names()).toHaveLength(sizes.length)
+  },
+}
+
+/** Scenarios about headers, envelopes and refusals, which are the same for every store. */
+const rules: Record<string, Scenario> = {
+  "a retry of sub-requests says which were replayed, beside their status": async (api, key) => {
+    const batch = () => api.requests([post("a", key("a"), "Alice"), post("b", undefined, "Bob")])
+    const [first, second] = [await batch(), await batch()]
+    expect(second[0]).toEqual({ ...first[0], replayed: true })
+    expect(Object.keys(second[0]!)).toEqual(["id", "status", "replayed", "headers", "body"])
+    expect(second[1]).not.toHaveProperty("replayed")
+  },
+
+  "headers by which a client claims that it was here before": async (api, key) => {
+    const headers = {
+      "idempotent-replayed": "true",
+      "idempotency-replayed": "true",
+      "idempotency-status": "not-recorded",
+      "x-hit": "true",
+      "idempotency-key": key("a"),
+    }
+    const answer = await api.operations([create(undefined, "Alice")], {}, headers)
+    expect([answer.status, answer.headers["idempotency-replayed"], answer.headers["idempotency-status"]]).toEqual([
+      200,
+      undefined,
+      undefined,
+    ])
+    expect(await api.names()).toEqual(["Alice"])
+  },
+
   "batches that are refused for their shape leave their key free": async (api, key) => {
     const headers = { "idempotency-key": key("a") }
     const cycle = [
@@ -275,23 +295,9 @@ const scenarios: Record<string, Scenario> = {
     expect(await api.names()).toEqual([])
     expect((await ways["a sub-request"]!(api, key("inner"), "Alice")).what).toBe("created")
   },
-
-  "results of every size": async (api, key) => {
-    const sizes = [0, 60_000, 66_000, 200_000]
-    const batch = () =>
-      api.ask("POST", "/api/v1/users/bulk-create", {
-        body: { users: sizes.map((size) => ({ name: "n", filler: "x".repeat(size) })) },
-        headers: { "idempotency-key": key("a") },
-      })
-    const [first, second] = [await batch(), await batch()]
-    const users = ({ body }: Answer) => (body as { readonly users: ReadonlyArray<User> }).users
-    expect([second.status, second.headers["idempotency-replayed"]]).toEqual([201, "true"])
-    expect(users(second).map(({ id }) => id)).toEqual(users(first).map(({ id }) => id))
-    // Beyond 64 KiB it is remembered which one it was, not what it held.
-    expect(users(second).map((user) => "filler" in user)).toEqual([true, true, false, false])
-    expect(await api.names()).toHaveLength(sizes.length)
-  },
 }
+
+const cases = (store: Store) => (store === "memory" ? { ...scenarios, ...rules } : scenarios)
 
 /** How long things take is never quite the same. */
 const timed: Record<string, Scenario> = {
@@ -387,15 +393,15 @@ const forASecond: Scenario = async (api, key) => {
 
 describe.each(stores)("replays from %s", (store) => {
   const run = everywhere(store)
-  it.each(Object.entries(scenarios))("%s", (_, scenario) => run(scenario))
+  it.each(Object.entries(cases(store)))("%s", (_, scenario) => run(scenario))
 })
 
-// A database of one connection is busy for as long as an action sleeps in a transaction.
-const apart = stores.filter((store) => store !== "sqlite")
+// An action that sleeps in a transaction keeps the only connection of an SQLite database busy.
+const withoutSqlite = stores.filter((store) => store !== "sqlite")
 
-describe.each(apart)("time, with keys in %s", (store) => {
+describe.concurrent.each(withoutSqlite)("time, with keys in %s", (store) => {
   const run = everywhere(store, { CONCURRENCY: "1" })
-  it.each(Object.entries(timed))("%s", (_, scenario) => run(scenario, "differently"))
+  it.each(Object.entries(timed))("%s", { concurrent: false }, (_, scenario) => run(scenario, "differently"))
 })
 
 describe("an operation that is being executed on the only connection of a database", () => {
@@ -413,7 +419,8 @@ describe("an operation that is being executed on the only connection of a databa
     }))
 })
 
-describe.each(stores)("a second, with keys in %s", (store) => {
+// Each store's own suite asserts that its results expire; these two go by the clock of the process and of a server.
+describe.concurrent.each(["memory", "redis"] as const)("a result in %s that is kept for a second", (store) => {
   const run = everywhere(store, { IDEMPOTENCY_TTL_S: "1" })
-  it("is how long a result is remembered that is to be kept so long", () => run(forASecond, "differently"))
+  it("is forgotten after it", { concurrent: false }, () => run(forASecond, "differently"))
 })

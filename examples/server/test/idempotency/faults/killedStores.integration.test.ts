@@ -6,7 +6,7 @@ import { freshDatabase, type Server, startPostgres, startRedis } from "@multista
 import type { Kysely } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
-import { frameworks } from "../../batch/ServerProcess.ts"
+import { takingTurns } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
 import { add, addUntilDone, interruptible, type Told } from "./moments.ts"
 
@@ -52,9 +52,10 @@ const stores: Readonly<Record<string, () => Promise<Kept>>> = {
   },
 }
 
-const cases = frameworks.flatMap((framework) => Object.keys(stores).map((name) => ({ framework, name })))
+const inOrder = { concurrent: false }
+const cases = takingTurns(Object.keys(stores))
 
-describe.each(cases)("keys in $name, which is killed, on $framework", ({ framework, name }) => {
+describe.concurrent.each(cases)("keys in $name, which is killed, on $framework", ({ framework, name }) => {
   const isInside = name.endsWith("transaction")
   let kept: Kept
   let app: EffectApp
@@ -85,7 +86,7 @@ describe.each(cases)("keys in $name, which is killed, on $framework", ({ framewo
   const effects = async (moment: string) => (await namesIn(kept.db)).filter((each) => each.startsWith(`${moment} `))
   const isMarked = ({ headers }: Told) => headers.get("idempotency-status") === "not-recorded"
 
-  it("when it is asked for claims: 503, nothing has run, and the keys are free when it is back", async () => {
+  it("when it is asked for claims: 503, nothing has run, and the keys are free when it is back", inOrder, async () => {
     at("acquire", () => kept.server.kill())
     const { status, body, headers } = await add(app.origin, names("acquire"))
     expect([status, body.code, headers.get("retry-after")]).toEqual([503, "STORE_UNAVAILABLE", "1"])
@@ -97,6 +98,7 @@ describe.each(cases)("keys in $name, which is killed, on $framework", ({ framewo
 
   it.each(["between", "settle"] as const)(
     "%s: what was done is answered, marked, and recorded later; what was rolled back is done later",
+    inOrder,
     async (moment) => {
       const batch = names(moment)
       if (moment === "settle") at("settle", () => kept.server.kill())

@@ -6,7 +6,7 @@ import { freshDatabase, type Proxy, startProxy } from "@multistatus/test-service
 import type { Kysely } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
-import { frameworks } from "../../batch/ServerProcess.ts"
+import { takingTurns } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
 import { add, addUntilDone, interruptible, type Moment } from "./moments.ts"
 
@@ -56,11 +56,8 @@ const stores: Readonly<Record<string, () => Promise<Behind>>> = {
   },
 }
 
-const casesOf = (names: ReadonlyArray<string>) =>
-  frameworks.flatMap((framework) => names.map((name) => ({ framework, name })))
-
 /** Starts a server whose connection to the store can be broken. */
-const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
+const started = ({ framework, name }: ReturnType<typeof takingTurns>[number]) => {
   let behind: Behind
   let app: EffectApp
   let at: ReturnType<typeof interruptible>["at"]
@@ -94,7 +91,7 @@ const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
 
 const names = (mark: string) => Array.from({ length: 5 }, (_, index) => `${mark} ${index}`)
 
-describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, on $framework", (given) => {
+describe.each(takingTurns(Object.keys(stores)))("a connection to $name that breaks, on $framework", (given) => {
   const { origin, addBreaking, effects } = started(given)
 
   it.each(["request", "reply"] as const)(
@@ -127,7 +124,7 @@ describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, 
 
 const transactional = Object.keys(stores).filter((name) => name.endsWith("in the transaction"))
 
-describe.each(casesOf(transactional))("a connection to $name that breaks, on $framework", (given) => {
+describe.each(takingTurns(transactional))("a connection to $name that breaks, on $framework", (given) => {
   const { origin, addBreaking, effects } = started(given)
 
   it.each(["request", "reply"] as const)("with the %s of a commit: all of it has happened once", async (what) => {

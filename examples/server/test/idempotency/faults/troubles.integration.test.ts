@@ -8,7 +8,7 @@ import type { Kysely } from "kysely"
 import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest"
 
-import { frameworks } from "../../batch/ServerProcess.ts"
+import { takingTurns } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
 import { add, addUntilDone, interruptible } from "./moments.ts"
 
@@ -176,9 +176,7 @@ const troubles: Readonly<Record<string, ReadonlyArray<string>>> = {
   ),
 }
 
-const cases = frameworks.flatMap((framework) => Object.keys(stores).map((name) => ({ framework, name })))
-
-describe.each(cases)("keys in $name, on $framework", ({ framework, name }) => {
+describe.concurrent.each(takingTurns(Object.keys(stores)))("keys in $name, on $framework", ({ framework, name }) => {
   let troubled: Troubled
   let app: EffectApp
   let at: ReturnType<typeof interruptible>["at"]
@@ -207,7 +205,7 @@ describe.each(cases)("keys in $name, on $framework", ({ framework, name }) => {
 
   it.each(troubles[name]!)(
     "which %s when it is asked for claims: nothing runs that is not claimed",
-    { timeout: 60_000 },
+    { timeout: 60_000, concurrent: false },
     async (what) => {
       const { begin, end, harmless = false } = troubled.troubles[what]!
       const mark = `claim ${what}`
@@ -225,7 +223,7 @@ describe.each(cases)("keys in $name, on $framework", ({ framework, name }) => {
 
   it.each(troubles[name]!)(
     "which %s when it is asked to settle: nothing runs twice, and what is not recorded is so later",
-    { timeout: 60_000 },
+    { timeout: 60_000, concurrent: false },
     async (what) => {
       const { begin, end, harmless = false } = troubled.troubles[what]!
       const mark = `settle ${what}`
