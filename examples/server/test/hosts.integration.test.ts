@@ -11,9 +11,11 @@ import { openTables } from "./databases.ts"
 const hosts = { express: expressHost, fastify: fastifyHost }
 const configuration = readConfiguration({ MAX_BODY_BYTES: "20000" })
 
-const cases = (["express", "fastify"] as const).flatMap((framework) =>
-  (["sqlite", "pglite", "postgres"] as const).map((kind) => [framework, kind] as const),
-)
+// What a database answers is tested with `Users`, on each of them.
+const cases = [
+  ["express", "sqlite"],
+  ["fastify", "postgres"],
+] as const
 
 const json = { "content-type": "application/json" }
 

@@ -1,4 +1,4 @@
-/** Jobs over HTTP, on both frameworks, in memory, on Redis and in databases. */
+/** Jobs over HTTP, in memory, on Redis and in databases. */
 import { createHttpPoller } from "@azure/core-lro"
 import { type Server, startRedis } from "@multistatus/test-services"
 import { setTimeout as delay } from "node:timers/promises"
@@ -6,14 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Api } from "../batch/Api.ts"
 import { Wire } from "../batch/Wire.ts"
 import { databases } from "../databases.ts"
-import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
+import { type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { creates, ended, type Monitor, results, submit } from "./asking.ts"
 
-const places = frameworks.flatMap((framework) =>
-  (["memory", "Redis", "SQLite", "PostgreSQL"] as const).map((place) => [framework, place] as const),
-)
+// The frameworks are compared on one place; the adapters do not know where jobs are kept.
+const cases = [
+  ["express", "memory"],
+  ["fastify", "memory"],
+  ["express", "Redis"],
+  ["fastify", "SQLite"],
+  ["express", "PostgreSQL"],
+] as const
 
-describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
+describe.each(cases)("jobs on %s, kept in %s", (framework, place) => {
   let redis: Server | undefined
   let server: ServerProcess
   let api: Api

@@ -6,7 +6,7 @@ import { hammering } from "./hammering.ts"
 
 it("four processes on one Redis admit as much as one would, and no more", async () => {
   await using redis = await startRedis()
-  await hammering(redis.url, 3000)
+  await hammering(redis.url, 2000)
 })
 
 it("four processes on one PostgreSQL admit as much as one would, and no more", async () => {
@@ -14,5 +14,5 @@ it("four processes on one PostgreSQL admit as much as one would, and no more", a
   const { db, dialect, close } = await openDatabase<unknown>(url)
   await migrate(db, dialect)
   await close()
-  await hammering(url, 3000)
+  await hammering(url, 2000)
 })
