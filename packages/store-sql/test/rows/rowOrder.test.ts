@@ -12,7 +12,7 @@ const unique = (primary: boolean, ...columns: ReadonlyArray<string>): UniqueSche
 
 const task = (uniques: ReadonlyArray<UniqueSchema>, rows: RowTask["rows"]): RowTask =>
   ({
-    facts: { uniques },
+    table: { uniques },
     columns: [...new Set(rows.flatMap((row) => Object.keys(row)))].map((given) => ({ given, name: given })),
     rows,
   }) as unknown as RowTask
