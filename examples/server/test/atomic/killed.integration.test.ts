@@ -4,6 +4,6 @@ import { killRounds } from "./killRounds.ts"
 
 it(
   "a server that is killed in the midst of an atomic batch has done all of it or nothing",
-  () => killRounds(4),
+  () => killRounds(2),
   180_000,
 )

@@ -6,18 +6,18 @@ import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 import { Api, type SubResponse } from "../batch/Api.ts"
-import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
+import { type Framework, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { databases } from "../databases.ts"
 
 const deadlineMs = 2_500
 const timeout = 60_000
 
-/** Declares the scenarios on a database, run on Express and Fastify side by side. */
-export const scenarios = (kind: keyof typeof databases): void => {
+/** Declares the scenarios on a database, run on the frameworks side by side. */
+export const scenarios = (kind: keyof typeof databases, given: ReadonlyArray<Framework>): void => {
   const servers: Array<ServerProcess> = []
   const apis: Array<Api> = []
   beforeAll(async () => {
-    for (const framework of frameworks) {
+    for (const framework of given) {
       const environment = { DATABASE_URL: await databases[kind](), DEADLINE_MS: String(deadlineMs) }
       const server = await startServer(framework, environment)
       servers.push(server)
