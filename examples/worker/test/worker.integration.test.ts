@@ -112,5 +112,5 @@ describe.each(Object.entries(stores))("on %s", (_, environmentOf) => {
 it("a worker without a shared store says what to set", async () => {
   const child = spawn(process.execPath, [workerMain], { env: {}, stdio: ["ignore", "ignore", "pipe"] })
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, "exit")])
-  expect([code, said]).toEqual([1, expect.stringContaining("set REDIS_URL")])
+  expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining("set REDIS_URL") })
 })

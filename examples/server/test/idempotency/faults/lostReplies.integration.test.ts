@@ -77,13 +77,13 @@ const started = ({ framework, name }: ReturnType<typeof takingTurns>[number]) =>
   })
   return {
     origin: () => app.origin,
-    /** Breaks the connection at a moment, and adds; then nothing is broken any more. */
+    /** Sends a batch whose connection to the store breaks at a moment; afterwards the connection works again. */
     addBreaking: async (moment: Moment, what: "request" | "reply", batch: ReadonlyArray<string>, members = {}) => {
       let cut: Promise<void> | undefined
       at(moment, () => void (cut = behind.proxy.cutNext(what)))
-      const told = await add(app.origin, batch, members)
+      const reply = await add(app.origin, batch, members)
       await cut
-      return told
+      return reply
     },
     effects: async (mark: string) => (await namesIn(behind.db)).filter((each) => each.startsWith(`${mark} `)),
   }
@@ -95,7 +95,7 @@ describe.each(takingTurns(Object.keys(stores)))("a connection to $name that brea
   const { origin, addBreaking, effects } = started(given)
 
   it.each(["request", "reply"] as const)(
-    "with the %s of a claim: nothing has run, or all of it once, and the client is not in its own way",
+    "with the %s of a claim: nothing has run, or all of it once, and a retry is not refused",
     async (what) => {
       const mark = `claim ${what}`
       const { status, headers } = await addBreaking("acquire", what, names(mark))
@@ -113,7 +113,7 @@ describe.each(takingTurns(Object.keys(stores)))("a connection to $name that brea
       const mark = `settle ${what} ${JSON.stringify(members)}`
       const first = await addBreaking("settle", what, names(mark), members)
       expect(await effects(mark)).toEqual(first.status === 200 ? names(mark) : [])
-      // What was not recorded is recorded later; until then it is in progress.
+      // Results that were not recorded are recorded later; until then the keys are in progress.
       const again = await addUntilDone(origin(), names(mark), members)
       if (first.status === 200) expect(again.body).toMatchObject({ replayed: 5 })
       expect(again.headers.get("idempotency-status")).toBe(null)
@@ -127,7 +127,7 @@ const transactional = Object.keys(stores).filter((name) => name.endsWith("in the
 describe.each(takingTurns(transactional))("a connection to $name that breaks, on $framework", (given) => {
   const { origin, addBreaking, effects } = started(given)
 
-  it.each(["request", "reply"] as const)("with the %s of a commit: all of it has happened once", async (what) => {
+  it.each(["request", "reply"] as const)("with the %s of a commit: everything happens once", async (what) => {
     for (const members of [{}, { atomic: true }]) {
       const mark = `commit ${what} ${JSON.stringify(members)}`
       const first = await addBreaking("settled", what, names(mark), members)

@@ -18,7 +18,7 @@ describe.concurrent("a job", () => {
   })
 
   it.each(Object.entries(places))(
-    "on %s repeats nothing when a worker is told to stop",
+    "on %s repeats nothing when a worker is stopped",
     { timeout: 90_000 },
     async (_, place) => {
       const outcome = await trouble(await place(), async ([worker]) => worker!.kill("SIGTERM"), { count: 3000 })
