@@ -5,17 +5,22 @@ import { pathToFileURL } from "node:url"
 import { defineConfig, mergeConfig } from "vitest/config"
 
 /**
- * One project per workspace package. What a package needs beyond these defaults stands in its own `vitest.config.ts`.
+ * One project for each workspace package. A package that needs more than these defaults has its own `vitest.config.ts`.
  *
  * `--mode long` runs the files `*.long.test.ts` alone; every other run leaves them out.
  */
 export default defineConfig(async ({ mode }) => ({
-  test: {
-    // Tests wait for servers and clocks more than they compute; by itself Vitest would leave one core unused.
-    maxWorkers: availableParallelism(),
-    projects: await Promise.all(packages().map((root) => project(root, mode === "long"))),
-  },
+  test: { projects: await Promise.all(packages().map((root) => project(root, mode === "long"))) },
 }))
+
+/** Projects whose tests mostly wait, for databases, processes and clocks. They run after the others. */
+const waiting = new Set([
+  "examples/server",
+  "examples/worker",
+  "packages/store-redis",
+  "packages/store-sql",
+  "test-services",
+])
 
 const packages = (): ReadonlyArray<string> =>
   globSync(["packages/*", "examples/*", "test-services", "scripts"], { cwd: import.meta.dirname })
@@ -32,6 +37,12 @@ const project = async (root: string, long: boolean) => {
       name: root.replace(/^packages\//, ""),
       include: [long ? "**/*.long.test.ts" : "**/*.test.ts"],
       exclude: ["**/node_modules/**", "**/dist/**", ...(long ? [] : ["**/*.long.test.ts"])],
+      // One worker more than there are cores uses the time that tests wait. Some tests of the others measure latencies.
+      maxWorkers: availableParallelism() + (waiting.has(root) ? 1 : 0),
+      sequence: { groupOrder: waiting.has(root) ? 1 : 0 },
+      // Files share the modules of their worker: importing Effect anew for each file takes longer than most files run.
+      isolate: false,
+      env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/node") },
       ...(long && { testTimeout: 600_000 }),
     },
   })

@@ -70,7 +70,7 @@ it("loses a request, or what was answered to it, with the connection", async () 
     socket.write("x")
     await cut
     await closed
-    expect([heard, got()]).toEqual([expected, ""])
+    expect({ heard, got: got() }).toEqual({ heard: expected, got: "" })
   }
 })
 

@@ -42,7 +42,7 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     await expect(users.create({ name: "Other", email: "ALICE@example.com" })).rejects.toEqual(duplicate)
   })
 
-  it("creates many in order, each apart from the others", async () => {
+  it("creates many in order, each independently", async () => {
     const rows = Array.from({ length: 500 }, (_, index) => ({ name: `n${index}`, email: `n${index}@example.com` }))
     const created = await users.createMany(rows)
     expect(created).toMatchObject(rows)
@@ -56,7 +56,7 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     expect(await users.list(1000)).toHaveLength(501)
   })
 
-  it("changes many, each apart from the others", async () => {
+  it("changes many, each independently", async () => {
     const alice = await users.create({ name: "Alice", email: "a@example.com", age: 7, city: "Bern" })
     const bob = await users.create({ name: "Bob", email: "b@example.com" })
     const outcomes = await users.updateMany([
@@ -72,7 +72,7 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     expect(await users.find(bob.id)).toEqual(bob)
   })
 
-  it("removes many, each apart from the others", async () => {
+  it("removes many, each independently", async () => {
     const { id } = await users.create({ name: "Alice" })
     const outcomes = await users.removeMany([id, "u_099", id])
     const missing = (id: string) => ({ code: "NOT_FOUND", message: `User ${id} not found` })
@@ -117,14 +117,14 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     expect(await users.find(id)).toMatchObject({ m0: 0, m1: 1, m2: 2, m3: 3, m4: 4, m5: 5, m6: 6, m7: 7 })
   })
 
-  it("refuses to give somebody another one's email", async () => {
+  it("refuses another user's email", async () => {
     await users.create({ name: "Alice", email: "a@example.com" })
     const bob = await users.create({ name: "Bob", email: "b@example.com" })
     await expect(users.update(bob.id, { email: "A@example.com" })).rejects.toEqual(duplicate)
     expect(await users.update(bob.id, { email: "B@example.com" })).toMatchObject({ email: "B@example.com" })
   })
 
-  it("knows nobody by an id that was never given, whatever it holds", async () => {
+  it("finds nobody by an unknown id of any content", async () => {
     await expect(users.find("u_099")).rejects.toEqual(missing)
     await expect(users.update("u_099", {})).rejects.toEqual(missing)
     await expect(users.remove("u_099")).rejects.toEqual(missing)
@@ -141,7 +141,7 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     await users.create({ name: "Alice", email: "a@example.com" })
   })
 
-  it("takes part in a transaction, and goes back with it", async () => {
+  it("takes part in a transaction, and is rolled back with it", async () => {
     const { id } = await users.create({ name: "Alice" })
     const undone = database.db.transaction().execute(async (transaction) => {
       const inside = users.within(transaction)
@@ -154,7 +154,7 @@ describe.each(["sqlite", "pglite", "postgres", "mariadb"] as const)("Users (%s)"
     expect((await users.list(10)).map((user) => user.name)).toEqual(["Alice"])
   })
 
-  it("is migrated again without harm", async () => {
+  it("can be migrated again", async () => {
     await users.create({ name: "Alice" })
     await Promise.all([migrate(database), migrate(database)])
     expect(await users.list(10)).toHaveLength(1)

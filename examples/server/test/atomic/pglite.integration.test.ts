@@ -1,3 +1,3 @@
 import { scenarios } from "./scenarios.ts"
 
-scenarios("pglite")
+scenarios("pglite", ["fastify"])

@@ -48,7 +48,7 @@ const mark = async (
     const operations = order.map((user) => ({ action: "update", id: ids[user], data }))
     const answer = await api.operations(operations, { atomic: true }, { prefer: "return=representation" })
     if (answer.status === 409) return void expect(answer.body).toMatchObject({ code: "CONFLICT" })
-    expect([answer.status, answer.text]).toEqual([200, answer.text])
+    expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: answer.text })
     return found((answer.body as Results).results.map(({ data }) => data as User))
   }
   const requests = order.map((user) => ({ id: user, method: "PATCH", url: `/api/v1/users/${ids[user]}`, body: data }))
@@ -56,14 +56,14 @@ const mark = async (
   const { responses } = answer.body as { readonly responses: ReadonlyArray<SubResponse> }
   const statuses = responses.map(({ status }) => status)
   if (statuses.includes(409)) return void expect(statuses).toEqual([409, 424])
-  expect([statuses, answer.text]).toEqual([[200, 200], answer.text])
+  expect({ statuses, text: answer.text }).toEqual({ statuses: [200, 200], text: answer.text })
   return found(responses.map(({ body }) => body as User))
 }
 
 describe.each(Object.keys(urls) as Array<keyof typeof urls>)(
   "atomic batches that meet in opposite order on %s",
   (kind) => {
-    it("end in some serial order, without a deadlock that a client hears of", async () => {
+    it("end in some serial order, without a deadlock that reaches a client", async () => {
       const server = await startServer("fastify", { DATABASE_URL: await urls[kind]() })
       const api = new Api(server.origin)
       const ids = { x: (await api.create({ name: "x" })).id, y: (await api.create({ name: "y" })).id }

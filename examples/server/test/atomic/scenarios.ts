@@ -6,18 +6,18 @@ import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 import { Api, type SubResponse } from "../batch/Api.ts"
-import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
+import { type Framework, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { databases } from "../databases.ts"
 
 const deadlineMs = 2_500
 const timeout = 60_000
 
-/** Declares the scenarios on a database, run on Express and Fastify side by side. */
-export const scenarios = (kind: keyof typeof databases): void => {
+/** Declares the scenarios on a database, run on the frameworks side by side. */
+export const scenarios = (kind: keyof typeof databases, given: ReadonlyArray<Framework>): void => {
   const servers: Array<ServerProcess> = []
   const apis: Array<Api> = []
   beforeAll(async () => {
-    for (const framework of frameworks) {
+    for (const framework of given) {
       const environment = { DATABASE_URL: await databases[kind](), DEADLINE_MS: String(deadlineMs) }
       const server = await startServer(framework, environment)
       servers.push(server)
@@ -73,11 +73,15 @@ const declareOperations = (trial: Trial): void => {
       { action: "delete", id: bob.id },
       { action: "update", id: ann.id, data: { email: "anna@example.com" } },
     ])
-    expect([status, body.status, body.succeeded]).toEqual([200, "success", 5])
+    expect({ status, bodyStatus: body.status, succeeded: body.succeeded }).toEqual({
+      status: 200,
+      bodyStatus: "success",
+      succeeded: 5,
+    })
     expect(await api.names()).toEqual(["Anna", "Cid", "Dee"])
   })
 
-  trial("with a missing target answers as the article does, and nothing has changed", async (api) => {
+  trial("with a missing target gets the error of the article and changes nothing", async (api) => {
     const ann = await api.create({ name: "Ann" })
     await changingNothing(api, async () => {
       const { status, text } = await atomically(api, [
@@ -122,16 +126,16 @@ const declareOperations = (trial: Trial): void => {
         if (code === "DUPLICATE" && before.length === 2 && "id" in before[0]!) continue
         const index = before.length
         const answer = await changingNothing(api, () => atomically(api, [...before, operation, create("Dee")]))
-        expect([answer.status, answer.body]).toEqual([
+        expect({ status: answer.status, body: answer.body }).toEqual({
           status,
-          {
+          body: {
             status: "failed",
             error: `Operation ${index + 1} failed: ${message}`,
             operations_applied: 0,
             failed_index: index,
             code,
           },
-        ])
+        })
       }
     })
   }
@@ -140,10 +144,10 @@ const declareOperations = (trial: Trial): void => {
     const email = "one@example.com"
     const operations = [create("Ann", { email }), create("Bob"), create("Cid", { email }), create("Dee", { email })]
     const { status, body } = await changingNothing(api, () => atomically(api, operations))
-    expect([status, body]).toMatchObject([409, { failed_index: 2, code: "DUPLICATE" }])
+    expect({ status, body }).toMatchObject({ status: 409, body: { failed_index: 2, code: "DUPLICATE" } })
   })
 
-  trial("may use what it frees: an email that it deletes is there to be taken", async (api) => {
+  trial("can use an email that it freed itself", async (api) => {
     const email = "one@example.com"
     const ann = await api.create({ name: "Ann", email })
     const { status } = await atomically(api, [{ action: "delete", id: ann.id }, create("Bob", { email })])
@@ -151,13 +155,16 @@ const declareOperations = (trial: Trial): void => {
     expect(await api.names()).toEqual(["Bob"])
   })
 
-  trial("is undone at the deadline", async (api) => {
+  trial("is rolled back at the deadline", async (api) => {
     const operations = [create("Ann"), { action: "sleep", data: { ms: 60_000 } }, create("Bob")]
     const { status, body } = await changingNothing(api, () => atomically(api, operations))
-    expect([status, body]).toMatchObject([504, { failed_index: 1, code: "DEADLINE_EXCEEDED", operations_applied: 0 }])
+    expect({ status, body }).toMatchObject({
+      status: 504,
+      body: { failed_index: 1, code: "DEADLINE_EXCEEDED", operations_applied: 0 },
+    })
   })
 
-  trial("is undone when the client goes away", async (api) => {
+  trial("is rolled back when the client disconnects", async (api) => {
     const operations = [create("Ann"), { action: "sleep", data: { ms: 60_000 } }, create("Bob")]
     await changingNothing(api, () => askAndLeave(api, "/api/v1/users/batch", { atomic: true, operations }))
     expect((await atomically(api, [create("Cid")])).status).toBe(200)
@@ -167,11 +174,14 @@ const declareOperations = (trial: Trial): void => {
   trial("is refused where it is not offered, and together with stop_after", async (api) => {
     const operations = [create("Ann")]
     const both = await api.operations(operations, { atomic: true, stop_after: 1 })
-    expect([both.status, both.body]).toMatchObject([400, { code: expect.any(String) }])
+    expect({ status: both.status, body: both.body }).toMatchObject({ status: 400, body: { code: expect.any(String) } })
     const bulk = await api.ask("POST", "/api/v1/users/bulk-create", {
       body: { atomic: true, users: [{ name: "Ann" }] },
     })
-    expect([bulk.status, bulk.body]).toMatchObject([400, { code: "STRATEGY_NOT_OFFERED" }])
+    expect({ status: bulk.status, body: bulk.body }).toMatchObject({
+      status: 400,
+      body: { code: "STRATEGY_NOT_OFFERED" },
+    })
     expect(await api.names()).toEqual([])
   })
 }
@@ -233,7 +243,7 @@ const declareRequests = (trial: Trial): void => {
     })
   }
 
-  trial("undoes a group alone, and leaves other groups and requests as they are", async (api) => {
+  trial("rolls back one group and leaves other groups and requests as they are", async (api) => {
     const inGroup = (group: string) => ({ atomicityGroup: group })
     const requests = [
       post("a", "A"),
@@ -256,7 +266,7 @@ const declareRequests = (trial: Trial): void => {
     expect([...(await api.names())].sort()).toEqual(["A", "E", "F"])
   })
 
-  trial("is undone at the deadline, and when the client goes away", async (api) => {
+  trial("is rolled back at the deadline, and when the client disconnects", async (api) => {
     const requests = [post("a", "Ann"), { id: "b", method: "GET", url: "/api/v1/slow?ms=60000" }, post("c", "Bob")]
     const grouped = requests.map((request) => ({ ...request, atomicityGroup: "g" }))
     expect(await changingNothing(api, () => batched(api, { requests: grouped }))).toEqual([

@@ -1,3 +1,3 @@
 import { scenarios } from "./scenarios.ts"
 
-scenarios("sqlite")
+scenarios("sqlite", ["express"])

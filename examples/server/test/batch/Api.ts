@@ -3,7 +3,7 @@ import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as httpR
 import { once } from "node:events"
 import { text } from "node:stream/consumers"
 
-/** What a request may say beside its method and path. */
+/** The parts of a request beside its method and path. */
 export interface Asking {
   /** Text and bytes are sent as they are, everything else as JSON. */
   readonly body?: unknown
@@ -87,7 +87,7 @@ export class Api {
     return answer
   }
 
-  /** Everything that was answered so far; ids are numbered in the order they appear in, dates and ports left out. */
+  /** All answers so far; ids are numbered in order of appearance, dates and ports are left out. */
   transcript(): string {
     const ids = new Map<string, number>()
     const number = (id: string) => {
@@ -151,7 +151,7 @@ export class Api {
   }
 
   #written(method: string, path: string, { status, headers, text }: Answer): string {
-    // How long an idle connection is kept is each framework's own; what is left of a quota comes back while it is told.
+    // Each framework has its own keep-alive time, and the rest of a quota changes with time.
     const { date: _, "keep-alive": __, ratelimit: ___, ...rest } = headers
     const lines = Object.entries(rest).map(([name, value]) => `${name}: ${String(value)}`)
     return [`${method} ${path} ${status}`, ...lines.sort(), text]

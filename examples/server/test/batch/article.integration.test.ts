@@ -106,7 +106,7 @@ describe("the examples of the article", () => {
     { index: 37, status: "error", error: { code: "DUPLICATE", field: "email", message: "Email already exists" } },
   ]
 
-  it("lists only what failed of fifty operations, for a client that asks so", () =>
+  it("lists only the failures of fifty operations when the client asks for that", () =>
     both(async (api) => {
       await api.create(bob)
       const operations = withTwoFaults.map((data) => ({ action: "create", data }))
@@ -117,7 +117,7 @@ describe("the examples of the article", () => {
       expect(await api.names()).toHaveLength(49)
     }))
 
-  it("counts what a bulk creation with failures created, and lists results instead of users", () =>
+  it("counts the created users of a bulk creation with failures, and lists results instead of users", () =>
     both(async (api) => {
       await api.create(bob)
       const path = "/api/v1/users/bulk-create"

@@ -23,7 +23,7 @@ describe("an atomic batch", () => {
     { action: "create", data: { name: "" } },
   ]
 
-  it("applies nothing where anything fails, and is refused where it is not offered", () =>
+  it("applies nothing when anything fails, and is refused where it is not offered", () =>
     both(async (api) => {
       const user = await api.create({ name: "Zoe" })
       const ask = (list: ReadonlyArray<unknown>) =>
@@ -33,16 +33,16 @@ describe("an atomic batch", () => {
         operationsPath,
         async () => {
           const failed = await ask(operations(user).slice(0, 3))
-          expect([failed.status, failed.body]).toEqual([
-            404,
-            {
+          expect({ status: failed.status, body: failed.body }).toEqual({
+            status: 404,
+            body: {
               status: "failed",
               error: expect.stringMatching(/^Operation 3 failed: user u_099 not found$/i),
               operations_applied: 0,
               failed_index: 2,
               code: "NOT_FOUND",
             },
-          ])
+          })
           expect(await ask(operations(user))).toMatchObject({ body: { operations_applied: 0 } })
           expect(await api.names()).toEqual(["Zoe"])
           expect(await ask(operations(user).slice(0, 2))).toMatchObject({ status: 200, body: { succeeded: 2 } })
@@ -55,7 +55,7 @@ describe("an atomic batch", () => {
       )
     }))
 
-  it("of sub-requests applies nothing where anything fails, and is refused where it is not offered", () =>
+  it("of sub-requests applies nothing when anything fails, and is refused where it is not offered", () =>
     both(async (api) => {
       const post = (id: string, body: object) => ({ id, method: "POST", url: "/api/v1/users", body })
       const failing = [post("a", alice), post("b", { name: "" })]
@@ -68,15 +68,15 @@ describe("an atomic batch", () => {
           async () => {
             for (const asking of [whole, group]) {
               const { status, body } = await api.ask("POST", path, asking)
-              expect([status, body]).toMatchObject([
-                200,
-                {
+              expect({ status, body }).toMatchObject({
+                status: 200,
+                body: {
                   responses: [
                     { id: "a", status: 424, body: { code: "ROLLED_BACK" } },
                     { id: "b", status: 422 },
                   ],
                 },
-              ])
+              })
             }
           },
           async () => {

@@ -56,7 +56,7 @@ describe("bulk endpoints", () => {
       expect(await api.names()).toEqual(names)
     }))
 
-  it("answer with results and the count once anything failed, and with no items", () =>
+  it("answer with results and counts instead of items when anything failed", () =>
     both(async (api) => {
       const [a] = (await api.people("a")) as [User]
       const update = await bulk(api, "update", [
@@ -85,7 +85,7 @@ describe("bulk endpoints", () => {
       ])
     }))
 
-  it("say that all failed where all failed", () =>
+  it("answer failed when every item failed", () =>
     both(async (api) => {
       const { status, body } = await bulk(api, "create", [{}, { name: "" }, [], "a", null])
       expect(status).toBe(207)
@@ -94,7 +94,7 @@ describe("bulk endpoints", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("put the good ones in when many at once are refused by the database", () =>
+  it("store the valid items when the database refuses many", () =>
     both(async (api) => {
       await api.people("taken")
       const users = Array.from({ length: 200 }, (_, index) => ({

@@ -23,7 +23,7 @@ const socketsOf = (pid: number): number =>
 
 const code = ({ body }: WireAnswer) => (JSON.parse(body) as { readonly code?: string }).code
 
-describe.each(frameworks)("a server on %s whose clients do not behave", (framework) => {
+describe.each(frameworks)("a server on %s whose clients misbehave", (framework) => {
   let server: ServerProcess
   let api: Api
   let idle: number
@@ -48,7 +48,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
   const holdsNothing = () =>
     vi.waitFor(() => expect(socketsOf(server.pid)).toBeLessThanOrEqual(idle), { timeout: 3000 })
 
-  it("answers others while bodies come slowly or stop half-way, and forgets those whose clients leave", async () => {
+  it("answers other clients while bodies arrive slowly or stop half-way", async () => {
     const wires = await Promise.all(
       Array.from({ length: 60 }, async (_, index) => {
         const wire = await open()
@@ -78,7 +78,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     expect(await api.names()).toEqual(["one"])
   })
 
-  it("keeps no memory of many large bodies that were never finished", async () => {
+  it("frees the memory of large bodies that were never finished", async () => {
     const before = memoryOf(server.pid).now
     const half = Buffer.alloc(2 ** 20, "x")
     for (let round = 0; round < 20; round++) {
@@ -92,7 +92,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     expect(memoryOf(server.pid).now - before).toBeLessThan(150)
   })
 
-  it("begins no more operations of a batch whose client has left, and ends its connection", async () => {
+  it("begins no more operations of a batch whose client disconnected, and closes its connection", async () => {
     const operations = [
       { action: "sleep", data: { ms: 250 } },
       { action: "create", data: { name: "never" } },
@@ -121,7 +121,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     staying.vanish()
   })
 
-  it("refuses bodies that are not as long as they say", async () => {
+  it("refuses bodies that are not as long as declared", async () => {
     const short = await open()
     short.head(bulkCreate, { "content-length": one.length - 2 }).send(one)
     // What is left over is the beginning of no request, which Node may answer first.
@@ -151,7 +151,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     await holdsNothing()
   })
 
-  it("lets a client ask first whether it may send", async () => {
+  it("answers Expect: 100-continue", async () => {
     const wire = await open()
     const head = { "content-length": one.length, expect: "100-continue" }
     wire.head(bulkCreate, head)
@@ -161,12 +161,12 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     large.head(bulkCreate, { ...head, "content-length": 2 ** 30 })
     let answer = await large.answer()
     if (answer.status === 100) answer = await large.answer()
-    expect([answer.status, code(answer)]).toEqual([413, "PAYLOAD_TOO_LARGE"])
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 413, code: "PAYLOAD_TOO_LARGE" })
     await large.ended
     wire.vanish()
   })
 
-  it("goes on with a connection after refusals that read the whole body", async () => {
+  it("keeps a connection open after a refusal that read the whole body", async () => {
     const wire = await open()
     const ask = (body: string, path = bulkCreate) =>
       wire
@@ -215,7 +215,7 @@ describe.each(frameworks)("a server on %s whose clients do not behave", (framewo
     wire.vanish()
   })
 
-  it("answers nothing that was pipelined behind a body that it refused unread", async () => {
+  it("answers no request that was pipelined behind a body that it refused unread", async () => {
     const wire = await open()
     wire.head(bulkCreate, { "content-length": 11 * 2 ** 20 }).send(one)
     wire.head(bulkCreate, { "content-length": one.length }).send(one)

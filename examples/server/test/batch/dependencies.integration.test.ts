@@ -33,7 +33,7 @@ describe("dependsOn", () => {
       expect((responses[0]!.body as { users: ReadonlyArray<User> }).users.map(({ name }) => name)).toEqual(["a", "b"])
     }))
 
-  it("does not run what depends on something that did not end well, however far away", () =>
+  it("skips what depends on a failure, directly or not", () =>
     both(async (api) => {
       const responses = await api.requests([
         { id: "bad", method: "GET", url: "/api/v1/users/u_none" },
@@ -59,7 +59,7 @@ describe("dependsOn", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("takes a status that the client accepts for good", () =>
+  it("takes a status that the client accepts for success", () =>
     both(async (api) => {
       await api.create({ name: "a", email: "a@example.com" })
       const responses = await api.requests([
@@ -72,7 +72,7 @@ describe("dependsOn", () => {
       expect(await api.names()).toEqual(["a", "yes"])
     }))
 
-  it("goes down a chain of five hundred, and up one", () =>
+  it("follows a chain of five hundred in both orders", () =>
     both(async (api) => {
       const chain = Array.from({ length: 500 }, (_, index) => ({
         id: `c${index}`,
@@ -107,7 +107,7 @@ describe("unsafe methods on one path", () => {
       expect(await api.names()).toEqual(["n199"])
     }))
 
-  it("let a removal take effect for those that follow", () =>
+  it("apply a removal before later requests", () =>
     both(async (api) => {
       const { id } = await api.create({ name: "a" })
       const url = `/api/v1/users/${id}`
@@ -173,7 +173,7 @@ describe("references", () => {
       })
     }))
 
-  it("begin with an id of the batch, the longest that fits, or are plain text", () =>
+  it("begin with the longest matching id of the batch, or are plain text", () =>
     both(async (api) => {
       const responses = await api.requests([
         post("a", { name: "short" }),
@@ -217,7 +217,7 @@ describe("references", () => {
       expect([...(await api.names())].sort()).toEqual(["accepted", "late"])
     }))
 
-  it("to what is not there, or cannot stand in a url, skip their operation", () =>
+  it("that cannot be resolved, or cannot stand in a url, skip their operation", () =>
     both(async (api) => {
       await api.create({ name: ".." })
       const bodies = [
@@ -279,17 +279,20 @@ describe("references", () => {
       ])
       for (const { status } of responses.slice(1, 1 + names.length)) expect([400, 404]).toContain(status)
       for (const [index, { status, body }] of responses.slice(1 + names.length).entries()) {
-        expect([status, body]).toMatchObject([200, { url: `/api/v1/echo?q=${encodeURIComponent(names[index]!)}` }])
+        expect({ status, body }).toMatchObject({
+          status: 200,
+          body: { url: `/api/v1/echo?q=${encodeURIComponent(names[index]!)}` },
+        })
       }
       const [, whole, start] = await api.requests([
         post("tricky", { name: "/api/v1/users" }),
         { id: "whole", method: "GET", url: "@{tricky.body.name}" },
         { id: "start", method: "GET", url: "/@{tricky.body.name}" },
       ])
-      expect([whole!.status, start!.status]).toEqual([400, 404])
+      expect({ wholeStatus: whole!.status, startStatus: start!.status }).toEqual({ wholeStatus: 400, startStatus: 404 })
     }))
 
-  it("take no time where a hostile text is full of them", () =>
+  it("cost little in a hostile text that is full of them", () =>
     both(async (api) => {
       const ids = Array.from({ length: 250 }, (_, index) => "x".repeat(index + 1))
       const body = { name: "a", text: "@{".repeat(100_000) }

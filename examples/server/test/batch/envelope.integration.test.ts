@@ -77,7 +77,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       for (const [path] of lists) await refused(api, path, { body: '{"a":' }, 400, "MALFORMED_JSON")
     }))
 
-  it("of a content type or encoding that is not read", () =>
+  it("with an unsupported content type or encoding", () =>
     both(async (api) => {
       const body = { users: [{ name: "Nobody" }] }
       const wrong = [
@@ -100,7 +100,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("of a content type that is none", () =>
+  it("with an invalid content type", () =>
     // Fastify refuses these itself, before any handler.
     differently(async (api) => {
       for (const type of ["", "json", "application", "application/", "/json", "application json"]) {
@@ -147,7 +147,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("with dependencies that are no ids, unknown, of itself or in a cycle", () =>
+  it("with dependencies that are no ids, unknown, on itself or in a cycle", () =>
     both(async (api) => {
       const pointer = "/requests/1/dependsOn"
       const wrong = ["a", {}, 7, true, [7], [null], [["a"]], [{}], [{ id: 7 }], ["zz"], ["b"], ["A"], ["__proto__"]]
@@ -172,7 +172,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("with a strategy that makes no sense or is not offered", () =>
+  it("with a strategy that is invalid or not offered", () =>
     both(async (api) => {
       for (const stop_after of [0, -1, 1.5, "1", true, [], {}, null, 1e300]) {
         const body = { operations: [create], stop_after }
@@ -193,7 +193,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("by a caller whom the host does not let in", () =>
+  it("from a caller that the host refuses", () =>
     both(async (api) => {
       for (const [path, name] of lists) {
         const body = { [name]: [path === operations ? create : post] }
@@ -205,7 +205,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("asked for in another way than with POST", () =>
+  it("with another method than POST", () =>
     both(async (api) => {
       for (const [path] of lists) {
         for (const method of ["GET", "PUT", "DELETE"]) {
@@ -216,7 +216,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
 })
 
 describe("a body with surprises", () => {
-  it("is read as JSON.parse reads it: the last of several members counts", () =>
+  it("is read as JSON.parse reads it: the last of several equal members counts", () =>
     both(async (api) => {
       const body = `{"users":[{"name":"first"}],"users":[{"name":"a","name":"b"}],"x":{"users":[]}}`
       expect(await api.ask("POST", bulkCreate, { body })).toMatchObject({ status: 201, body: { created: 1 } })
@@ -235,7 +235,7 @@ describe("a body with surprises", () => {
       expect(await api.ask("POST", operations, { body })).toMatchObject({ status: 200, body: { succeeded: 1 } })
     }))
 
-  it("reaches no prototype, in any operation, and the others run", () =>
+  it("reaches no prototype in any operation", () =>
     both(async (api) => {
       const poison = [
         '{"name":"a","__proto__":{"polluted":1}}',

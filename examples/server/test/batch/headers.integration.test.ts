@@ -15,7 +15,7 @@ describe("headers of sub-requests", () => {
     }
   }
 
-  it("are inherited from the outer request where they are on the list", () =>
+  it("are inherited from the outer request when they are on the list", () =>
     both(async (api) => {
       const inherited = {
         authorization: "Bearer outer",
@@ -44,7 +44,7 @@ describe("headers of sub-requests", () => {
       expect(address).toBe("127.0.0.1")
     }))
 
-  it("are the sub-request's own where both have one", () =>
+  it("are the sub-request's own when both have one", () =>
     both(async (api) => {
       const own = {
         "Accept-Language": "fr",
@@ -63,7 +63,7 @@ describe("headers of sub-requests", () => {
       })
     }))
 
-  it("never pose as somebody else, in whatever letter case", () =>
+  it("cannot impersonate another caller in any letter case", () =>
     both(async (api) => {
       const own = {
         Authorization: "Bearer mine",
@@ -106,7 +106,7 @@ describe("headers of sub-requests", () => {
       expect(await one(api, blocked)).toMatchObject({ status: 200 })
     }))
 
-  it("that cannot be headers refuse their operation alone", () =>
+  it("that are invalid refuse their operation alone", () =>
     both(async (api) => {
       const wrong = [
         7,

@@ -110,7 +110,7 @@ const property = (check: (mix: ReadonlyArray<Kind>) => Promise<void>) =>
   fc.assert(fc.asyncProperty(mixes, check), { numRuns: 12, seed: 7 })
 
 describe("in any mix of good and bad operations", () => {
-  it("every result is the one that the operation alone would have had", () =>
+  it("every result is what the operation alone would get", () =>
     both((api) =>
       property(async (mix) => {
         const prefer = { prefer: "return=representation" }
@@ -130,7 +130,7 @@ describe("in any mix of good and bad operations", () => {
       }),
     ))
 
-  it("every sub-response is the one that the sub-request alone would have had", () =>
+  it("every sub-response is what the sub-request alone would get", () =>
     both((api) =>
       property(async (mix) => {
         const users = await worldFor(api, mix)

@@ -33,7 +33,7 @@ describe("the number of operations", () => {
       expect(await api.names()).toHaveLength(5)
     }))
 
-  it("is counted as far as was read in larger bodies, whatever stands between the operations", () =>
+  it("is counted up to where a larger body was read", () =>
     both(async (api) => {
       const filler = "x".repeat(300 * 1024)
       const bodies = [
@@ -56,7 +56,7 @@ describe("the number of operations", () => {
       expect(await api.ask("POST", bulkCreate, { body: fits })).toMatchObject({ status: 201, body: { created: 5 } })
     }))
 
-  it("comes before everything else that may be wrong with the batch", () =>
+  it("is checked before everything else", () =>
     both(async (api) => {
       const requests = Array.from({ length: 6 }, () => ({ id: "twice", dependsOn: ["nobody"] }))
       expect(await refusal(api, "/api/v1/batch", { requests, atomic: 7 })).toMatchObject({
@@ -72,7 +72,7 @@ describe("the size of a body", () => {
     return body.replace('"filler":""', `"filler":"${"x".repeat(bytes - body.length)}"`)
   }
 
-  it("is limited to the byte, and said exactly where it is declared", () =>
+  it("is limited to the byte, and reported exactly when it is declared", () =>
     both(async (api) => {
       expect(await api.ask("POST", bulkCreate, { body: sized(2000) })).toMatchObject({ status: 201 })
       for (const bytes of [2001, 5000, 300_000]) {
@@ -85,11 +85,11 @@ describe("the size of a body", () => {
       expect(await api.names()).toEqual(["a"])
     }))
 
-  it("is limited while it is read, where it is not declared", () =>
+  it("is limited while it is read when it is not declared", () =>
     both(async (api) => {
       const chunked = { "transfer-encoding": "chunked", "content-length": [] }
       const { status, body } = await api.ask("POST", bulkCreate, { body: sized(2000), headers: chunked })
-      expect([status, body]).toMatchObject([201, { created: 1 }])
+      expect({ status, body }).toMatchObject({ status: 201, body: { created: 1 } })
       const answer = await api.ask("POST", bulkCreate, { body: sized(2001), headers: chunked })
       expect(answer).toMatchObject({ status: 413, body: { code: "PAYLOAD_TOO_LARGE", limit: 2000, actual: 2001 } })
       expect(await api.names()).toEqual(["a"])
@@ -114,7 +114,7 @@ describe("large bodies", () => {
       expect(performance.now() - begun).toBeLessThan(2000)
     }))
 
-  it("may be 64 levels deep and no deeper", () =>
+  it("can be 64 levels deep and no deeper", () =>
     both(async (api) => {
       const levels = (depth: number, filler = "") =>
         `{"users":[{"name":"a","x":${nested(depth - 3)}}],"filler":"${filler}"}`
@@ -130,7 +130,7 @@ describe("large bodies", () => {
       expect(await api.names()).toEqual(["a", "a"])
     }))
 
-  it("100,000 levels deep are refused, and the server goes on", () =>
+  it("100,000 levels deep are refused, and the server keeps working", () =>
     both(async (api) => {
       const deep = nested(100_000)
       for (const body of [
@@ -149,7 +149,7 @@ describe("large bodies", () => {
       expect((await api.ask("GET", "/health")).status).toBe(200)
     }))
 
-  it("lose only the operations that are too large themselves", () =>
+  it("lose only the operations that are too large", () =>
     both(async (api) => {
       const large = "x".repeat(mebibyte)
       const { status, body } = await api.operations([create("a"), create("b", { large }), create("c")])
@@ -184,7 +184,7 @@ describe("time and concurrency", () => {
     return [await run(), performance.now() - begun]
   }
 
-  it("let so many operations run at once", () =>
+  it("limit the operations that run at once", () =>
     both(async (api) => {
       const [answer, ms] = await timed(() => api.operations(Array.from({ length: 8 }, () => sleep(100))))
       expect(answer.status).toBe(200)
@@ -196,7 +196,7 @@ describe("time and concurrency", () => {
       expect(more).toBeGreaterThan(190)
     }))
 
-  it("end what is not finished at the deadline, and keep what is", () =>
+  it("end unfinished operations at the deadline, and keep finished ones", () =>
     both(async (api) => {
       const { id } = await api.create({ name: "kept" })
       const endless = { ...sleep(60_000), id }

@@ -34,7 +34,7 @@ describe("a batch in a batch", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("is refused however its url is spelt, if there is such a route at all", () =>
+  it("is refused in every spelling of its url", () =>
     // The routers of the two do not decode the same parts of a path.
     differently(async (api) => {
       const urls = [
@@ -61,7 +61,7 @@ describe("a batch in a batch", () => {
       expect(await api.names()).toEqual([])
     }))
 
-  it("is refused where a reference makes the url", () =>
+  it("is refused when a reference makes its url", () =>
     both(async (api) => {
       await api.create({ name: "batch" })
       const responses = await api.requests([

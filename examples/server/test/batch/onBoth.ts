@@ -1,18 +1,21 @@
-/** The same scenario on Express and on Fastify. */
+/** Runs the same scenario on Express and on Fastify. */
 import { afterAll, beforeAll, expect } from "vitest"
 import { Api } from "./Api.ts"
-import { frameworks, type ServerProcess, startServer } from "./ServerProcess.ts"
+import { type Framework, frameworks, type ServerProcess, startServer } from "./ServerProcess.ts"
 
 /**
- * Starts a server on each framework for the tests of a file; answers with what runs a scenario on one after the other.
+ * Starts a server on each framework and returns a function that runs a scenario on each of them in turn.
  *
- * What the two servers answered has to be the same to the byte, unless a scenario says that they answer "differently".
+ * The answers of the two servers have to be the same to the byte, unless a scenario says that they answer "differently".
  */
-export const onBoth = (environment: Readonly<Record<string, string>> = {}) => {
+export const onBoth = (environment: Readonly<Record<string, string>> = {}) => onEach(frameworks, environment)
+
+/** The same on these frameworks: on one, where the subject does not depend on the framework. */
+export const onEach = (given: ReadonlyArray<Framework>, environment: Readonly<Record<string, string>>) => {
   const servers: Array<ServerProcess> = []
   const apis: Array<Api> = []
   beforeAll(async () => {
-    servers.push(...(await Promise.all(frameworks.map((framework) => startServer(framework, environment)))))
+    servers.push(...(await Promise.all(given.map((framework) => startServer(framework, environment)))))
     apis.push(...servers.map(({ origin }) => new Api(origin)))
   })
   afterAll(async () => {
@@ -29,6 +32,7 @@ export const onBoth = (environment: Readonly<Record<string, string>> = {}) => {
       await scenario(api)
       transcripts.push(api.transcript())
     }
-    if (answers === "equally") expect(transcripts[1]).toBe(transcripts[0])
+    if (answers === "differently") return
+    for (const transcript of transcripts) expect(transcript).toBe(transcripts[0])
   }
 }

@@ -72,7 +72,7 @@ describe("operations", () => {
       expect(await api.names()).toEqual(["Somebody"])
     }))
 
-  it("that throw are answered INTERNAL without a word of the exception, and the server goes on", () =>
+  it("that throw get INTERNAL without the exception's text, and the server keeps working", () =>
     both(async (api) => {
       const { body, text } = await api.operations([{ action: "boom" }, { action: "create", data: { name: "a" } }])
       expect(body.results[0]).toEqual({
@@ -85,7 +85,7 @@ describe("operations", () => {
       expect((await api.operations([{ action: "boom" }])).status).toBe(207)
     }))
 
-  it("on one target run in request order among themselves", () =>
+  it("on one target run in request order", () =>
     both(async (api) => {
       const [a] = (await api.people("a")) as [User]
       const updates = Array.from({ length: 100 }, (_, n) => ({ action: "update", id: a.id, data: { n, [`m${n}`]: n } }))
@@ -104,7 +104,7 @@ describe("operations", () => {
       ])
     }))
 
-  it("keep their results in request order while they end in another", () =>
+  it("keep their results in request order when they end in another order", () =>
     both(async (api) => {
       const { body } = await api.operations(
         [150, 100, 50, 0].map((ms) => ({ action: "sleep", data: { ms } })),
@@ -119,7 +119,7 @@ describe("operations", () => {
       ])
     }))
 
-  it("that repeat a number keep it, whatever JSON can say of numbers", () =>
+  it("keep every number that JSON can express", () =>
     both(async (api) => {
       const body = `{"operations":[
         {"action":"create","data":{"name":"a","n":[1e400,-0,9007199254740993,0.1e-400,"\\ud800"]}},
@@ -140,7 +140,7 @@ describe("operations", () => {
       expect(batched).toEqual(alone)
     }))
 
-  it("answer a text that is no Unicode with JSON that is", () =>
+  it("answer a text that is not Unicode with valid JSON", () =>
     both(async (api) => {
       const { text, body } = await api.operations([{ action: "delete", id: "u_\ud800" }])
       expect(codes(body)).toEqual(["NOT_FOUND"])
@@ -155,7 +155,7 @@ describe("the answer of a mixed batch", () => {
     { action: "nope" },
   ]
 
-  it("says in counts, statuses and codes what became of each", () =>
+  it("reports each outcome in counts, statuses and codes", () =>
     both(async (api) => {
       const { status, body } = await api.operations(mixed)
       expect(status).toBe(207)
@@ -164,7 +164,7 @@ describe("the answer of a mixed batch", () => {
       expect(body.results[0]).toEqual({ index: 0, status: "success", id: expect.stringMatching(/^u_/) })
     }))
 
-  it("lists what the client prefers", () =>
+  it("lists the results that the client prefers", () =>
     both(async (api) => {
       for (const prefer of ["return=minimal", 'return="minimal"', "RETURN=MINIMAL", "wait=10, return=minimal; x=1"]) {
         const { headers, body } = await api.operations(mixed.slice(1), {}, { prefer })
@@ -201,7 +201,7 @@ describe("stop-after", () => {
   const good = (name: string) => ({ action: "create", data: { name } })
   const bad = { action: "delete", id: "u_no" }
 
-  it("starts nothing more after so many failures", () =>
+  it("starts no more operations after that many failures", () =>
     both(async (api) => {
       const many = Array.from({ length: 60 }, (_, index) => good(`late${index}`))
       const { status, body } = await api.operations([good("a"), bad, good("b"), bad, ...many], { stop_after: 2 })
@@ -218,7 +218,7 @@ describe("stop-after", () => {
       expect(await api.names()).toHaveLength(body.succeeded)
     }))
 
-  it("counts what was refused before it ran, and runs everything where too little fails", () =>
+  it("counts operations that were refused before they ran, and runs all when fewer fail", () =>
     both(async (api) => {
       const invalid = { action: "create", data: {} }
       const early = await api.operations([invalid, ...Array.from({ length: 30 }, () => good("a"))], { stop_after: 1 })
@@ -232,7 +232,7 @@ describe("stop-after", () => {
 })
 
 describe("the description of an endpoint", () => {
-  it("tells its limits and strategies", () =>
+  it("lists its limits and strategies", () =>
     both(async (api) => {
       for (const path of [
         "users/bulk-create",

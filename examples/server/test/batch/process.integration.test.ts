@@ -40,7 +40,7 @@ const batches = {
 } satisfies Record<string, () => readonly [string, unknown]>
 
 describe.each(frameworks)("the process of a server on %s", (framework) => {
-  it("answers whether it is well within 50 ms while large batches run", async () => {
+  it("answers health checks within 50 ms while large batches run", async () => {
     const server = await startServer(framework)
     const health = await Wire.open(server.port)
     /** The longest that anybody waited for the health while a batch ran. */
@@ -81,7 +81,7 @@ describe.each(frameworks)("the process of a server on %s", (framework) => {
     await server.stop()
   })
 
-  it("finishes the batches that run when it is told to stop, and takes no more", async () => {
+  it("finishes running batches on SIGTERM and accepts no more", async () => {
     const server = await startServer(framework)
     const api = new Api(server.origin)
     const sleeps = (ms: number) => ({
@@ -111,7 +111,7 @@ describe.each(frameworks)("the process of a server on %s", (framework) => {
     api.close()
   })
 
-  it("writes nothing but its first line to standard output, whatever it is asked", async () => {
+  it("writes only its first line to standard output", async () => {
     const server = await startServer(framework, { DEADLINE_MS: "100" })
     const api = new Api(server.origin)
     await api.operations([{ action: "boom" }, { action: "nope" }, { action: "sleep", data: { ms: 5000 } }])

@@ -6,7 +6,7 @@ import { invalid, one, post } from "./subRequests.ts"
 const both = onBoth()
 
 describe("a sub-request", () => {
-  it("is answered as the same request is alone", () =>
+  it("gets the answer that the request alone gets", () =>
     both(async (api) => {
       const user = await api.create({ name: "a", email: "a@example.com" })
       const requests = [
@@ -35,11 +35,15 @@ describe("a sub-request", () => {
       for (const [method, url, body] of requests) {
         const alone = await api.ask(method, url, { ...(body !== undefined && { body: JSON.stringify(body) }) })
         const batched = await one(api, { method, url, ...(body !== undefined && { body }) })
-        expect([url, batched.status, batched.body]).toEqual([url, alone.status, alone.body])
+        expect({ url, status: batched.status, body: batched.body }).toEqual({
+          url,
+          status: alone.status,
+          body: alone.body,
+        })
       }
     }))
 
-  it("may have any method in any letter case, and no other", () =>
+  it("accepts each method in any letter case, and no other", () =>
     both(async (api) => {
       expect(await one(api, { method: "get", url: "/api/v1/users" })).toMatchObject({ status: 200 })
       expect(await one(api, { method: "pOsT", url: "/api/v1/users", body: { name: "a" } })).toMatchObject({
@@ -119,13 +123,16 @@ describe("a sub-request", () => {
         post("good", "Somebody"),
       ])
       for (const [index, response] of responses.slice(0, -1).entries()) {
-        expect([urls[index], response]).toEqual([urls[index], { ...invalid("url"), id: `u${index}` }])
+        expect({ url: urls[index], response }).toEqual({
+          url: urls[index],
+          response: { ...invalid("url"), id: `u${index}` },
+        })
       }
       expect(responses.at(-1)!.status).toBe(201)
       expect(await api.names()).toEqual(["Somebody"])
     }))
 
-  it("with GET or HEAD has no body, and null is none", () =>
+  it("with GET or HEAD has no body, and null counts as none", () =>
     both(async (api) => {
       for (const method of ["GET", "HEAD", "get"]) {
         for (const body of [{}, [], "", 0, false, "text"]) {
@@ -137,7 +144,7 @@ describe("a sub-request", () => {
       expect(body).toMatchObject({ code: "NOT_FOUND" })
     }))
 
-  it("sends its body as JSON, or a text as it is where it says so", () =>
+  it("sends its body as JSON, or as text when its content type says so", () =>
     both(async (api) => {
       const as = (type: string) => ({ headers: { "Content-Type": type } })
       const send = (body: unknown, more: object = {}) => one(api, { ...post("only", ""), body, ...more })
@@ -152,7 +159,7 @@ describe("a sub-request", () => {
       expect(await api.names()).toEqual(["json", "named"])
     }))
 
-  it("keeps members that only a host's own parser may judge away from prototypes", () =>
+  it("never lets its body reach a prototype", () =>
     both(async (api) => {
       const body = `{"requests":[
         {"id":"a","method":"POST","url":"/api/v1/users","body":{"name":"a","__proto__":{"polluted":1}}},

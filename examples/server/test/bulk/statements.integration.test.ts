@@ -77,7 +77,7 @@ describe.each(["express", "fastify"] as const)("bulk-create on PostgreSQL (%s)",
     }
   })
 
-  it("names each invalid user by its own field without asking the database about it", async () => {
+  it("names each invalid user by its own field without a statement", async () => {
     const users = people(500).map((user, index) => (index % 10 === 0 ? { ...user, email: "not an email" } : user))
     const answer = await create(users)
     expect(answer).toMatchObject({ status: 207, created: 450, statements: 1 })

@@ -1,4 +1,4 @@
-/** Batches with keys, and what is to be seen of their answers. */
+/** Batches with idempotency keys, and short forms of their answers. */
 import type { Answer, Api, Asking, OperationResult, SubResponse } from "../batch/Api.ts"
 
 /** An operation that creates a user under a key. */
@@ -8,7 +8,7 @@ export const create = (key: unknown, name: string, more: object = {}) => ({
   data: { name, ...more },
 })
 
-/** A sub-request that does. */
+/** A sub-request that creates a user under a key. */
 export const post = (id: string, key: unknown, name: string, more: object = {}) => ({
   id,
   method: "POST",
@@ -18,7 +18,7 @@ export const post = (id: string, key: unknown, name: string, more: object = {}) 
   ...more,
 })
 
-/** The ways to give something a key, each a batch that creates one user; answers with what became of it. */
+/** The ways to give a key. Each sends a batch that creates one user and returns the outcome. */
 export const ways: Readonly<
   Record<string, (api: Api, key: string, name: string, headers?: Asking["headers"]) => Promise<Outcome>>
 > = {
@@ -39,10 +39,10 @@ export const ways: Readonly<
   },
 }
 
-/** What became of the only operation of a batch. */
+/** The outcome of the only operation of a batch. */
 export interface Outcome {
-  /** `created`, `replayed`, or the code of what was said instead. */
-  readonly what: string
+  /** `created`, `replayed`, or the code of the error. */
+  readonly result: string
   readonly id: string | undefined
   readonly answer: Answer
 }
@@ -56,7 +56,7 @@ const outcomeOf = (answer: Answer): Outcome => {
   }
   const header = answer.headers["idempotency-replayed"] === "true"
   const found = (code: string | undefined, replayed: boolean, id: string | undefined): Outcome => ({
-    what: code ?? (replayed ? "replayed" : "created"),
+    result: code ?? (replayed ? "replayed" : "created"),
     id,
     answer,
   })
@@ -70,7 +70,7 @@ const outcomeOf = (answer: Answer): Outcome => {
   return found(body.code, header, body.users?.[0]?.id)
 }
 
-/** The codes of results, `ok` where there is none, `=` in front of replays. */
+/** The error codes of results, `ok` where there is none; `replayed` stands before them, or for `ok`, in a replay. */
 export const codes = (answer: Answer): ReadonlyArray<string> => {
   const { results, responses } = answer.body as {
     readonly results?: ReadonlyArray<OperationResult & { readonly replayed?: boolean }>
@@ -81,6 +81,7 @@ export const codes = (answer: Answer): ReadonlyArray<string> => {
   >
   return all.map(({ error, body, replayed }) => {
     const code = error?.code ?? (body as { readonly code?: string } | null | undefined)?.code ?? "ok"
-    return `${replayed === true ? "=" : ""}${code}`
+    if (replayed !== true) return code
+    return code === "ok" ? "replayed" : `replayed ${code}`
   })
 }

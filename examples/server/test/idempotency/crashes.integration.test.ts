@@ -3,16 +3,20 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { startRedis } from "@multistatus/test-services"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { Api } from "../batch/Api.ts"
-import { frameworks, startServer } from "../batch/ServerProcess.ts"
+import { type Framework, startServer } from "../batch/ServerProcess.ts"
 import { codes, create } from "./asking.ts"
 
-/** How long the keys of a crashed server stay taken, and a little more. */
+/** Milliseconds after which the keys of a crashed server are free again: its lease, and a little more. */
 const leaseMs = 16_000
 
-/** Kills a server in the midst of a batch, starts it again, and answers what was there and what a retry was told. */
-const crash = async (framework: (typeof frameworks)[number], environment: Readonly<Record<string, string>>) => {
+/** Kills a server during a batch and starts it again; returns what was left, and what retries were answered. */
+const crash = async (
+  framework: Framework,
+  environment: Readonly<Record<string, string>>,
+  begun: (api: Api) => Promise<unknown>,
+) => {
   const directory = await mkdtemp(join(tmpdir(), "crash-"))
   const all = { DATABASE_URL: `sqlite:${join(directory, "users.db")}`, CONCURRENCY: "1", ...environment }
   const operations = [
@@ -24,8 +28,11 @@ const crash = async (framework: (typeof frameworks)[number], environment: Readon
   const batch = (api: Api) => api.operations(operations, {}, { "idempotency-key": "crash" })
   try {
     const first = await startServer(framework, all)
-    const asked = batch(new Api(first.origin)).catch(() => undefined)
-    await delay(1200)
+    const client = new Api(first.origin)
+    const asked = batch(client).catch(() => undefined)
+    await begun(client)
+    // The batch sleeps: everything before that is recorded by now.
+    await delay(1000)
     first.kill("SIGKILL")
     await Promise.all([asked, first.ended])
     const second = await startServer(framework, all)
@@ -44,32 +51,38 @@ const crash = async (framework: (typeof frameworks)[number], environment: Readon
   }
 }
 
-describe.concurrent("a server that is killed in the midst of a batch with a key", () => {
-  it.each(frameworks)("goes on with the rest, where keys are in Redis: %s", { timeout: 90_000 }, async (framework) => {
+describe.concurrent("a server that is killed during a batch with a key", () => {
+  it("runs the remaining operations on a retry, with keys in Redis", { timeout: 90_000 }, async () => {
     await using redis = await startRedis({ durable: true })
-    const { left, taken, retried, again, names } = await crash(framework, { STORE: "redis", REDIS_URL: redis.url })
+    const { left, taken, retried, again, names } = await crash(
+      "express",
+      { STORE: "redis", REDIS_URL: redis.url },
+      (api) => vi.waitUntil(async () => (await api.names()).length === 1, { timeout: 10_000 }),
+    )
     expect(left).toEqual(["Alice"])
-    expect([taken.status, taken.headers["retry-after"]]).toEqual([409, expect.stringMatching(/^\d+$/)])
-    expect([codes(retried), retried.headers["idempotency-replayed"]]).toEqual([
-      ["=ok", "=NOT_FOUND", "ok", "ok"],
-      undefined,
-    ])
-    expect([codes(again), again.headers["idempotency-replayed"]]).toEqual([["=ok", "=NOT_FOUND", "=ok", "=ok"], "true"])
+    expect({ status: taken.status, retryAfter: taken.headers["retry-after"] }).toEqual({
+      status: 409,
+      retryAfter: expect.stringMatching(/^\d+$/),
+    })
+    expect({ codes: codes(retried), replayed: retried.headers["idempotency-replayed"] }).toEqual({
+      codes: ["replayed", "replayed NOT_FOUND", "ok", "ok"],
+      replayed: undefined,
+    })
+    expect({ codes: codes(again), replayed: again.headers["idempotency-replayed"] }).toEqual({
+      codes: ["replayed", "replayed NOT_FOUND", "replayed", "replayed"],
+      replayed: "true",
+    })
     expect(names).toEqual(["Alice", "Bob"])
   })
 
-  it.each(frameworks)(
-    "has done nothing of a transaction, and does it once: %s",
-    { timeout: 90_000 },
-    async (framework) => {
-      const { left, taken, retried, again, names } = await crash(framework, { STORE: "sql" })
-      expect([left, taken.status]).toEqual([[], 409])
-      expect([codes(retried), retried.headers["idempotency-replayed"]]).toEqual([
-        ["ok", "NOT_FOUND", "ok", "ok"],
-        undefined,
-      ])
-      expect(again.headers["idempotency-replayed"]).toBe("true")
-      expect(names).toEqual(["Alice", "Bob"])
-    },
-  )
+  it("has applied nothing of its transaction, and applies it once on a retry", { timeout: 90_000 }, async () => {
+    const { left, taken, retried, again, names } = await crash("fastify", { STORE: "sql" }, () => delay(200))
+    expect({ left, status: taken.status }).toEqual({ left: [], status: 409 })
+    expect({ codes: codes(retried), replayed: retried.headers["idempotency-replayed"] }).toEqual({
+      codes: ["ok", "NOT_FOUND", "ok", "ok"],
+      replayed: undefined,
+    })
+    expect(again.headers["idempotency-replayed"]).toBe("true")
+    expect(names).toEqual(["Alice", "Bob"])
+  })
 })

@@ -1,4 +1,4 @@
-/** Records that were changed behind the back of a store: what they were of is never run again. */
+/** Records that were changed outside of the store: their operations never run again. */
 import { randomBytes } from "node:crypto"
 
 import { aesGcmResults, type BatchOptions } from "@multistatus/core"
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
 import type { Results } from "../batch/Api.ts"
 import { databases } from "../databases.ts"
-import { frameworks } from "../batch/ServerProcess.ts"
+import { takingTurns } from "../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./faults/effectApp.ts"
 
 interface Records {
@@ -78,7 +78,7 @@ const stores: Readonly<Record<string, () => Promise<Records>>> = {
 const replaced = (text: string, at: number, by: string) => text.slice(0, at) + by + text.slice(at + 1)
 const flipped = (text: string, at: number) => replaced(text, at, text[at] === "A" ? "B" : "A")
 
-/** What may happen to texts that are stored as they are. */
+/** Damages of results that are stored as they are. */
 const damages: Readonly<Record<string, (texts: ReadonlyArray<string>) => ReadonlyArray<string>>> = {
   "cut short": (texts) => texts.map((text) => text.slice(0, -3)),
   "cut to nothing": (texts) => texts.map(() => ""),
@@ -87,7 +87,7 @@ const damages: Readonly<Record<string, (texts: ReadonlyArray<string>) => Readonl
   "another kind of JSON": (texts) => texts.map((text) => text.replace(/"o":"success"/, `"o":"sucess!"`)),
 }
 
-/** What may happen to those that are encrypted, besides. */
+/** Damages of encrypted results. */
 const encryptedDamages: typeof damages = {
   "cut short": damages["cut short"]!,
   "changed in the middle": (texts) => texts.map((text) => flipped(text, text.length >> 1)),
@@ -97,12 +97,10 @@ const encryptedDamages: typeof damages = {
 
 const encrypted = aesGcmResults(randomBytes(32))
 
-const cases = frameworks.flatMap((framework) =>
-  Object.keys(stores).flatMap((name) => [
-    { framework, name, how: "as they are", table: damages, codec: undefined },
-    { framework, name, how: "encrypted", table: encryptedDamages, codec: encrypted },
-  ]),
-)
+const cases = takingTurns(Object.keys(stores)).flatMap((given) => [
+  { ...given, how: "as they are", table: damages, codec: undefined },
+  { ...given, how: "encrypted", table: encryptedDamages, codec: encrypted },
+])
 
 describe.each(cases)("results in $name, stored $how, on $framework", ({ framework, name, table, codec }) => {
   let records: Records
@@ -129,7 +127,7 @@ describe.each(cases)("results in $name, stored $how, on $framework", ({ framewor
     return results.map(({ error }) => error?.code ?? "ok")
   }
 
-  it.each(Object.entries(table))("that are %s are not known any more, and nothing runs again", async (_, damage) => {
+  it.each(Object.entries(table))("that are %s are answered as unknown, and nothing runs again", async (_, damage) => {
     const add = (effect: string, key?: string) => ({
       action: "add",
       data: { name: effect },

@@ -1,4 +1,4 @@
-/** Whatever a handler answers, a retry does not run it again. */
+/** A retry never runs a handler again, whatever the handler returned. */
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -15,7 +15,7 @@ import Fastify from "fastify"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
 import { databases } from "../databases.ts"
-import { frameworks } from "../batch/ServerProcess.ts"
+import { takingTurns } from "../batch/ServerProcess.ts"
 import { codes } from "./asking.ts"
 import type { Answer, Results } from "../batch/Api.ts"
 
@@ -25,7 +25,7 @@ const cycle = (): object => {
   return value
 }
 
-/** What handlers answer; results beyond 64 KiB are remembered without their data. */
+/** Results of handlers; those above 64 KiB are stored without their data. */
 const answers: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
   null: () => null,
@@ -71,9 +71,9 @@ const stores: Readonly<Record<string, () => Promise<{ store: IdempotencyStore; c
   },
 }
 
-const cases = frameworks.flatMap((framework) => Object.keys(stores).map((name) => ({ framework, name })))
+const cases = [...takingTurns(["memory", "PostgreSQL", "Redis"]), { name: "memory", framework: "fastify" } as const]
 
-describe.each(cases)("a handler, with keys in $name, on $framework, that answers", ({ framework, name }) => {
+describe.each(cases)("a handler, with keys in $name, on $framework, that returns", ({ framework, name }) => {
   const ran = new Map<string, number>()
   const things = resource("things", {
     make: {
@@ -129,7 +129,7 @@ describe.each(cases)("a handler, with keys in $name, on $framework, that answers
     for (const ofBatch of [false, true]) {
       const key = `${answer.replaceAll(/\W/g, "-")}-${ofBatch}`
       expect(await send(answer, key, ofBatch)).toEqual(["ok"])
-      for (let round = 0; round < 2; round++) expect(await send(answer, key, ofBatch)).toEqual(["=ok"])
+      for (let round = 0; round < 2; round++) expect(await send(answer, key, ofBatch)).toEqual(["replayed"])
       expect(ran.get(key)).toBe(1)
     }
   })

@@ -5,14 +5,14 @@ import { everywhere, type Scenario, stores } from "./everywhere.ts"
 
 const hundred = Array.from({ length: 100 }, (_, index) => index)
 
-/** What retries that meet each other may be answered. */
+/** Whether the answer is one that concurrent retries may get. */
 const isFair = ({ status }: Answer): boolean => [200, 201, 207, 409].includes(status)
 
 const inProgress = (answer: Answer): ReadonlyArray<string> =>
-  codes(answer).filter((code) => code !== "ok" && code !== "=ok")
+  codes(answer).filter((code) => code !== "ok" && code !== "replayed")
 
 const scenarios: Record<string, Scenario> = {
-  "a hundred identical batches of a hundred keyed creations at once": async (api, key) => {
+  "a hundred identical batches of a hundred keyed creations at once create a hundred users": async (api, key) => {
     const operations = hundred.map((index) => create(key(`${index}`), `n${index}`))
     const answers = await Promise.all(hundred.map(() => api.operations(operations)))
     expect(answers.every(isFair)).toBe(true)
@@ -21,8 +21,8 @@ const scenarios: Record<string, Scenario> = {
     )
     expect([...(await api.names())].sort()).toEqual(hundred.map((index) => `n${index}`).sort())
     const last = await api.operations(operations)
-    expect(new Set(codes(last))).toEqual(new Set(["=ok"]))
-    // Whoever was told of a user was told of the same one.
+    expect(new Set(codes(last))).toEqual(new Set(["replayed"]))
+    // All answers name the same user for an operation.
     const ids = last.body.results.map(({ id }) => id)
     for (const { body } of answers) {
       for (const { index, status, id } of (body as Results).results)
@@ -30,7 +30,7 @@ const scenarios: Record<string, Scenario> = {
     }
   },
 
-  "a hundred identical batches under one key at once": async (api, key) => {
+  "a hundred identical batches under one key at once run once": async (api, key) => {
     const headers = { "idempotency-key": key("a") }
     const users = hundred.map((index) => ({ name: `n${index}` }))
     const ask = () => api.ask("POST", "/api/v1/users/bulk-create", { body: { users }, headers })
@@ -43,7 +43,7 @@ const scenarios: Record<string, Scenario> = {
     expect(await api.names()).toHaveLength(100)
   },
 
-  "batches with the same keys in opposite order, atomic and not": async (api, key) => {
+  "batches with the same keys in opposite order, atomic and not, run each key once": async (api, key) => {
     const operations = hundred.slice(0, 30).map((index) => create(key(`${index}`), `n${index}`))
     const answers = await Promise.all(
       hundred
@@ -57,13 +57,13 @@ const scenarios: Record<string, Scenario> = {
     expect(names).toHaveLength(new Set(names).size)
     for (;;) {
       const last = await api.operations(operations)
-      if (codes(last).every((code) => code === "=ok")) break
+      if (codes(last).every((code) => code === "replayed")) break
       expect(last.status).toBe(200)
     }
     expect(await api.names()).toHaveLength(30)
   },
 
-  "sub-requests that wait for each other's keys": async (api, key) => {
+  "sub-requests that wait for each other's keys do not deadlock": async (api, key) => {
     const batch = (one: string, other: string) =>
       api.requests([post("a", key(one), one), post("b", key(other), other, { dependsOn: ["a"] })])
     const answers = await Promise.all(

@@ -1,4 +1,4 @@
-/** Jobs over HTTP, on both frameworks, in memory, on Redis and in databases. */
+/** Jobs over HTTP, in memory, on Redis and in databases. */
 import { createHttpPoller } from "@azure/core-lro"
 import { type Server, startRedis } from "@multistatus/test-services"
 import { setTimeout as delay } from "node:timers/promises"
@@ -6,14 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Api } from "../batch/Api.ts"
 import { Wire } from "../batch/Wire.ts"
 import { databases } from "../databases.ts"
-import { frameworks, type ServerProcess, startServer } from "../batch/ServerProcess.ts"
+import { type ServerProcess, startServer } from "../batch/ServerProcess.ts"
 import { creates, ended, type Monitor, results, submit } from "./asking.ts"
 
-const places = frameworks.flatMap((framework) =>
-  (["memory", "Redis", "SQLite", "PostgreSQL"] as const).map((place) => [framework, place] as const),
-)
+// The frameworks are compared on one place; the adapters do not know where jobs are kept.
+const cases = [
+  ["express", "memory"],
+  ["fastify", "memory"],
+  ["express", "Redis"],
+  ["fastify", "SQLite"],
+  ["express", "PostgreSQL"],
+] as const
 
-describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
+describe.each(cases)("jobs on %s, kept in %s", (framework, place) => {
   let redis: Server | undefined
   let server: ServerProcess
   let api: Api
@@ -51,7 +56,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     expect(all.filter(({ index }) => names.has(`run ${index}`)).length).toBe(405)
   })
 
-  it("are made of large batches by themselves, and of lines", async () => {
+  it("are made of batches above the limit, and of NDJSON lines", async () => {
     const headers = { "content-type": "application/json" }
     const users = creates(501, "above").map(({ data }) => data)
     const above = await api.ask("POST", "/api/v1/users/bulk-create", { body: { users }, headers })
@@ -64,7 +69,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
       body,
       headers: { "content-type": "application/x-ndjson" },
     })
-    expect([upload.status, (upload.body as Monitor).total]).toEqual([202, 1500])
+    expect({ status: upload.status, total: (upload.body as Monitor).total }).toEqual({ status: 202, total: 1500 })
     expect(await ended(api, upload.headers.location!)).toMatchObject({ succeeded: 1499, failed: 1 })
     const [bad] = await results(api, upload.headers.location!, "&status=failed")
     expect(bad).toMatchObject({ index: 700, error: { code: "VALIDATION_ERROR" } })
@@ -75,15 +80,15 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     expect(stream.text.trim().split("\n")).toHaveLength(1500)
   })
 
-  it("are looked at again without a body while nothing has changed", async () => {
+  it("answer 304 while nothing has changed", async () => {
     const { location } = await submit(api, creates(1, "tag"))
     await ended(api, location)
     const { headers } = await api.ask("GET", location)
     const again = await api.ask("GET", location, { headers: { "if-none-match": headers.etag! } })
-    expect([again.status, again.text]).toEqual([304, ""])
+    expect({ status: again.status, text: again.text }).toEqual({ status: 304, text: "" })
   })
 
-  it("leave nothing behind where their upload breaks off", async () => {
+  it("leave nothing behind when their upload breaks off", async () => {
     const wire = await Wire.open(server.port)
     const key = { "idempotency-key": `broken-${framework}-${place}` }
     const lines = creates(3000, "broken")
@@ -96,17 +101,17 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     await delay(300)
     const headers = { "content-type": "application/x-ndjson", ...key }
     const whole = await api.ask("POST", "/api/v1/users/bulk-create", { body: `{"name":"whole"}\n`, headers })
-    expect([whole.status, (whole.body as Monitor).total]).toEqual([202, 1])
+    expect({ status: whole.status, total: (whole.body as Monitor).total }).toEqual({ status: 202, total: 1 })
     expect(await ended(api, whole.headers.location!)).toMatchObject({ status: "succeeded", succeeded: 1 })
     expect((await api.names()).filter((name) => name.startsWith("broken"))).toEqual([])
   })
 
-  it("are answered as ever if they end while their client waits", async () => {
+  it("get a synchronous answer when they end while the client waits", async () => {
     const { status, body } = await api.ask("POST", "/api/v1/users/bulk-create", {
       body: { users: [{ name: "Wait" }] },
       headers: { prefer: "respond-async, wait=20" },
     })
-    expect([status, body]).toMatchObject([201, { created: 1, users: [{ name: "Wait" }] }])
+    expect({ status, body }).toMatchObject({ status: 201, body: { created: 1, users: [{ name: "Wait" }] } })
   })
 
   it("stop within a second, and keep what was done", async () => {
@@ -122,7 +127,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     expect((await results(api, location)).at(-1)).toMatchObject({ status: "skipped", error: { code: "CANCELLED" } })
   })
 
-  it("are nobody else's", async () => {
+  it("are hidden from other tenants", async () => {
     const { location } = await submit(api, creates(1, "mine"), { "x-api-key": "mine" })
     for (const [method, path] of [
       ["GET", location],
@@ -131,13 +136,13 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
       ["DELETE", location],
     ] as const) {
       const { status, body } = await api.ask(method, path, { headers: { "x-api-key": "yours" } })
-      expect([status, body]).toMatchObject([404, { code: "NOT_FOUND" }])
+      expect({ status, body }).toMatchObject({ status: 404, body: { code: "NOT_FOUND" } })
     }
     expect((await api.ask("GET", location, { headers: { "x-api-key": "mine" } })).status).toBeLessThan(300)
     expect((await api.ask("GET", `/api/v1/jobs/${"A".repeat(22)}`)).status).toBe(404)
   })
 
-  it("are followed by their events", async () => {
+  it("stream their events until they are done", async () => {
     const { location } = await submit(
       api,
       Array.from({ length: 200 }, () => ({ action: "sleep", data: { ms: 30 } })),
@@ -149,7 +154,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     expect(events.at(-1)).toMatch(/^event: done\ndata: \{.*"status":"succeeded"/)
   })
 
-  it("are made once under one key", async () => {
+  it("are made once for one idempotency key", async () => {
     const key = { "idempotency-key": "job-once" }
     const operations = creates(5, "once")
     const [first, second] = await Promise.all([submit(api, operations, key), submit(api, operations, key)])
@@ -158,7 +163,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     expect((await api.names()).filter((name) => name.startsWith("once "))).toHaveLength(5)
   })
 
-  it("let a small one through that comes behind a large one", async () => {
+  it("let a small job finish that was submitted after a large one", async () => {
     const large = await submit(
       api,
       Array.from({ length: 500 }, () => ({ action: "sleep", data: { ms: 60 } })),
@@ -170,7 +175,7 @@ describe.each(places)("jobs on %s, kept in %s", (framework, place) => {
     await ended(api, large.location)
   })
 
-  it("are polled to their end by a client of Azure's", async () => {
+  it("are polled to their end by Azure's client", async () => {
     const respond = (answer: Awaited<ReturnType<Api["ask"]>>, method: string, url: string) => ({
       flatResponse: answer.body,
       rawResponse: {

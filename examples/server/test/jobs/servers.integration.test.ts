@@ -8,7 +8,7 @@ import { Api } from "../batch/Api.ts"
 import { startServer } from "../batch/ServerProcess.ts"
 import { creates, ended, results, submit } from "./asking.ts"
 
-it("any server that shares a store answers for any job, and runs it", { timeout: 60_000 }, async () => {
+it("servers that share a store answer for each other's jobs and run them", { timeout: 60_000 }, async () => {
   await using redis = await startRedis()
   const environment = {
     REDIS_URL: redis.url,
@@ -28,7 +28,7 @@ it("any server that shares a store answers for any job, and runs it", { timeout:
   await two.stop()
 })
 
-it("a server that is killed right after its answer loses no job", { timeout: 90_000 }, async () => {
+it("a job survives a server that is killed right after it accepted it", { timeout: 90_000 }, async () => {
   await using redis = await startRedis({ durable: true })
   const directory = await mkdtemp(join(tmpdir(), "jobs-"))
   const environment = { REDIS_URL: redis.url, DATABASE_URL: `sqlite:${join(directory, "users.db")}`, JOB_CHUNK: "50" }

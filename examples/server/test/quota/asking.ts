@@ -14,7 +14,7 @@ export const sleeps = (count: number, ms: number) =>
   Array.from({ length: count }, () => ({ action: "sleep", data: { ms } }))
 
 /** What the header fields say, read as RFC 9651 has it: of each policy the quota, what is left, and the seconds. */
-export const told = ({ headers }: Pick<Answer, "headers">) => {
+export const policiesOf = ({ headers }: Pick<Answer, "headers">) => {
   const policies = parseList(String(headers["ratelimit-policy"]))
   const standings = parseList(String(headers["ratelimit"]))
   assert.equal(policies.length, standings.length)
@@ -32,7 +32,7 @@ export const told = ({ headers }: Pick<Answer, "headers">) => {
 }
 
 /** What is left of the only policy. */
-export const left = (answer: Pick<Answer, "headers">): number => told(answer)[0]!.left
+export const left = (answer: Pick<Answer, "headers">): number => policiesOf(answer)[0]!.left
 
 /** Sends operations as a tenant of its own. */
 export const as =

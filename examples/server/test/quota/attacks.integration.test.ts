@@ -9,7 +9,7 @@ import { type QuotaStore } from "@multistatus/core/store"
 import express from "express"
 import Fastify from "fastify"
 import { afterEach, describe, expect, it } from "vitest"
-import { left, told } from "./asking.ts"
+import { left, policiesOf } from "./asking.ts"
 
 const things = resource("things", { do: { identified: false, run: () => ({}) } })
 
@@ -66,7 +66,7 @@ describe.each(Object.entries(frameworks))("%s", (_, start) => {
     },
   )
 
-  it("43: a cost of 0 is free, and the least that is not is not", async () => {
+  it("43: a cost of 0 is free, and the smallest cost above it is charged", async () => {
     let given = 0
     const ask = await serve({ policies: [{ ...policy, cost: () => given }] })
     expect(left(await ask(2))).toBe(10)
@@ -74,12 +74,17 @@ describe.each(Object.entries(frameworks))("%s", (_, start) => {
     expect(left(await ask(2))).toBe(9)
   })
 
-  it("44: a batch larger than the limit is told so, not to wait", async () => {
+  it("44: a batch above the limit gets no time to retry", async () => {
     const { status, body, headers } = await (await serve(tenOf))(11)
-    expect([status, body.code, body.limit, headers["retry-after"]]).toEqual([422, "BATCH_EXCEEDS_QUOTA", 10, undefined])
+    expect({ status, code: body.code, limit: body.limit, retryAfter: headers["retry-after"] }).toEqual({
+      status: 422,
+      code: "BATCH_EXCEEDS_QUOTA",
+      limit: 10,
+      retryAfter: undefined,
+    })
   })
 
-  it("45: another address is not another caller, whatever headers say of it", async () => {
+  it("45: forwarding headers do not make another caller", async () => {
     const ask = await serve(tenOf)
     await ask(6)
     const headers = { "x-forwarded-for": "203.0.113.7", "x-real-ip": "203.0.113.8", forwarded: "for=203.0.113.9" }
@@ -92,28 +97,28 @@ describe.each(Object.entries(frameworks))("%s", (_, start) => {
     const answers = []
     for (let turn = 0; turn < 4; turn++) answers.push(await ask(2, "a", { "idempotency-key": "once" }))
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429])
-    expect(told(answers[2]!)).toMatchObject([
+    expect(policiesOf(answers[2]!)).toMatchObject([
       { name: "ops", left: 8 },
       { name: "batches", left: 0 },
     ])
   })
 
-  it("49: neither one batch in the place of many nor many in the place of one are cheaper, unless that is configured", async () => {
+  it("49: one large batch costs as much as many small ones, unless configured otherwise", async () => {
     const ask = await serve(tenOf)
     await ask(6, "one")
     for (let turn = 0; turn < 6; turn++) await ask(1, "many")
-    expect([left(await ask(1, "one")), left(await ask(1, "many"))]).toEqual([3, 3])
+    expect({ one: left(await ask(1, "one")), many: left(await ask(1, "many")) }).toEqual({ one: 3, many: 3 })
   })
 
-  it("50: what was refused does not make anybody wait longer", async () => {
+  it("50: refused batches do not make a tenant wait longer", async () => {
     const ask = await serve(tenOf)
     await ask(10)
-    const first = told(await ask(1))[0]!.seconds
+    const first = policiesOf(await ask(1))[0]!.seconds
     for (let turn = 0; turn < 10; turn++) await ask(5)
-    expect(told(await ask(1))[0]!.seconds).toBeLessThanOrEqual(first)
+    expect(policiesOf(await ask(1))[0]!.seconds).toBeLessThanOrEqual(first)
   })
 
-  it("52: a store that hangs is not waited for longer than is configured", async () => {
+  it("52: a store that hangs delays a batch no longer than configured", async () => {
     const never = () => new Promise<never>(() => undefined)
     const store: QuotaStore = { charge: never, refund: never, peek: never }
     const ask = await serve({ ...tenOf, store, timeout: 100 })
@@ -124,28 +129,31 @@ describe.each(Object.entries(frameworks))("%s", (_, start) => {
     expect((await ask(9)).status).toBe(503)
   })
 
-  it("53: what others have used is not told", async () => {
+  it("53: the usage of other tenants is not visible", async () => {
     const ask = await serve(tenOf)
     await ask(7, "b")
-    expect(told(await ask(1, "a"))).toMatchObject([{ left: 9 }])
+    expect(policiesOf(await ask(1, "a"))).toMatchObject([{ left: 9 }])
   })
 
-  it("54: a name that would end a header is no name", async () => {
+  it("54: a policy name that would end a header is refused", async () => {
     await expect(serve({ policies: [{ ...policy, name: 'ops";q=999\r\nx: y' }] })).rejects.toThrow("name")
   })
 
-  it("two policies hold at once, and a batch that one of them does not admit is charged under neither", async () => {
+  it("two policies apply at once, and a batch that one of them refuses is charged under neither", async () => {
     const ask = await serve({
       policies: [
         { ...policy, name: "burst", limit: 5 },
         { ...policy, name: "daily", cost: "weighted" },
       ],
     })
-    expect(told(await ask(4))).toMatchObject([
+    expect(policiesOf(await ask(4))).toMatchObject([
       { name: "burst", left: 1 },
       { name: "daily", left: 8 },
     ])
     const refused = await ask(2)
-    expect([refused.status, told(refused)]).toMatchObject([429, [{ left: 1 }, { left: 8 }]])
+    expect({ status: refused.status, policies: policiesOf(refused) }).toMatchObject({
+      status: 429,
+      policies: [{ left: 1 }, { left: 8 }],
+    })
   })
 })

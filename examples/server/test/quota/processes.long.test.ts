@@ -4,12 +4,12 @@ import { startRedis } from "@multistatus/test-services"
 import { inject, it } from "vitest"
 import { hammering } from "./hammering.ts"
 
-it("for ten seconds, four processes on one Redis admit as much as one would, and no more", async () => {
+it("for ten seconds, four processes on one Redis admit exactly what the quota has", async () => {
   await using redis = await startRedis()
   await hammering(redis.url, 10_000)
 })
 
-it("for ten seconds, four processes on one PostgreSQL admit as much as one would, and no more", async () => {
+it("for ten seconds, four processes on one PostgreSQL admit exactly what the quota has", async () => {
   const url = await freshDatabase(inject("postgresUrl"))
   const { db, dialect, close } = await openDatabase<unknown>(url)
   await migrate(db, dialect)

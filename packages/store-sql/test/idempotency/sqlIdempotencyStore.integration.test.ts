@@ -16,7 +16,7 @@ const options = { capabilities: { transactional: true }, commands: 2_000, shrink
 
 IdempotencyStoreContract.suite("SQLite in memory", () => openClaims("sqlite::memory:"), {
   ...options,
-  commands: 10_000,
+  commands: 4_000,
 })
 IdempotencyStoreContract.suite(
   "SQLite in a file",

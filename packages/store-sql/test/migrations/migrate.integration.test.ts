@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-import { migrate, openDatabase } from "@multistatus/store-sql"
+import { migrate, openDatabase, type OpenedDatabase } from "@multistatus/store-sql"
 import { freshDatabase } from "@multistatus/test-services"
 import { CamelCasePlugin, sql } from "kysely"
-import { afterAll, describe, expect, inject, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
 const directory = await mkdtemp(join(tmpdir(), "migrate-"))
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -22,23 +22,27 @@ interface Recorded {
 }
 
 describe.each(cases)("migrate (%s)", (dialect, clients, makeUrl) => {
-  it("can be run by several at once, and again", async () => {
+  let opened: ReadonlyArray<OpenedDatabase<Recorded>>
+  beforeAll(async () => {
     const url = await makeUrl()
-    const opened = await Promise.all(Array.from({ length: clients }, () => openDatabase<Recorded>(url)))
+    opened = await Promise.all(Array.from({ length: clients }, () => openDatabase<Recorded>(url)))
+  })
+  const close = () => Promise.all(opened.map((database) => database.close()))
+  afterAll(close)
+
+  it("can be run by several at once, and again", async () => {
     await Promise.all(opened.map(({ db }) => migrate(db, dialect)))
-    const [{ db } = opened[0]!] = opened
+    const { db } = opened[0]!
     const recorded = async () =>
       (await db.selectFrom("multistatus_migration").select("name").orderBy("name").execute()).map(({ name }) => name)
     const first = await recorded()
     await migrate(db, dialect)
     expect(await recorded()).toEqual(first)
-    await Promise.all(opened.map(({ close }) => close()))
   })
 
   it("rejects with what went wrong", async () => {
-    const { db, close } = await openDatabase<Recorded>(await makeUrl())
     await close()
-    await expect(migrate(db, dialect)).rejects.toThrow()
+    await expect(migrate(opened[0]!.db, dialect)).rejects.toThrow()
   })
 })
 

@@ -1,4 +1,4 @@
-import { insertMany, type Violation } from "@multistatus/store-sql"
+import { type DatabaseDialect, insertMany, type Violation } from "@multistatus/store-sql"
 import { failure } from "@multistatus/core"
 import { type Insertable, sql } from "kysely"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
@@ -32,6 +32,10 @@ const offences: Readonly<Record<string, readonly [(person: Person) => Person, st
 
 const typed = new Set(["type", "length", "range"])
 
+// PGlite runs the statements of PostgreSQL, and without offenders all kinds are the same.
+const countsOf = (dialect: DatabaseDialect, kind: string): ReadonlyArray<number> =>
+  dialect === "pglite" ? [10] : [...(kind === "unique" ? [0] : []), 1, 10, 50, size]
+
 describe.each(urls)("insertMany (%s)", (...url) => {
   let people: People
   beforeAll(async () => {
@@ -57,7 +61,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
   }
 
   describe.each(Object.entries(offences))("%s", (kind, [spoil, code, field]) => {
-    it.each([0, 1, 10, 50, size])("tells of %i offenders among 500 rows which they are", async (count) => {
+    it.each(countsOf(url[0], kind))("tells of %i offenders among 500 rows which they are", async (count) => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const offends = (index: number) => count > 0 && index % (size / count) === 0

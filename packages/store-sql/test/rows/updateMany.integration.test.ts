@@ -1,4 +1,4 @@
-import { insertMany, updateMany } from "@multistatus/store-sql"
+import { type DatabaseDialect, insertMany, updateMany } from "@multistatus/store-sql"
 import type { Insertable, Updateable } from "kysely"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 
@@ -22,6 +22,10 @@ const offences: Readonly<Record<string, readonly [Change["set"], string, string 
 }
 
 const typed = new Set(["type", "length"])
+
+// PGlite runs the statements of PostgreSQL, and without offenders all kinds are the same.
+const countsOf = (dialect: DatabaseDialect, kind: string): ReadonlyArray<number> =>
+  dialect === "pglite" ? [10] : [...(kind === "unique" ? [0] : []), 1, 10, size]
 
 describe.each(urls)("updateMany (%s)", (...url) => {
   let people: People
@@ -52,7 +56,7 @@ describe.each(urls)("updateMany (%s)", (...url) => {
   }
 
   describe.each(Object.entries(offences))("%s", (kind, [set, code, field]) => {
-    it.each([0, 1, 10, size])("tells of %i offenders among 500 changes which they are", async (count) => {
+    it.each(countsOf(url[0], kind))("tells of %i offenders among 500 changes which they are", async (count) => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const offends = (index: number) => count > 0 && index % (size / count) === 0

@@ -2,17 +2,17 @@ import { describe, expect, it } from "vitest"
 
 import { faultRounds } from "./faultRounds.ts"
 
-describe.concurrent.each(["SIGKILL", "SIGSTOP"] as const)("after %s in the midst of batches, with retries", (fault) => {
-  it("every operation has happened exactly once, with keys in its transaction", { timeout: 120_000 }, async () => {
-    const { duplicates, lost } = await faultRounds("in the transaction", fault, 3)
-    expect([duplicates, lost]).toEqual([0, 0])
+describe.concurrent.each(["SIGKILL", "SIGSTOP"] as const)("after %s during batches, with retries", (fault) => {
+  it("every operation happens exactly once with keys in its transaction", { timeout: 120_000 }, async () => {
+    const { duplicates, lost } = await faultRounds("in the transaction", fault, 2)
+    expect({ duplicates, lost }).toEqual({ duplicates: 0, lost: 0 })
   })
 
   it(
-    "none is lost, and twice happens at most what was in flight, with keys in Redis",
+    "no operation is lost, and only those in flight happen twice, with keys in Redis",
     { timeout: 120_000 },
     async () => {
-      const { duplicates, lost, atMost } = await faultRounds("in Redis", fault, 4)
+      const { duplicates, lost, atMost } = await faultRounds("in Redis", fault, 2)
       expect(lost).toBe(0)
       expect(duplicates).toBeLessThanOrEqual(atMost)
     },

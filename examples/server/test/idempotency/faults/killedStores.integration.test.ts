@@ -6,9 +6,9 @@ import { freshDatabase, type Server, startPostgres, startRedis } from "@multista
 import type { Kysely } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
-import { frameworks } from "../../batch/ServerProcess.ts"
+import { takingTurns } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
-import { add, addUntilDone, interruptible, type Told } from "./moments.ts"
+import { add, addUntilDone, interruptible, type Reply } from "./moments.ts"
 
 /** A server with keys, and the database that effects go to. */
 interface Kept {
@@ -52,9 +52,10 @@ const stores: Readonly<Record<string, () => Promise<Kept>>> = {
   },
 }
 
-const cases = frameworks.flatMap((framework) => Object.keys(stores).map((name) => ({ framework, name })))
+const inOrder = { concurrent: false }
+const cases = takingTurns(Object.keys(stores))
 
-describe.each(cases)("keys in $name, which is killed, on $framework", ({ framework, name }) => {
+describe.concurrent.each(cases)("keys in $name, which is killed, on $framework", ({ framework, name }) => {
   const isInside = name.endsWith("transaction")
   let kept: Kept
   let app: EffectApp
@@ -83,36 +84,45 @@ describe.each(cases)("keys in $name, which is killed, on $framework", ({ framewo
 
   const names = (moment: string) => Array.from({ length: 5 }, (_, index) => `${moment} ${index}`)
   const effects = async (moment: string) => (await namesIn(kept.db)).filter((each) => each.startsWith(`${moment} `))
-  const isMarked = ({ headers }: Told) => headers.get("idempotency-status") === "not-recorded"
+  const isMarked = ({ headers }: Reply) => headers.get("idempotency-status") === "not-recorded"
 
-  it("when it is asked for claims: 503, nothing has run, and the keys are free when it is back", async () => {
-    at("acquire", () => kept.server.kill())
-    const { status, body, headers } = await add(app.origin, names("acquire"))
-    expect([status, body.code, headers.get("retry-after")]).toEqual([503, "STORE_UNAVAILABLE", "1"])
-    await kept.server.restart()
-    expect(await effects("acquire")).toEqual([])
-    await addUntilDone(app.origin, names("acquire"))
-    expect(await effects("acquire")).toEqual(names("acquire"))
-  })
+  it(
+    "when it is asked for claims: the answer is 503, nothing runs, and the keys are free when it is back",
+    inOrder,
+    async () => {
+      at("acquire", () => kept.server.kill())
+      const { status, body, headers } = await add(app.origin, names("acquire"))
+      expect({ status, code: body.code, retryAfter: headers.get("retry-after") }).toEqual({
+        status: 503,
+        code: "STORE_UNAVAILABLE",
+        retryAfter: "1",
+      })
+      await kept.server.restart()
+      expect(await effects("acquire")).toEqual([])
+      await addUntilDone(app.origin, names("acquire"))
+      expect(await effects("acquire")).toEqual(names("acquire"))
+    },
+  )
 
   it.each(["between", "settle"] as const)(
-    "%s: what was done is answered, marked, and recorded later; what was rolled back is done later",
+    "%s: completed operations are answered and recorded later, rolled-back ones run again",
+    inOrder,
     async (moment) => {
       const batch = names(moment)
       if (moment === "settle") at("settle", () => kept.server.kill())
       else killedBefore = batch[3]
       const first = await add(app.origin, batch)
       await kept.server.restart()
-      const told = (first.body.results ?? []).flatMap(({ status, index }) =>
+      const reported = (first.body.results ?? []).flatMap(({ status, index }) =>
         status === "success" ? [batch[index]!] : [],
       )
-      // All of what was told as done is done, and nothing else.
-      expect(await effects(moment)).toEqual(told)
-      if (!isInside) expect([told, isMarked(first)]).toEqual([batch, true])
-      else expect(told).toEqual(moment === "settle" ? [] : batch.slice(0, 2))
+      // Exactly the effects that were reported as done have happened.
+      expect(await effects(moment)).toEqual(reported)
+      if (!isInside) expect({ reported, isMarked: isMarked(first) }).toEqual({ reported: batch, isMarked: true })
+      else expect(reported).toEqual(moment === "settle" ? [] : batch.slice(0, 2))
       const again = await addUntilDone(app.origin, batch, {}, 20_000)
       expect(isMarked(again)).toBe(false)
-      expect(again.body).toMatchObject(told.length === 0 ? { succeeded: 5 } : { replayed: told.length })
+      expect(again.body).toMatchObject(reported.length === 0 ? { succeeded: 5 } : { replayed: reported.length })
       expect(await effects(moment)).toEqual(batch)
     },
   )

@@ -6,7 +6,7 @@ import { freshDatabase, type Proxy, startProxy } from "@multistatus/test-service
 import type { Kysely } from "kysely"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 
-import { frameworks } from "../../batch/ServerProcess.ts"
+import { takingTurns } from "../../batch/ServerProcess.ts"
 import { createTable, type EffectApp, type Effects, namesIn, startEffectApp } from "./effectApp.ts"
 import { add, addUntilDone, interruptible, type Moment } from "./moments.ts"
 
@@ -56,11 +56,8 @@ const stores: Readonly<Record<string, () => Promise<Behind>>> = {
   },
 }
 
-const casesOf = (names: ReadonlyArray<string>) =>
-  frameworks.flatMap((framework) => names.map((name) => ({ framework, name })))
-
 /** Starts a server whose connection to the store can be broken. */
-const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
+const started = ({ framework, name }: ReturnType<typeof takingTurns>[number]) => {
   let behind: Behind
   let app: EffectApp
   let at: ReturnType<typeof interruptible>["at"]
@@ -80,13 +77,13 @@ const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
   })
   return {
     origin: () => app.origin,
-    /** Breaks the connection at a moment, and adds; then nothing is broken any more. */
+    /** Sends a batch whose connection to the store breaks at a moment; afterwards the connection works again. */
     addBreaking: async (moment: Moment, what: "request" | "reply", batch: ReadonlyArray<string>, members = {}) => {
       let cut: Promise<void> | undefined
       at(moment, () => void (cut = behind.proxy.cutNext(what)))
-      const told = await add(app.origin, batch, members)
+      const reply = await add(app.origin, batch, members)
       await cut
-      return told
+      return reply
     },
     effects: async (mark: string) => (await namesIn(behind.db)).filter((each) => each.startsWith(`${mark} `)),
   }
@@ -94,11 +91,11 @@ const started = ({ framework, name }: ReturnType<typeof casesOf>[number]) => {
 
 const names = (mark: string) => Array.from({ length: 5 }, (_, index) => `${mark} ${index}`)
 
-describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, on $framework", (given) => {
+describe.each(takingTurns(Object.keys(stores)))("a connection to $name that breaks, on $framework", (given) => {
   const { origin, addBreaking, effects } = started(given)
 
   it.each(["request", "reply"] as const)(
-    "with the %s of a claim: nothing has run, or all of it once, and the client is not in its own way",
+    "with the %s of a claim: nothing has run, or all of it once, and a retry is not refused",
     async (what) => {
       const mark = `claim ${what}`
       const { status, headers } = await addBreaking("acquire", what, names(mark))
@@ -116,7 +113,7 @@ describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, 
       const mark = `settle ${what} ${JSON.stringify(members)}`
       const first = await addBreaking("settle", what, names(mark), members)
       expect(await effects(mark)).toEqual(first.status === 200 ? names(mark) : [])
-      // What was not recorded is recorded later; until then it is in progress.
+      // Results that were not recorded are recorded later; until then the keys are in progress.
       const again = await addUntilDone(origin(), names(mark), members)
       if (first.status === 200) expect(again.body).toMatchObject({ replayed: 5 })
       expect(again.headers.get("idempotency-status")).toBe(null)
@@ -127,10 +124,10 @@ describe.each(casesOf(Object.keys(stores)))("a connection to $name that breaks, 
 
 const transactional = Object.keys(stores).filter((name) => name.endsWith("in the transaction"))
 
-describe.each(casesOf(transactional))("a connection to $name that breaks, on $framework", (given) => {
+describe.each(takingTurns(transactional))("a connection to $name that breaks, on $framework", (given) => {
   const { origin, addBreaking, effects } = started(given)
 
-  it.each(["request", "reply"] as const)("with the %s of a commit: all of it has happened once", async (what) => {
+  it.each(["request", "reply"] as const)("with the %s of a commit: everything happens once", async (what) => {
     for (const members of [{}, { atomic: true }]) {
       const mark = `commit ${what} ${JSON.stringify(members)}`
       const first = await addBreaking("settled", what, names(mark), members)

@@ -1,14 +1,14 @@
-/** Stores to which something happens at a moment that a test chooses. */
+/** Stores that a test interrupts at a chosen moment. */
 import { setTimeout as delay } from "node:timers/promises"
 
 import type { IdempotencyStore } from "@multistatus/core/store"
 
 import type { Results } from "../../batch/Api.ts"
 
-/** A moment in the life of a batch with keys; `settled` is within a transaction that has yet to be committed. */
+/** A moment in the life of a batch with keys; `settled` is before the commit of the transaction that settled it. */
 export type Moment = "acquire" | "settle" | "settled"
 
-/** The same store; `at` says what is to happen when it is about to be asked, once. Settling in transactions is settling. */
+/** The same store; `at` sets what happens once, before its next call at that moment. `settle` includes `settleIn`. */
 export const interruptible = (store: IdempotencyStore) => {
   let next: { readonly moment: Moment; readonly happens: () => unknown } | undefined
   const about = async (moment: Moment) => {
@@ -40,14 +40,15 @@ export const interruptible = (store: IdempotencyStore) => {
   return { store: interrupted, at: (moment: Moment, happens: () => unknown) => void (next = { moment, happens }) }
 }
 
-export interface Told {
+/** The answer to a batch of effects. */
+export interface Reply {
   readonly status: number
   readonly body: Partial<Results> & { readonly code?: string }
   readonly headers: Headers
 }
 
 /** Adds effects of these names, each under its name as key. */
-export const add = async (origin: string, names: ReadonlyArray<string>, members: object = {}): Promise<Told> => {
+export const add = async (origin: string, names: ReadonlyArray<string>, members: object = {}): Promise<Reply> => {
   const operations = names.map((name) => ({
     action: "add",
     idempotency_key: name.replaceAll(" ", "-"),
@@ -58,24 +59,24 @@ export const add = async (origin: string, names: ReadonlyArray<string>, members:
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ operations, ...members }),
   })
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Told["body"] }
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Reply["body"] }
 }
 
-export const isDone = ({ status, body }: Told): boolean =>
+export const isDone = ({ status, body }: Reply): boolean =>
   status === 200 && body.results?.every((result) => result.status === "success") === true
 
-/** Adds again until all of them are there; rejects if they are not in time. */
+/** Retries the batch until all effects are added; rejects after `withinMs`. */
 export const addUntilDone = async (
   origin: string,
   names: ReadonlyArray<string>,
   members: object = {},
   withinMs = 8000,
-): Promise<Told> => {
+): Promise<Reply> => {
   const endsAt = performance.now() + withinMs
   for (;;) {
-    const told = await add(origin, names, members)
-    if (isDone(told)) return told
-    if (performance.now() > endsAt) throw new Error(`Not done in time: ${JSON.stringify(told)}`)
+    const reply = await add(origin, names, members)
+    if (isDone(reply)) return reply
+    if (performance.now() > endsAt) throw new Error(`Not done in time: ${JSON.stringify(reply)}`)
     await delay(200)
   }
 }

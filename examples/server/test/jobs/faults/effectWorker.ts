@@ -1,4 +1,4 @@
-/** A process that runs jobs and nothing else, until it is told to stop. */
+/** A process that only runs jobs, until SIGTERM. */
 import { type EffectsOptions, openEffects } from "./effects.ts"
 
 const { close } = await openEffects(JSON.parse(process.argv[2] ?? "") as EffectsOptions)

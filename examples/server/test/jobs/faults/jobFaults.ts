@@ -1,11 +1,12 @@
 /** Jobs of thousands of operations, run by worker processes that are killed, frozen, stopped and poisoned. */
+import { freshDatabase } from "@multistatus/test-services"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { migrate, openDatabase } from "@multistatus/store-sql"
 import { sql } from "kysely"
-import { expect } from "vitest"
+import { expect, inject } from "vitest"
 import { type EffectsOptions, openEffects } from "./effects.ts"
 
 interface Monitor {
@@ -22,6 +23,18 @@ interface Answer extends Monitor {
     readonly error?: { readonly code: string }
   }>
   readonly next_cursor?: string
+}
+
+/** Makes the databases of a job, by the name of its queue. */
+export const places = {
+  "pg-boss on PostgreSQL": async () => ({
+    databaseUrl: await freshDatabase(inject("postgresUrl")),
+    redisUrl: undefined,
+  }),
+  "BullMQ on Redis": async () => ({
+    databaseUrl: await freshDatabase(inject("postgresUrl")),
+    redisUrl: await freshDatabase(inject("redisUrl")),
+  }),
 }
 
 /** What there is to find out about a job that ran into trouble. */

@@ -1,0 +1,3 @@
+import { mutantSuites } from "../support/mutantSuites.ts"
+
+mutantSuites((mutants) => mutants)
