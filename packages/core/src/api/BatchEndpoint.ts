@@ -1,14 +1,18 @@
 /** A batch endpoint, neutral of frameworks: an HTTP request in, an HTTP response out. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
 import { OutcomeUnknown } from "../batch/RefusalReason.ts"
 import * as Problem from "../http/Problem.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
+import { ParentSpan } from "effect/Tracer"
 import { BatchEngine, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
+import type { BatchContext } from "../batch/BatchContext.ts"
 import type { Encoded } from "../batch/Codec.ts"
+import type { Dispatcher } from "../batch/Dispatcher.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
@@ -24,7 +28,9 @@ import { readEnvelope } from "../http/readBody.ts"
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
 /** What an endpoint is made of: a wire format, what runs its operations, and how. */
-export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
+export interface BatchEndpointOptions<Input, Services = never> extends Omit<JobEndpointOptions<Input>, "dispatcher"> {
+  /** Makes the dispatcher of one batch. `Services` are those that the effects of its handlers need. */
+  readonly dispatcher: (batch: BatchContext) => Dispatcher<Input, Services>
   readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
   /** What runs batches that outlive their requests; undefined where nothing does. */
@@ -39,8 +45,26 @@ export interface BatchEndpoint {
   readonly describe: () => HttpResponse
 }
 
-/** Makes an endpoint on the engine in the context. */
-export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
+/**
+ * Makes an endpoint on the engine in the context.
+ *
+ * **Details** The effects of handlers get their services from the context in which the endpoint is made. A service that the
+ * caller of `handle` provides takes precedence.
+ */
+export const make = <Input, Services = never>(
+  options: BatchEndpointOptions<Input, Services>,
+): Effect.Effect<BatchEndpoint, never, BatchEngine | Services> =>
+  Effect.contextWith((context: Context.Context<BatchEngine | Services>) => {
+    // Handlers run in the fiber of the batch, which has these services: `makeInContext` provides them to it.
+    const { dispatcher, ...rest } = options
+    const provided = dispatcher as (batch: BatchContext) => Dispatcher<Input>
+    return makeInContext<Input>({ ...rest, dispatcher: provided }, Context.omit(ParentSpan)(context))
+  })
+
+const makeInContext = Effect.fnUntraced(function* <Input>(
+  options: BatchEndpointOptions<Input>,
+  services: Context.Context<never>,
+) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
@@ -112,7 +136,10 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const refused = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
 
   const endpointOf: BatchEndpoint = {
-    handle: (request) => Effect.catchCause(answer(request), (cause) => Effect.as(onDied(Cause.squash(cause)), died)),
+    handle: (request) => {
+      const answered = Effect.catchCause(answer(request), (cause) => Effect.as(onDied(Cause.squash(cause)), died))
+      return Effect.updateContext<never, never>((context) => Context.merge(services, context))(answered)
+    },
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
   }
   return endpointOf

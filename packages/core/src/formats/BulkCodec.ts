@@ -20,7 +20,7 @@ export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions
   readonly count: string | undefined
   /** HTTP status when every item succeeded: 201 for a creation, else 200. */
   readonly successStatus: number
-  /** The idempotency key of an item, as it was sent; undefined for none. It must not throw. */
+  /** The idempotency key of an item, as it was sent; undefined for none. An item for which it throws is not valid. */
   readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** Whether an item names an existing resource: an id, or an object with `id`. */
   readonly identified: boolean
@@ -59,20 +59,26 @@ const decodeOne = (
   const { action, identified, idempotencyKey, orderBy = ({ id }) => id } = options
   const read = identified ? readIdentified(item) : Result.succeed<Item>({ id: undefined, data: item })
   const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
-  const key = OperationList.readKey(idempotencyKey?.(item), "idempotency_key")
-  const wrong =
-    refusal ?? (Result.isFailure(read) ? read.failure : undefined) ?? (Result.isFailure(key) ? key.failure : undefined)
+  const key = Result.flatMap(
+    OperationList.readWith(() => idempotencyKey?.(item), "idempotency key"),
+    (value) => OperationList.readKey(value, "idempotency_key"),
+  )
+  const order = OperationList.readWith(() => (Result.isSuccess(read) ? orderBy({ id, data }) : undefined), "order key")
+  const wrong = refusal ?? failureOf(read) ?? failureOf(key) ?? failureOf(order)
   return {
     index,
     id,
     action,
     input: data,
-    orderKey: wrong === undefined ? orderBy({ id, data }) : undefined,
+    orderKey: wrong === undefined && Result.isSuccess(order) ? order.success : undefined,
     dependsOn: [],
     idempotencyKey: Result.isSuccess(key) ? key.success : undefined,
     result: wrong === undefined ? undefined : OperationResult.refused(wrong),
   }
 }
+
+const failureOf = <A>(result: Result.Result<A, Failure>): Failure | undefined =>
+  Result.isFailure(result) ? result.failure : undefined
 
 interface Item {
   readonly id: string | undefined

@@ -69,9 +69,10 @@ const decodeOne = (
   if (wrong !== undefined) return refused(index, action, id, wrong)
   const key = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
   if (Result.isFailure(key)) return refused(index, action, id, key.failure)
-  const target = orderBy({ action, id, data })
+  const order = OperationList.readWith(() => orderBy({ action, id, data }), "order key")
+  if (Result.isFailure(order)) return refused(index, action, id, order.failure)
   const idempotencyKey = key.success
-  return { index, id, action, input: data, orderKey: target, dependsOn: [], idempotencyKey, result: undefined }
+  return { index, id, action, input: data, orderKey: order.success, dependsOn: [], idempotencyKey, result: undefined }
 }
 
 const refused = (index: number, action: string, id: string | undefined, error: Failure): Operation => ({
