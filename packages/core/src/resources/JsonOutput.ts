@@ -56,6 +56,7 @@ class Writer {
   private copy(holder: unknown): unknown {
     const value = this.unwrap(holder)
     if (typeof value === "bigint") return this.copyBigInt(value)
+    if (typeof value === "function") return undefined
     if (typeof value !== "object" || value === null) return value
     if (this.ancestors.has(value)) throw this.error("contains itself")
     if (this.ancestors.size === maximumDepth) throw this.error(`is more than ${maximumDepth} levels deep`)
