@@ -1,16 +1,21 @@
 /** Batch endpoints for Express 4 and 5. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import {
-  type ActionTypes,
   type BatchOptions,
-  type BulkItemOf,
   type BulkOptions,
   type OperationsOptions,
   type RequestsOptions,
   type Resource,
-  type SentOperationOf,
 } from "@multistatus/core"
-import { createBatch, type Endpoint, type HttpBody, type HttpRequest } from "@multistatus/core/adapter"
+import {
+  type ActionTypes,
+  type BulkItemOf,
+  type SentOperationOf,
+  createBatch,
+  type Endpoint,
+  type HttpBody,
+  type HttpRequest,
+} from "@multistatus/core/adapter"
 import {
   bytesOf,
   disconnectSignal,

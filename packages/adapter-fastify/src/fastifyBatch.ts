@@ -1,5 +1,8 @@
 /** Batch endpoints for Fastify 5. */
 import {
+  type ActionTypes,
+  type BulkItemOf,
+  type SentOperationOf,
   type BatchEndpoints,
   createBatch,
   type Endpoint,
@@ -7,14 +10,11 @@ import {
   type JobsEndpoint,
 } from "@multistatus/core/adapter"
 import {
-  type ActionTypes,
   type BatchOptions,
-  type BulkItemOf,
   type BulkOptions,
   type OperationsOptions,
   type RequestsOptions,
   type Resource,
-  type SentOperationOf,
 } from "@multistatus/core"
 import { bytesOf, disconnectSignal, isSubRequest, nodePlatform, send, writeAnswer } from "@multistatus/node-exchange"
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify"

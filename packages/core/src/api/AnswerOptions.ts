@@ -4,7 +4,6 @@ import type { MultiStatusOptions, StatusMode } from "../formats/MultiStatus.ts"
 import type { OptionGroup } from "../options/Option.ts"
 import { flag, oneOf } from "../options/OptionTypes.ts"
 import { settingsOf } from "../options/settingsOf.ts"
-import type { BigIntFormat } from "../resources/JsonOutput.ts"
 
 /** How bulk and operations endpoints answer. */
 export interface AnswerOptions {
@@ -18,7 +17,7 @@ export interface AnswerOptions {
    * How a BigInt in the value that the action returned is written: as a JSON `number`, which must be a safe integer, or as a
    * `string`. Default: a value with a BigInt is left out and reported to `onUnexpected`.
    */
-  readonly bigint?: BigIntFormat | undefined
+  readonly bigint?: "number" | "string" | undefined
 }
 
 const page = "endpoints.md"

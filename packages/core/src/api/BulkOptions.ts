@@ -15,12 +15,14 @@ export interface BulkItem {
 
 /** The types of the items of the endpoint of an action, before validation. */
 export interface BulkItemOf<Actions extends ActionTypes, Name extends keyof Actions & string> extends BulkItem {
-  readonly item: Name extends "create" ? Actions[Name]["sent"] : Identified<Actions[Name]["sent"]>
+  // An item of an action that is not `create` has an id. It may also be a bare id, unless the schema wants an object.
+  readonly item: Name extends "create"
+    ? Actions[Name]["sent"]
+    : Actions[Name]["sent"] extends object
+      ? Actions[Name]["sent"] & { readonly id?: string | number }
+      : unknown
   readonly data: Actions[Name]["sent"]
 }
-
-// An item of another type may also be a bare id.
-type Identified<Sent> = Sent extends object ? Sent & { readonly id?: string | number } : unknown
 
 /** Options of one bulk endpoint. They override those that all endpoints share. */
 export interface BulkOptions<Request = unknown, Item extends BulkItem = BulkItem>

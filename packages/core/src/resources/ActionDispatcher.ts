@@ -8,14 +8,13 @@ import { OperationResult } from "../batch/OperationResult.ts"
 import { type ActionContext, isIdentified, type ManyContext } from "./Action.ts"
 import { isPromiseLike, mapOutput, type OutputOptions, toResult } from "./ActionOutput.ts"
 import type { ActionTypes } from "./ActionTypes.ts"
-import type { BigIntFormat } from "./JsonOutput.ts"
 import type { BatchRequest, Tenant, Tx } from "./Register.ts"
 import type { Resource, ResourceAction } from "./Resource.ts"
 
 /** Options of the dispatcher. */
 export interface ActionDispatcherOptions {
   /** How BigInts in the values of actions are written. Default: a value with a BigInt cannot be sent. */
-  readonly bigint?: BigIntFormat | undefined
+  readonly bigint?: "number" | "string" | undefined
 }
 
 /**

@@ -4,17 +4,16 @@ import type { StandardSchemaV1 } from "@standard-schema/spec"
 /** A validation function, as `ajv.compile(schema)` returns it. */
 export interface AjvValidate<Value> {
   (data: unknown): data is Value
-  readonly errors?: ReadonlyArray<AjvError> | null
+  /** The errors of the last call. `instancePath` is the JSON Pointer (RFC 6901) of the value at fault. */
+  readonly errors?: ReadonlyArray<{
+    readonly instancePath: string
+    readonly keyword: string
+    readonly params: Readonly<Record<string, unknown>>
+    readonly message?: string | undefined
+  }> | null
 }
 
-/** An error of a validation function of Ajv. */
-export interface AjvError {
-  /** JSON Pointer (RFC 6901) of the value at fault. */
-  readonly instancePath: string
-  readonly keyword: string
-  readonly params: Readonly<Record<string, unknown>>
-  readonly message?: string | undefined
-}
+type AjvError = NonNullable<AjvValidate<unknown>["errors"]>[number]
 
 /**
  * Makes a schema of a validation function of Ajv, for the `input` or `output` of an action.
