@@ -5,6 +5,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } fr
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Consumer from "./pack/Consumer.ts"
+import * as ConsumerTypes from "./pack/ConsumerTypes.ts"
 import * as Packed from "./pack/Packed.ts"
 import { runOrThrow } from "./run.ts"
 
@@ -34,6 +35,7 @@ const check = async (scratch: string): Promise<ReadonlyArray<string>> => {
   const consumer = join(scratch, "consumer")
   await Consumer.install(packages, manifests, consumer)
   found.push(...(await Consumer.findings(packages, root, consumer)))
+  found.push(...(await ConsumerTypes.findings(root, consumer)))
   console.log(`Checked ${packages.map(({ manifest }) => `${manifest.name}@${manifest.version}`).join(", ")}`)
   return found
 }

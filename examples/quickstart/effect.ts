@@ -10,7 +10,7 @@ import {
   BatchMetrics,
   resolveOptions,
 } from "@multistatus/core/effect"
-import { failure, resource } from "@multistatus/core"
+import { type ActionContext, failure, resource } from "@multistatus/core"
 import { OperationsCodec } from "@multistatus/core/format"
 import { bytesOf, disconnectSignal, isSubRequest, writeAnswer } from "@multistatus/node-exchange"
 import * as Context from "effect/Context"
@@ -34,26 +34,27 @@ class Notes extends Context.Service<
   })
 }
 
-const NewNote = Schema.toStandardSchemaV1(Schema.Struct({ text: Schema.String }))
+const notes = resource("notes", {
+  create: {
+    input: Schema.Struct({ text: Schema.String }),
+    run: ({ text }) => Effect.flatMap(Notes, ({ add }) => add(text)),
+  },
+  delete: {
+    run: Effect.fnUntraced(function* (_: unknown, { id }: ActionContext) {
+      const { remove } = yield* Notes
+      return (yield* remove(id)) ? { id } : failure("NOT_FOUND", `There is no note ${id}`)
+    }),
+  },
+})
 
 /** Creates the endpoint. It requires the services that its actions use. */
-export const notesBatch = Effect.gen(function* () {
-  const notes = yield* Notes
-  const actions = resource("notes", {
-    create: { input: NewNote, run: ({ text }) => notes.add(text) },
-    delete: {
-      run: (_, { id }) =>
-        Effect.map(notes.remove(id), (removed) => (removed ? { id } : failure("NOT_FOUND", `There is no note ${id}`))),
-    },
-  })
-  return yield* BatchEndpoint.make({
-    ...resolveOptions({ limits: { operations: 500 } }),
-    endpoint: "notes",
-    metrics: BatchMetrics.recorder("notes"),
-    codec: OperationsCodec.make(),
-    dispatcher: (batch) => ActionDispatcher.make(actions, batch),
-    concurrencyLimit: ConcurrencyLimit.make(),
-  })
+export const notesBatch = BatchEndpoint.make({
+  ...resolveOptions({ limits: { operations: 500 } }),
+  endpoint: "notes",
+  metrics: BatchMetrics.recorder("notes"),
+  codec: OperationsCodec.make(),
+  dispatcher: (batch) => ActionDispatcher.make(notes, batch),
+  concurrencyLimit: ConcurrencyLimit.make(),
 })
 
 /** The services of the application. */

@@ -7,7 +7,15 @@ import {
   type RequestsOptions,
   type Resource,
 } from "@multistatus/core"
-import { createBatch, type Endpoint, type HttpBody, type HttpRequest } from "@multistatus/core/adapter"
+import {
+  type ActionTypes,
+  type BulkItemOf,
+  type SentOperationOf,
+  createBatch,
+  type Endpoint,
+  type HttpBody,
+  type HttpRequest,
+} from "@multistatus/core/adapter"
 import {
   bytesOf,
   disconnectSignal,
@@ -33,9 +41,16 @@ export interface ExpressRequestsOptions extends RequestsOptions<Request>, Pick<E
 /** Creates the batch endpoints of an Express application. */
 export interface ExpressBatch {
   /** Creates an endpoint that runs one action of a resource on many items. */
-  readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => ExpressBatchHandler
+  readonly bulk: <Actions extends ActionTypes, Name extends keyof Actions & string>(
+    resource: Resource<Actions>,
+    action: Name,
+    options?: BulkOptions<Request, BulkItemOf<Actions, Name>>,
+  ) => ExpressBatchHandler
   /** Creates an endpoint that runs different actions of one resource. */
-  readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => ExpressBatchHandler
+  readonly operations: <Actions extends ActionTypes>(
+    resource: Resource<Actions>,
+    options?: OperationsOptions<Request, SentOperationOf<Actions>>,
+  ) => ExpressBatchHandler
   /** Creates an endpoint for a JSON batch, whose sub-requests run through the whole application `app`. */
   readonly requests: (app: ExpressApplication, options?: ExpressRequestsOptions) => ExpressBatchHandler
   /**

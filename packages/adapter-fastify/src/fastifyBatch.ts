@@ -1,5 +1,8 @@
 /** Batch endpoints for Fastify 5. */
 import {
+  type ActionTypes,
+  type BulkItemOf,
+  type SentOperationOf,
   type BatchEndpoints,
   createBatch,
   type Endpoint,
@@ -25,9 +28,18 @@ import { fastifyExchange } from "./fastifyExchange.ts"
  */
 export interface FastifyBatch {
   /** Adds an endpoint that runs one action of a resource on many items. */
-  readonly bulk: (url: string, resource: Resource, action: string, options?: BulkOptions<FastifyRequest>) => void
+  readonly bulk: <Actions extends ActionTypes, Name extends keyof Actions & string>(
+    url: string,
+    resource: Resource<Actions>,
+    action: Name,
+    options?: BulkOptions<FastifyRequest, BulkItemOf<Actions, Name>>,
+  ) => void
   /** Adds an endpoint that runs different actions of one resource. */
-  readonly operations: (url: string, resource: Resource, options?: OperationsOptions<FastifyRequest>) => void
+  readonly operations: <Actions extends ActionTypes>(
+    url: string,
+    resource: Resource<Actions>,
+    options?: OperationsOptions<FastifyRequest, SentOperationOf<Actions>>,
+  ) => void
   /** Adds an endpoint for a JSON batch, whose sub-requests run through the whole application. */
   readonly requests: (url: string, options?: RequestsOptions<FastifyRequest>) => void
   /**

@@ -1,6 +1,11 @@
 /** Multistatus for applications: resources, failures, options, and stores in memory. */
 export { resource } from "./resources/Resource.ts"
-export type { Action, ActionContext, ManyContext, ManyItem, Register, Resource, Tx } from "./resources/Resource.ts"
+export type { ActionTypesOf, Resource } from "./resources/Resource.ts"
+export type { Action, ActionContext, ManyContext, ManyItem } from "./resources/Action.ts"
+export type { Register } from "./resources/Register.ts"
+export { fromAjv } from "./resources/fromAjv.ts"
+export { httpErrors } from "./resources/httpErrors.ts"
+export { OutputError } from "./batch/OutputError.ts"
 export { failure, isFailure } from "./batch/Failure.ts"
 export type { Failure, FailureDetails, FieldError } from "./batch/Failure.ts"
 export { BatchError } from "./batch/BatchError.ts"

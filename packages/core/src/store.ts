@@ -59,3 +59,4 @@ export type {
 } from "./options/Option.ts"
 export { anyFunction, flag, objectWith, oneOf, text, wholeNumber } from "./options/OptionTypes.ts"
 export { settingsOf } from "./options/settingsOf.ts"
+export type { AesKey } from "./idempotency/aesGcmResults.ts"

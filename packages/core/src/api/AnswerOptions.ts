@@ -13,6 +13,11 @@ export interface AnswerOptions {
   readonly data?: boolean | undefined
   /** HTTP status of the answer: `mixed` is 200 if every operation succeeded and 207 otherwise. Default `"mixed"`. */
   readonly status?: StatusMode | undefined
+  /**
+   * How a BigInt in the value that the action returned is written: as a JSON `number`, which must be a safe integer, or as a
+   * `string`. Default: a value with a BigInt is left out and reported to `onUnexpected`.
+   */
+  readonly bigint?: "number" | "string" | undefined
 }
 
 const page = "endpoints.md"
@@ -22,6 +27,11 @@ export const answerOptions = {
   results: { type: oneOf("all", "failed", "failed+ids"), default: "all", page },
   data: { type: flag, default: false, page },
   status: { type: oneOf("mixed", "200", "207"), default: "mixed", page },
+  bigint: {
+    type: oneOf("number", "string"),
+    defaultText: "a value with a BigInt is left out and reported to `onUnexpected`",
+    page: "actions.md",
+  },
 } satisfies OptionGroup<AnswerOptions>
 
 /** Makes settings of options that were checked. */

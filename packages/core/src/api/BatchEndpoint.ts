@@ -1,5 +1,6 @@
 /** A batch endpoint, independent of frameworks: it takes an HTTP request and returns an HTTP response. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BatchError } from "../batch/BatchError.ts"
@@ -7,10 +8,13 @@ import { OutcomeUnknown } from "../batch/RefusalReason.ts"
 import type * as Scope from "effect/Scope"
 import * as Problem from "../http/Problem.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
+import { ParentSpan } from "effect/Tracer"
 import { BatchEngine, type BatchRun, type EngineOptions } from "../engine/BatchEngine.ts"
 import * as Quota from "../quota/Quota.ts"
 import type { Batch } from "../batch/Batch.ts"
 import type { ReturnPreference } from "../batch/Codec.ts"
+import type { BatchContext } from "../batch/BatchContext.ts"
+import type { Dispatcher } from "../batch/Dispatcher.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
@@ -26,7 +30,9 @@ import { readEnvelope } from "../http/readBody.ts"
 export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
 
 /** The parts of an endpoint: its wire format, its dispatcher, and how batches run. */
-export interface BatchEndpointOptions<Input> extends JobEndpointOptions<Input> {
+export interface BatchEndpointOptions<Input, Services = never> extends Omit<JobEndpointOptions<Input>, "dispatcher"> {
+  /** Makes the dispatcher of one batch. `Services` are those that the effects of its handlers need. */
+  readonly dispatcher: (batch: BatchContext) => Dispatcher<Input, Services>
   readonly concurrencyLimit: ConcurrencyLimit
   readonly tenant: TenantOf | undefined
   /** Runs batches as jobs, after their request was answered; undefined where the endpoint has no jobs. */
@@ -41,8 +47,26 @@ export interface BatchEndpoint {
   readonly describe: () => HttpResponse
 }
 
-/** Makes an endpoint that runs batches with the engine in the context. */
-export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
+/**
+ * Makes an endpoint on the engine in the context.
+ *
+ * **Details** The effects of handlers get their services from the context in which the endpoint is made. A service that the
+ * caller of `handle` provides takes precedence.
+ */
+export const make = <Input, Services = never>(
+  options: BatchEndpointOptions<Input, Services>,
+): Effect.Effect<BatchEndpoint, never, BatchEngine | Services> =>
+  Effect.contextWith((context: Context.Context<BatchEngine | Services>) => {
+    // Handlers run in the fiber of the batch, which has these services: `makeInContext` provides them to it.
+    const { dispatcher, ...rest } = options
+    const provided = dispatcher as (batch: BatchContext) => Dispatcher<Input>
+    return makeInContext<Input>({ ...rest, dispatcher: provided }, Context.omit(ParentSpan)(context))
+  })
+
+const makeInContext = Effect.fnUntraced(function* <Input>(
+  options: BatchEndpointOptions<Input>,
+  services: Context.Context<never>,
+) {
   const engine = yield* BatchEngine
   const { codec, limits, strategy, endpoint } = options
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
@@ -119,8 +143,12 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
   const answerRefusal = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
 
   const batchEndpoint: BatchEndpoint = {
-    handle: (request) =>
-      Effect.catchCause(answer(request), (cause) => Effect.as(reportUnexpected(Cause.squash(cause)), died)),
+    handle: (request) => {
+      const answered = Effect.catchCause(answer(request), (cause) =>
+        Effect.as(reportUnexpected(Cause.squash(cause)), died),
+      )
+      return Effect.updateContext<never, never>((context) => Context.merge(services, context))(answered)
+    },
     describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
   }
   return batchEndpoint

@@ -1,9 +1,10 @@
 /** The endpoints of an application, as promises. */
 import type { Send } from "../formats/requests/SubRequestDispatcher.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
+import type { ActionTypes } from "../resources/ActionTypes.ts"
 import type { Resource } from "../resources/Resource.ts"
-import type { BulkOptions } from "./BulkOptions.ts"
-import type { OperationsOptions } from "./OperationsOptions.ts"
+import type { BulkItemOf, BulkOptions } from "./BulkOptions.ts"
+import type { OperationsOptions, SentOperationOf } from "./OperationsOptions.ts"
 import type { RequestsOptions } from "./RequestsOptions.ts"
 
 /** A batch endpoint. */
@@ -25,9 +26,16 @@ export interface JobsEndpoint {
 /** Makes endpoints that share one engine, one quota and one concurrency limit. */
 export interface BatchEndpoints<Request = unknown> {
   /** Makes a bulk endpoint: one action, many items. */
-  readonly bulk: (resource: Resource, action: string, options?: BulkOptions<Request>) => Endpoint
+  readonly bulk: <Actions extends ActionTypes, Name extends keyof Actions & string>(
+    resource: Resource<Actions>,
+    action: Name,
+    options?: BulkOptions<Request, BulkItemOf<Actions, Name>>,
+  ) => Endpoint
   /** Makes an operations endpoint: mixed actions on one resource. */
-  readonly operations: (resource: Resource, options?: OperationsOptions<Request>) => Endpoint
+  readonly operations: <Actions extends ActionTypes>(
+    resource: Resource<Actions>,
+    options?: OperationsOptions<Request, SentOperationOf<Actions>>,
+  ) => Endpoint
   /** Makes a JSON batch: sub-requests to the host application, which `send` reaches. */
   readonly requests: (send: Send, options?: RequestsOptions<Request>) => Endpoint
   /** Answers `GET /{id}`, `/{id}/results`, `/{id}/events` and `DELETE /{id}` under its `url`; undefined without jobs. */

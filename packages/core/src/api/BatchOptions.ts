@@ -20,6 +20,7 @@ import {
   wholeNumber,
 } from "../options/OptionTypes.ts"
 import * as Plan from "../planning/Plan.ts"
+import type { Tenant } from "../resources/Register.ts"
 import { type QuotaOptions, quotaOptions } from "../quota/QuotaOptions.ts"
 
 /** How many commit groups of a batch run at once. */
@@ -52,7 +53,7 @@ export interface BatchOptions<Request = unknown> {
   /** How batches run as jobs, which outlive their requests; for all endpoints together. Default: there are no jobs. */
   readonly jobs?: JobOptions | undefined
   /** Returns the tenant of a request. Actions, policies, idempotency keys and quotas use it. Default: there are no tenants. */
-  readonly tenant?: ((request: Request) => string | undefined | PromiseLike<string | undefined>) | undefined
+  readonly tenant?: ((request: Request) => Tenant | PromiseLike<Tenant>) | undefined
   /**
    * Turns an error that an action throws into a failure. For undefined, the error is unexpected and answered `INTERNAL`.
    * Default: every error is unexpected.

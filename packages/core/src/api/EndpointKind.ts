@@ -10,7 +10,8 @@ import * as SubRequestDispatcher from "../formats/requests/SubRequestDispatcher.
 import * as HeaderRules from "../http/HeaderRules.ts"
 import type { AnyOptionGroup } from "../options/Option.ts"
 import * as ActionDispatcher from "../resources/ActionDispatcher.ts"
-import { isIdentified, type Resource } from "../resources/Resource.ts"
+import { isIdentified } from "../resources/Action.ts"
+import type { Resource } from "../resources/Resource.ts"
 import { answerOptions, answerSettings } from "./AnswerOptions.ts"
 import { batchOptions } from "./BatchOptions.ts"
 import type { BatchSettings } from "./BatchSettings.ts"
@@ -44,7 +45,7 @@ const defaultCounts = new Map([
 export const bulk = <Request>(
   resource: Resource,
   action: string,
-  options: BulkOptions<Request>,
+  options: BulkOptions<Request, never>,
 ): EndpointKind<unknown> => {
   checkResource(resource)
   const definition = resource.actions.get(action)
@@ -52,7 +53,9 @@ export const bulk = <Request>(
     const known = [...resource.actions.keys()].join(", ")
     throw new TypeError(`The resource "${resource.name}" has no action "${action}". It has: ${known}`)
   }
-  const { name = `${resource.name}.${action}`, list = resource.name, idempotencyKey, orderBy } = options
+  const { name = `${resource.name}.${action}`, list = resource.name } = options
+  // These functions get what clients send, whatever the type of their parameter.
+  const { idempotencyKey, orderBy } = options as BulkOptions<Request>
   return {
     name,
     codec: ({ idempotency }) =>
@@ -66,19 +69,24 @@ export const bulk = <Request>(
         orderBy,
         ...answerSettings(options),
       }),
-    dispatcher: () => (batch) => ActionDispatcher.make(resource, batch),
+    dispatcher: () => (batch) => ActionDispatcher.make(resource, batch, options),
   }
 }
 
 /** Mixed actions on one resource. */
-export const operations = <Request>(resource: Resource, options: OperationsOptions<Request>): EndpointKind<unknown> => {
+export const operations = <Request>(
+  resource: Resource,
+  options: OperationsOptions<Request, never>,
+): EndpointKind<unknown> => {
   checkResource(resource)
-  const { name = resource.name, orderBy } = options
+  const { name = resource.name } = options
+  // This function gets what clients send, whatever the type of its parameter.
+  const { orderBy } = options as OperationsOptions<Request>
   return {
     name,
     codec: ({ idempotency }) =>
       OperationsCodec.make({ orderBy, keyed: idempotency !== undefined, ...answerSettings(options) }),
-    dispatcher: () => (batch) => ActionDispatcher.make(resource, batch),
+    dispatcher: () => (batch) => ActionDispatcher.make(resource, batch, options),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Operation } from "./Operation.ts"
 import type { OperationResult } from "./OperationResult.ts"
 
 /** What a handler returns: a value, a promise of it, or an effect that cannot fail (defects aside). */
-export type HandlerOutput<A> = A | PromiseLike<A> | Effect.Effect<A>
+export type HandlerOutput<A, Services = never> = A | PromiseLike<A> | Effect.Effect<A, never, Services>
 
 /** The context of one handler call. */
 export interface CallContext {
@@ -28,14 +28,15 @@ export type OnDefect = (defect: unknown, operation: Operation) => OperationResul
  * called once per batch, before any operation runs. It may replace inputs and set the results of operations that must
  * not run; it must have no effects outside of the batch. `runMany` returns one result per operation, in order. If it
  * throws, it must have changed nothing: it is then called again with fewer operations to find those that made it throw.
+ * `Services` are the services that the returned effects need; the endpoint provides them.
  */
-export interface Dispatcher<Input> {
+export interface Dispatcher<Input, Services = never> {
   readonly prepare?: (operations: ReadonlyArray<Operation<Input>>, onDefect: OnDefect) => PromiseLike<void>
-  readonly run: (operation: Operation<Input>, context: CallContext) => HandlerOutput<OperationResult>
+  readonly run: (operation: Operation<Input>, context: CallContext) => HandlerOutput<OperationResult, Services>
   readonly runMany?: (
     operations: ReadonlyArray<Operation<Input>>,
     context: CallContext,
-  ) => HandlerOutput<ReadonlyArray<OperationResult>>
+  ) => HandlerOutput<ReadonlyArray<OperationResult>, Services>
   /** Whether an operation may be run by `runMany`. */
   readonly coalesces: (operation: Operation) => boolean
 }

@@ -13,6 +13,7 @@ import { type Failure, failure, internalFailure, isFailure } from "../batch/Fail
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
+import { OutputError } from "../batch/OutputError.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import { Executor } from "../execution/Executor.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
@@ -193,7 +194,11 @@ const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected
     fork(Effect.logError("Operation failed unexpectedly", origin, Cause.die(error)))
   const report = onUnexpected ?? log
   const onDefect: OnDefect = (defect, { index, action, id }) => {
-    const known = isFailure(defect) ? defect : attempt(() => mapError?.(defect))
+    const known = isFailure(defect)
+      ? defect
+      : defect instanceof OutputError
+        ? undefined
+        : attempt(() => mapError?.(defect))
     if (known !== undefined) return OperationResult.error(known)
     attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
     return OperationResult.error(internalFailure())

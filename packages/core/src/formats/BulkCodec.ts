@@ -20,7 +20,7 @@ export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions
   readonly count: string | undefined
   /** HTTP status if every item succeeded: 201 for a creation, else 200. */
   readonly successStatus: number
-  /** Returns the idempotency key of an item, as the client sent it; undefined for none. It must not throw. */
+  /** Returns the idempotency key of an item, as the client sent it; undefined for none. An item for which it throws is not valid. */
   readonly idempotencyKey?: ((item: unknown) => unknown) | undefined
   /** Whether an item names an existing resource: it is an id, or an object with `id`. */
   readonly identified: boolean
@@ -71,23 +71,31 @@ const decodeItem = (
 ): Operation => {
   const read = identified ? readIdentified(item) : Result.succeed<BulkItem>({ id: undefined, data: item })
   const { id, data } = Result.isSuccess(read) ? read.success : { id: undefined, data: undefined }
+  // Functions of the application are not called for an item that is refused already.
   const key =
     refusal === undefined
-      ? OperationList.readKey(idempotencyKey?.(item), "idempotency_key")
+      ? Result.flatMap(
+          OperationList.readWith(() => idempotencyKey?.(item), "idempotency key"),
+          (value) => OperationList.readKey(value, "idempotency_key"),
+        )
       : Result.succeed<string | undefined>(undefined)
-  const failed =
-    refusal ?? (Result.isFailure(read) ? read.failure : undefined) ?? (Result.isFailure(key) ? key.failure : undefined)
+  const isReadable = refusal === undefined && Result.isSuccess(read) && Result.isSuccess(key)
+  const order = OperationList.readWith(() => (isReadable ? orderBy({ id, data }) : undefined), "order key")
+  const failed = refusal ?? failureOf(read) ?? failureOf(key) ?? failureOf(order)
   return {
     index,
     id,
     action,
     input: data,
-    orderKey: failed === undefined ? orderBy({ id, data }) : undefined,
+    orderKey: failed === undefined && Result.isSuccess(order) ? order.success : undefined,
     dependsOn: [],
     idempotencyKey: Result.isSuccess(key) ? key.success : undefined,
     result: failed === undefined ? undefined : OperationResult.refused(failed),
   }
 }
+
+const failureOf = <A>(result: Result.Result<A, Failure>): Failure | undefined =>
+  Result.isFailure(result) ? result.failure : undefined
 
 const readIdentified = (item: unknown): Result.Result<BulkItem, Failure> => {
   if (!Predicate.isObject(item)) return Result.map(OperationList.readTargetId(item), (id) => ({ id, data: undefined }))

@@ -86,6 +86,13 @@ export const readKey = (key: unknown, field: string): Result.Result<string | und
         failure("INVALID_IDEMPOTENCY_KEY", `${JSON.stringify(field)}: ${why}`, { field }),
       )
 
+/** Calls a function of the application with an item. The item is not valid if the function throws. */
+export const readWith = <A>(read: () => A, member: string): Result.Result<A, Failure> =>
+  Result.try({
+    try: read,
+    catch: () => failure("VALIDATION_ERROR", `The item is not valid: its ${member} cannot be read`),
+  })
+
 /** Maximum length of the id of a resource, in UTF-16 code units. */
 const idLength = 256
 

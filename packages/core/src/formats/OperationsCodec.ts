@@ -66,19 +66,25 @@ const decodeItem = (
   const readKey = OperationList.readKey(keyed ? idempotency_key : undefined, "idempotency_key")
   const action = typeof givenAction === "string" ? givenAction : ""
   const id = Result.getOrUndefined(readId)
-  const failed =
+  const refused =
     refusal ??
     (Predicate.isObject(item) ? undefined : failure("VALIDATION_ERROR", "An operation must be a JSON object")) ??
     (action === "" ? failure("VALIDATION_ERROR", `"action" must name what to do`, { field: "action" }) : undefined) ??
     failureOf(readId) ??
     failureOf(readKey)
+  // The application's function is not called for an operation that is refused already.
+  const order = OperationList.readWith(
+    () => (refused === undefined ? orderBy({ action, id, data }) : undefined),
+    "order key",
+  )
+  const failed = refused ?? failureOf(order)
   const isRefused = failed !== undefined
   return {
     index,
     id,
     action,
     input: isRefused ? undefined : data,
-    orderKey: isRefused ? undefined : orderBy({ action, id, data }),
+    orderKey: isRefused ? undefined : Result.getOrUndefined(order),
     dependsOn: [],
     idempotencyKey: isRefused ? undefined : Result.getOrUndefined(readKey),
     result: isRefused ? OperationResult.refused(failed) : undefined,

@@ -7,6 +7,9 @@ const prefix = "a1."
 const nonceBytes = 12
 const keyBytes = 32
 
+/** A `CryptoKey`. That name exists only in programs that include the types of browsers. */
+export type AesKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
 /**
  * Makes a codec that encrypts results with AES-256-GCM (NIST SP 800-38D), for the option `codec` of `idempotency`.
  *
@@ -22,7 +25,7 @@ const keyBytes = 32
  * expressBatch({ tenant, idempotency: { store, codec } })
  * ```
  */
-export const aesGcmResults = (secret: Uint8Array | CryptoKey): ResultCodec => {
+export const aesGcmResults = (secret: Uint8Array | AesKey): ResultCodec => {
   const key = secret instanceof Uint8Array ? importKey(secret) : checkKey(secret)
   return {
     encode: async (text, place) => {
@@ -53,7 +56,7 @@ const encoder = new TextEncoder()
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text)
 
-const importKey = (bytes: Uint8Array): Promise<CryptoKey> => {
+const importKey = (bytes: Uint8Array): Promise<AesKey> => {
   if (bytes.length !== keyBytes) {
     throw new TypeError(
       `A secret for AES-256-GCM has ${keyBytes} bytes, and this one has ${bytes.length}: generate one with randomBytes(${keyBytes})`,
@@ -63,7 +66,7 @@ const importKey = (bytes: Uint8Array): Promise<CryptoKey> => {
   return crypto.subtle.importKey("raw", Uint8Array.from(bytes), "AES-GCM", false, ["encrypt", "decrypt"])
 }
 
-const checkKey = (key: CryptoKey): CryptoKey => {
+const checkKey = (key: AesKey): AesKey => {
   const { name, length } = key.algorithm as { readonly name: string; readonly length?: number }
   if (name !== "AES-GCM" || length !== keyBytes * 8) throw new TypeError("The key has to be an AES-GCM key of 256 bits")
   if (!key.usages.includes("encrypt") || !key.usages.includes("decrypt")) {

@@ -1,75 +1,32 @@
 /** Resources and their actions, from which an application creates its batch endpoints. */
 import type { StandardSchemaV1 } from "@standard-schema/spec"
+import type { Action } from "./Action.ts"
+import { inputValidator, outputEncoder } from "./ActionSchema.ts"
+import type { ActionDefinitions, ActionTypes, ServicesOf, TypesOf } from "./ActionTypes.ts"
+
+/** An action whose schemas have been converted to Standard Schemas. */
+export interface ResourceAction extends Pick<Action<unknown>, "identified" | "run" | "runMany"> {
+  readonly input?: StandardSchemaV1 | undefined
+  /** Turns the value that the action returns into the value that clients get. */
+  readonly output?: StandardSchemaV1 | undefined
+}
 
 /**
- * Registers the type of `tx`, once per application, by declaration merging.
+ * A resource with its actions; created by `resource`.
  *
- * **Example** (Kysely)
- * ```ts
- * declare module "@multistatus/core" {
- *   interface Register { readonly tx: Kysely<Tables> }
- * }
- * ```
+ * **Details** `Actions` has the types of the actions, and `Services` the services that their effects need. `Resource`
+ * without type arguments stands for any resource that needs no services.
  */
-export interface Register {}
-
-/** The type of `tx` in actions; `unknown` unless the application registers one. */
-export type Tx = Register extends { readonly tx: infer Registered } ? Registered : unknown
-
-/** The context of an action. */
-export interface ActionContext {
-  /** The id of the operation; the empty string for actions that are not `identified`. */
-  readonly id: string
-  /** Position of the operation in the batch, from 0. */
-  readonly index: number
-  /** The caller, as the configured `tenant` function returns it. */
-  readonly tenant: string | undefined
-  /** The transaction that the operation runs in, or else the database; undefined without a unit of work. */
-  readonly tx: Tx
-  /** The framework's own request object of the batch. */
-  readonly request: unknown
-  /** Aborts when the timeout of the operation or the deadline of the batch has passed. Created on first use. */
-  readonly signal: AbortSignal
-}
-
-/** One of the operations passed to `runMany`. */
-export interface ManyItem<Input> {
-  readonly input: Input
-  /** See `ActionContext.id`. */
-  readonly id: string
-  readonly index: number
-}
-
-/** The context of `runMany`. */
-export type ManyContext = Omit<ActionContext, "id" | "index">
-
-/**
- * An action of a resource: `run`, `runMany`, or both.
- *
- * **Details** Both may return a value, a promise or an `Effect`. To fail an operation, return or throw a `failure`. Anything
- * else that is thrown is a defect: it is logged, and the operation fails with `INTERNAL`.
- */
-export interface Action<Input> {
-  /** Schema of the input: any Standard Schema (zod, valibot, arktype, Effect Schema). Default: the input is not validated. */
-  readonly input?: StandardSchemaV1<unknown, Input> | undefined
-  /** Whether operations must have the `id` of the resource that they are for. Default: true, except for `create`. */
-  readonly identified?: boolean | undefined
-  /** Runs one operation. Its return value becomes the `data` of the result, and the value's `id` the result's id. */
-  readonly run?: ((input: Input, context: ActionContext) => unknown) | undefined
-  /**
-   * Runs many operations at once, such as with one statement. Returns one value or failure per item, in order; an item that
-   * failed must have changed nothing. If it throws, it must have changed nothing at all: it is then called again with fewer
-   * items to find the faulty ones.
-   */
-  readonly runMany?: ((items: ReadonlyArray<ManyItem<Input>>, context: ManyContext) => unknown) | undefined
-}
-
-/** A resource with its actions; created by `resource`. */
-export interface Resource {
+export interface Resource<out Actions extends ActionTypes = ActionTypes, out Services = never> {
   /** Name in the plural, as in request bodies: `users`. */
   readonly name: string
-  readonly actions: ReadonlyMap<string, Action<unknown>>
+  readonly actions: ReadonlyMap<string, ResourceAction>
+  /** Exists only for the compiler. */
+  readonly "~types"?: { readonly actions: Actions; readonly services: Services }
 }
+
+/** The types of the actions of a resource: `ActionTypesOf<typeof users>["create"]["output"]`. */
+export type ActionTypesOf<Of> = Of extends Resource<infer Actions, infer _Services> ? Actions : never
 
 /**
  * Defines a resource. Throws a `TypeError` if a definition is not valid.
@@ -83,27 +40,38 @@ export interface Resource {
  * })
  * ```
  */
-export const resource = <Inputs extends Record<string, unknown>>(
+export const resource = <Inputs extends Readonly<Record<string, unknown>>, Sent, Outputs, Replies, ManyReplies>(
   name: string,
-  actions: { readonly [Name in keyof Inputs]: Action<Inputs[Name]> },
-): Resource => {
+  actions: ActionDefinitions<Inputs, Sent, Outputs, Replies, ManyReplies>,
+): Resource<TypesOf<Inputs, Sent, Replies, ManyReplies>, ServicesOf<Replies, ManyReplies>> => {
   if (typeof name !== "string" || name === "") throw new TypeError('A resource must have a name, such as "users"')
-  const byName = new Map<string, Action<unknown>>()
-  for (const [action, definition] of Object.entries(actions ?? {}) as unknown as Array<[string, Action<unknown>]>) {
+  const byName = new Map<string, ResourceAction>()
+  for (const [action, definition] of Object.entries((actions ?? {}) as Readonly<Record<string, Action<unknown>>>)) {
     if (typeof definition !== "object" || definition === null) {
       throw new TypeError(`The action "${action}" of the resource "${name}" must be an object with "run" or "runMany"`)
     }
     if (typeof definition.run !== "function" && typeof definition.runMany !== "function") {
       throw new TypeError(`The action "${action}" of the resource "${name}" must have a function "run" or "runMany"`)
     }
-    if (definition.input !== undefined && typeof definition.input["~standard"]?.validate !== "function") {
-      throw new TypeError(`The "input" of the action "${action}" of the resource "${name}" must be a Standard Schema`)
-    }
-    byName.set(action, definition)
+    byName.set(action, {
+      ...definition,
+      input: convert(definition.input, inputValidator, `"input" of the action "${action}" of the resource "${name}"`),
+      output: convert(definition.output, outputEncoder, `"output" of the action "${action}" of the resource "${name}"`),
+    })
   }
   if (byName.size === 0) throw new TypeError(`The resource "${name}" has no actions: define at least one`)
   return { name, actions: byName }
 }
 
-/** Whether operations of an action must have the id of a resource. */
-export const isIdentified = (name: string, { identified = name !== "create" }: Action<unknown>): boolean => identified
+const convert = (
+  schema: unknown,
+  toStandard: (schema: unknown) => StandardSchemaV1 | undefined,
+  place: string,
+): StandardSchemaV1 | undefined => {
+  if (schema === undefined) return undefined
+  const standard = toStandard(schema)
+  if (standard !== undefined) return standard
+  throw new TypeError(
+    `The ${place} must be a Standard Schema or an Effect Schema. For JSON Schema and TypeBox, use fromAjv(ajv.compile(schema))`,
+  )
+}

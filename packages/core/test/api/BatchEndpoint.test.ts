@@ -1,4 +1,6 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { describe, expect, it, vi } from "vitest"
 import * as OperationsCodec from "../../src/formats/OperationsCodec.ts"
 import * as ActionDispatcher from "../../src/resources/ActionDispatcher.ts"
@@ -218,5 +220,47 @@ describe("the answer of a batch with keys", () => {
     const { answer, log } = setUp({ idempotency: false, encodes: false })
     expect((await answer()).status).toBe(500)
     expect(log).toEqual(["codec encodes", "unexpected: This codec is broken"])
+  })
+})
+
+describe("the effects of actions", () => {
+  class Greeting extends Context.Service<Greeting, { readonly text: string }>()("test/Greeting") {}
+
+  const greetings = resource("greetings", {
+    say: {
+      identified: false,
+      run: Effect.fnUntraced(function* () {
+        const { text } = yield* Greeting
+        const span = yield* Effect.orDie(Effect.currentSpan)
+        return { text, span: span.name, isRoot: Option.isNone(span.parent) }
+      }),
+    },
+  })
+
+  const makeEndpoint = BatchEndpoint.make({
+    ...resolveOptions({}),
+    endpoint: "greetings",
+    metrics: BatchMetrics.recorder("greetings"),
+    codec: OperationsCodec.make({ data: true }),
+    dispatcher: (batch) => ActionDispatcher.make(greetings, batch),
+    concurrencyLimit: ConcurrencyLimit.make(),
+  })
+  const greeting = (text: string) => Effect.provideService(Greeting, Greeting.of({ text }))
+  const say = () => jsonRequest({ operations: [{ action: "say" }] })
+  const dataOf = ({ body }: { readonly body: string }): unknown => JSON.parse(body).results[0].data
+
+  it("get the services of the context in which the endpoint was made", async () => {
+    const endpoint = await Effect.runPromise(
+      makeEndpoint.pipe(greeting("made"), Effect.withSpan("start-up"), Effect.provide(BatchEngine.layer)),
+    )
+    // The span in which the endpoint was made has nothing to do with a batch.
+    expect(dataOf(await Effect.runPromise(endpoint.handle(say())))).toEqual({
+      text: "made",
+      span: "multistatus.batch",
+      isRoot: true,
+    })
+    expect(dataOf(await Effect.runPromise(greeting("handled")(endpoint.handle(say()))))).toMatchObject({
+      text: "handled",
+    })
   })
 })

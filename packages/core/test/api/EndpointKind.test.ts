@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest"
+import * as z from "zod"
 import type { BulkOptions } from "../../src/api/BulkOptions.ts"
 import type { OperationsOptions } from "../../src/api/OperationsOptions.ts"
 import type { RequestsOptions } from "../../src/api/RequestsOptions.ts"
+import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import { memoryJobs } from "../../src/jobs/memoryJobs.ts"
-import { resource } from "../../src/resources/Resource.ts"
+import { resource, type Resource } from "../../src/resources/Resource.ts"
 import { make, send, users } from "../support/endpoints.ts"
+import { codes } from "../support/putEndpoint.ts"
 
 type Given = Readonly<Record<string, unknown>>
 
@@ -101,7 +104,7 @@ describe("a bulk endpoint", () => {
     ["create", "created"],
     ["update", "updated"],
     ["delete", "deleted"],
-  ])("counts what %s has changed as %s", async (action, count) => {
+  ] as const)("counts what %s has changed as %s", async (action, count) => {
     const { json } = await send(make().bulk(users, action), { users: [{ id: "u_1" }, { id: "u_2" }] })
     expect(Object.keys(json)).toEqual([count, "users"])
     expect(json[count]).toBe(2)
@@ -122,9 +125,36 @@ describe("a bulk endpoint", () => {
     expect(json).toEqual({ archived: 1, ids: [{ id: "a" }] })
   })
 
+  it("refuses only the items for which a function of the application throws", async () => {
+    const options = { idempotency: { store: memoryIdempotencyStore() }, tenant: () => "acme" }
+    const keyed = make(options).bulk(
+      resource("users", { create: { input: z.object({ key: z.string() }), run: () => ({}) } }),
+      "create",
+      {
+        idempotencyKey: (user) => user.key.toLowerCase(),
+      },
+    )
+    const { json } = await send(keyed, { users: [{ key: "a" }, { key: 7 }, "text"] })
+    expect(codes(json)).toEqual(["success", "error VALIDATION_ERROR", "error VALIDATION_ERROR"])
+    const accounts = resource("users", { update: { input: z.object({ account: z.string() }), run: () => ({}) } })
+    const orderBy = ({ data }: { readonly data: { readonly account: string } }) => data.account.toLowerCase()
+    const ordered = await send(make().bulk(accounts, "update", { orderBy }), {
+      users: [{ id: "1", account: "A" }, "2"],
+    })
+    expect(codes(ordered.json)).toEqual(["success", "error VALIDATION_ERROR"])
+    const mixed = await send(make().operations(accounts, { orderBy }), {
+      operations: [
+        { action: "update", id: "1", data: { account: "A" } },
+        { action: "update", id: "2" },
+      ],
+    })
+    expect(codes(mixed.json)).toEqual(["success", "error VALIDATION_ERROR"])
+  })
+
   it("is not made of an action that the resource does not have", () => {
-    expect(() => make().bulk(users, "archive")).toThrow(`no action "archive". It has: create, update, delete`)
-    expect(() => make().bulk(users, "toString")).toThrow(TypeError)
+    const untyped: Resource = users
+    expect(() => make().bulk(untyped, "archive")).toThrow(`no action "archive". It has: create, update, delete`)
+    expect(() => make().bulk(untyped, "toString")).toThrow(TypeError)
   })
 })
 

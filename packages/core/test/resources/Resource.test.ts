@@ -2,13 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, expectTypeOf, it } from "vitest"
 import * as z from "zod"
-import {
-  type ActionContext,
-  isIdentified,
-  type ManyContext,
-  type ManyItem,
-  resource,
-} from "../../src/resources/Resource.ts"
+import { type ActionContext, isIdentified, type ManyContext, type ManyItem } from "../../src/resources/Action.ts"
+import { resource } from "../../src/resources/Resource.ts"
 
 const NewUser = z.object({ name: z.string(), age: z.number().default(0) })
 const UserPatch = Schema.toStandardSchemaV1(
@@ -67,6 +62,7 @@ describe("resource", () => {
     [{ create: { run: "insert" } }, `"create"`],
     [{ create: { input: {}, run: () => {} } }, "Standard Schema"],
     [{ create: { input: { "~standard": {} }, run: () => {} } }, "Standard Schema"],
+    [{ create: { output: {}, run: () => {} } }, '"output"'],
   ])("rejects %j with a message that names the error", (actions, message) => {
     expect(() => resourceOf(actions)).toThrow(TypeError)
     expect(() => resourceOf(actions)).toThrow(message)

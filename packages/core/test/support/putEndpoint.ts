@@ -1,5 +1,6 @@
 import { afterEach } from "vitest"
-import { type Action, resource } from "../../src/resources/Resource.ts"
+import type { Action } from "../../src/resources/Action.ts"
+import { resource } from "../../src/resources/Resource.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import type { BatchOptions } from "../../src/api/BatchOptions.ts"
 import type { Endpoint } from "../../src/api/BatchEndpoints.ts"
