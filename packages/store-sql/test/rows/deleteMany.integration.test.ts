@@ -1,11 +1,11 @@
 import { deleteMany, insertMany } from "@multistatus/store-sql"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 
-import { emptyPeople, openPeople, type People, shown, urls } from "../support/people.ts"
+import { emptyPeople, openPeople, type People, shown, distinctUrls } from "../support/people.ts"
 
 const size = 500
 
-describe.each(urls)("deleteMany (%s)", (...url) => {
+describe.each(distinctUrls)("deleteMany (%s)", (...url) => {
   let people: People
   beforeAll(async () => {
     people = await openPeople(url)
