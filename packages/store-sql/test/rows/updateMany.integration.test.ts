@@ -55,7 +55,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
   }
 
   describe.each(Object.entries(offences))("%s", (kind, [set, code, field]) => {
-    it.each(countsOf(kind))("tells of %i offenders among 500 changes which they are", async (count) => {
+    it.each(countsOf(kind))("finds %i offenders among 500 changes", async (count) => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const offends = (index: number) => count > 0 && index % (size / count) === 0
@@ -83,7 +83,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
       )
     })
 
-    it("leaves a transaction usable, with the good changes in it", async () => {
+    it("leaves a transaction usable, with the valid changes in it", async () => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const changes: ReadonlyArray<Change> = [
@@ -105,7 +105,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
     })
   })
 
-  it("answers NOT_FOUND for keys that are not there, and for them alone", async () => {
+  it("answers NOT_FOUND for missing keys only", async () => {
     const { db, able, sent } = people
     const changes = [id(1), "nobody", id(2), "no one"].map((key) => ({ key, set: { age: 5 } }))
     const outcomes = await updateMany(db, "people", changes, { returning: ["id", "age"] })
@@ -127,7 +127,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
     ])
   })
 
-  it("says that a row is there although nothing about it changed", async () => {
+  it("finds a row that a change leaves as it is", async () => {
     const outcomes = await updateMany(people.db, "people", [
       { key: id(1), set: { age: 30 } },
       { key: id(2), set: {} },
@@ -142,7 +142,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
     expect(refused.map(shown)).toEqual([{ id: id(1), age: 30 }, ["VALIDATION_ERROR", "age"]])
   })
 
-  it("leaves what a change does not give as it is", async () => {
+  it("leaves columns that a change omits as they are", async () => {
     const { db, able, sent } = people
     const changes: ReadonlyArray<Change> = [
       { key: id(0), set: { name: "Bea" } },
@@ -172,7 +172,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
     ])
   })
 
-  it("passes a unique value on only if it is free when its change comes", async () => {
+  it("moves a unique value only if it is free at its change", async () => {
     const { db } = people
     const early = await updateMany(db, "people", [
       { key: id(0), set: { email: `${id(1)}@x` } },
@@ -189,7 +189,7 @@ describe.each(distinctUrls)("updateMany (%s)", (...url) => {
     ])
   })
 
-  it("changes keys, by another column as key", async () => {
+  it("changes keys when another column is the key", async () => {
     const { db } = people
     const renamed = await updateMany(db, "people", [
       { key: id(0), set: { id: "new" } },

@@ -35,7 +35,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
     await opened.db.deleteFrom("keys").execute()
   })
 
-  it("all get their turn, however few connections there are", async () => {
+  it("all run with few connections", async () => {
     const { send, close } = addEndpoint(opened, { limits: { deadlineMs: 60_000 } })
     const prefixes = Array.from({ length: 50 }, (_, index) => `b${index}`)
     // Long enough that the last of those that share ten connections wait longer than a connection may take.
@@ -51,7 +51,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
     expect(await keysIn(opened.db)).toHaveLength(50 * 101)
   }, 120_000)
 
-  it("are told at once that a handler went past the transaction", async () => {
+  it("fail at once when a handler goes past the transaction", async () => {
     const limits = { deadlineMs: 60_000 }
     const startedAt = performance.now()
     const operations = [...each("add", ["a"]), ...each("addOutside", ["b"])]
@@ -63,7 +63,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("atomic batches on 
     expect(await keysIn(opened.db)).toEqual(["c"])
   }, 60_000)
 
-  it("name the offender that a statement on many rows fails for", async () => {
+  it("name the operation that makes a statement on many rows fail", async () => {
     await addKey(opened.db, "m-70")
     const operations = [...each("add", ["a"]), ...each("addMany", keysFrom("m"))]
     const answer = await sendTo(opened, { atomic: true, operations })
