@@ -46,7 +46,7 @@ describe("Binaries", () => {
     ])
   })
 
-  test("passes over a directory that lacks one of the programs", async () => {
+  test("skips a directory that lacks one of the programs", async () => {
     program("versions/17/bin", "init")
     const init = program("bin", "init")
     const server = program("bin", "oldserverd")

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest"
 import * as ServerDirectory from "../src/ServerDirectory.ts"
 
 describe("ServerDirectory", () => {
-  test("removes what an owner that no longer exists left behind, and nothing else", () => {
+  test("removes only the directories of owners that no longer exist", () => {
     const { pid } = spawnSync(process.execPath, ["--version"])
     const stale = join(tmpdir(), `multistatus-test-${pid}-postgres-leftover`)
     mkdirSync(stale)

@@ -15,7 +15,7 @@ describe("freshDatabase", () => {
     expect(first).not.toBe(second)
   })
 
-  test("gives every caller a numbered Redis database of its own", async () => {
+  test("gives every caller its own numbered Redis database", async () => {
     const [first = "", second = ""] = await Promise.all([inject("redisUrl"), inject("redisUrl")].map(freshDatabase))
     const one = new Redis(first)
     const two = new Redis(second)
@@ -24,7 +24,7 @@ describe("freshDatabase", () => {
     await Promise.all([one.quit(), two.quit()])
   })
 
-  test("refuses a server whose databases it cannot make", async () => {
+  test("refuses a server on which it cannot create databases", async () => {
     await expect(freshDatabase("http://127.0.0.1/")).rejects.toThrow("No databases can be made")
   })
 })

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest"
 import { connects } from "./support/connects.ts"
 
 describe("startMariadb", () => {
-  test("answers, freezes, thaws, survives a kill and is gone after stop", async () => {
+  test("answers, pauses, resumes, survives a kill and is gone after stop", async () => {
     const server = await startMariadb({ durable: true })
     const url = await freshDatabase(server.url)
     const before = await createConnection(url)

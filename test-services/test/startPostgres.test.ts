@@ -27,7 +27,7 @@ describe("startPostgres", () => {
     expect(existsSync(String(row?.["directory"]))).toBe(false)
   })
 
-  test("listens on the loopback address alone", async () => {
+  test("listens only on the loopback address", async () => {
     await using server = await startPostgres()
     expect(await query(server.url, "SHOW listen_addresses")).toEqual([{ listen_addresses: "127.0.0.1" }])
     expect(await query(server.url, "SHOW unix_socket_directories")).toEqual([{ unix_socket_directories: "" }])
@@ -58,7 +58,7 @@ describe("startPostgres", () => {
     expect(await query(server.url, "SELECT id FROM kept")).toEqual([{ id: 1 }])
   })
 
-  test("syncs commits only when it is told to be durable", async () => {
+  test("syncs commits only when it is durable", async () => {
     await using fast = await startPostgres()
     await using durable = await startPostgres({ durable: true })
     expect(await query(fast.url, "SHOW fsync")).toEqual([{ fsync: "off" }])

@@ -33,7 +33,7 @@ const open = async (through: string) => {
   return { socket, closed, got: () => got }
 }
 
-it("counts how often a client waits for an answer, however it cuts what it sends", async () => {
+it("counts round trips independently of how a client splits its requests", async () => {
   await using proxy = await startProxy(url(), { quietMs: 150 })
   const { socket, got } = await open(proxy.url)
   for (const sentence of ["abc", "def"]) {
@@ -46,7 +46,7 @@ it("counts how often a client waits for an answer, however it cuts what it sends
   expect(proxy.roundTrips()).toBe(2)
 })
 
-it("takes its time with every request, and keeps their order", async () => {
+it("delays every request and keeps their order", async () => {
   await using proxy = await startProxy(url(), { delayMs: 50 })
   const { socket, got } = await open(proxy.url)
   const startedAt = performance.now()
@@ -58,7 +58,7 @@ it("takes its time with every request, and keeps their order", async () => {
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(45)
 })
 
-it("loses a request, or what was answered to it, with the connection", async () => {
+it("loses a request or its reply with the connection", async () => {
   await using proxy = await startProxy(url())
   for (const [what, expected] of [
     ["request", ""],
@@ -74,7 +74,7 @@ it("loses a request, or what was answered to it, with the connection", async () 
   }
 })
 
-it("breaks every connection when it is shut, and takes others when it is open again", async () => {
+it("breaks every connection when it is closed, and accepts others when it is open again", async () => {
   await using proxy = await startProxy(url())
   const { closed } = await open(proxy.url)
   proxy.shut()

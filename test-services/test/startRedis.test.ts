@@ -27,7 +27,7 @@ describe("startRedis", () => {
     await redis.quit()
   })
 
-  test("keeps what was written through kill and restart when it is durable, and forgets it otherwise", async () => {
+  test("keeps its data through kill and restart only when it is durable", async () => {
     await using durable = await startRedis({ durable: true })
     await using forgetful = await startRedis()
     for (const [server, kept] of [

@@ -46,7 +46,7 @@ describe.each(frameworks)("a server on %s whose clients misbehave", (framework) 
 
   /** Waits until the server holds no more sockets than at the start. */
   const holdsNothing = () =>
-    vi.waitFor(() => expect(socketsOf(server.pid)).toBeLessThanOrEqual(idle), { timeout: 3000 })
+    vi.waitFor(() => expect(socketsOf(server.pid)).toBeLessThanOrEqual(idle), { timeout: 10_000 })
 
   it("answers other clients while bodies arrive slowly or stop half-way", async () => {
     const wires = await Promise.all(
@@ -84,7 +84,8 @@ describe.each(frameworks)("a server on %s whose clients misbehave", (framework) 
     for (let round = 0; round < 20; round++) {
       const wires = await Promise.all(Array.from({ length: 20 }, open))
       for (const wire of wires) wire.head(bulkCreate, { "content-length": 2 * half.length }).send('{"users":["', half)
-      await Promise.all(wires.map((wire) => vi.waitFor(() => expect(wire.socket.writableLength).toBe(0))))
+      const isSent = (wire: Wire) => vi.waitFor(() => expect(wire.socket.writableLength).toBe(0), { timeout: 10_000 })
+      await Promise.all(wires.map(isSent))
       for (const wire of wires) wire.vanish()
     }
     await holdsNothing()
@@ -94,11 +95,11 @@ describe.each(frameworks)("a server on %s whose clients misbehave", (framework) 
 
   it("begins no more operations of a batch whose client disconnected, and closes its connection", async () => {
     const operations = [
-      { action: "sleep", data: { ms: 250 } },
+      { action: "sleep", data: { ms: 500 } },
       { action: "create", data: { name: "never" } },
     ]
     const requests = [
-      { id: "a", method: "GET", url: "/api/v1/slow?ms=250" },
+      { id: "a", method: "GET", url: "/api/v1/slow?ms=500" },
       { id: "b", method: "POST", url: "/api/v1/users", body: { name: "never" } },
     ]
     const wires = [
@@ -107,12 +108,12 @@ describe.each(frameworks)("a server on %s whose clients misbehave", (framework) 
       await send(requestsPath, JSON.stringify({ requests })),
       await send(requestsPath, JSON.stringify({ requests })),
     ]
-    await delay(80)
+    await delay(150)
     for (const [index, wire] of wires.entries()) {
       if (index % 2 === 0) wire.vanish()
       else wire.socket.end()
     }
-    await delay(400)
+    await delay(700)
     expect(await api.names()).toEqual([])
     await holdsNothing()
     const staying = await send(operationsPath, JSON.stringify({ operations }))

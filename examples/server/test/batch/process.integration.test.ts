@@ -95,8 +95,8 @@ describe.each(frameworks)("the process of a server on %s", (framework) => {
     const kept = await Wire.open(server.port)
     await delay(150)
     server.kill("SIGTERM")
-    await delay(50)
-    await expect(Wire.open(server.port)).rejects.toThrow("ECONNREFUSED")
+    const connect = () => Wire.open(server.port).then((wire) => wire.vanish(), String)
+    await expect.poll(connect).toContain("ECONNREFUSED")
     expect(await answers[0]).toMatchObject({ status: 200, body: { succeeded: 30 } })
     expect(await answers[1]).toMatchObject({
       status: 200,

@@ -5,7 +5,7 @@ import { checkRedis } from "../../src/connection/checkRedis.ts"
 import { redisClient, redisCluster } from "../../src/connection/redisClient.ts"
 
 describe("checkRedis", () => {
-  it("finds nothing wrong with a server that forgets nothing", async () => {
+  it("does not warn of a server that evicts nothing", async () => {
     const client = redisClient(inject("redisUrl"))
     const warn = vi.fn<(message: string) => void>()
     expect(await checkRedis(client, { warn })).toEqual([])
@@ -13,14 +13,14 @@ describe("checkRedis", () => {
     client.disconnect()
   })
 
-  it("connects a client that waits to be told to", async () => {
+  it("connects a lazy client", async () => {
     const client = redisClient(inject("redisUrl"), { lazyConnect: true })
     expect(await checkRedis(client)).toEqual([])
     client.disconnect()
   })
 
   it.each(["allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-random"])(
-    "warns of a server that drops records when it is full, and says what to do: %s",
+    "warns of a server that evicts records, and says what to do: %s",
     async (policy) => {
       await using server = await startRedis()
       const client = redisClient(server.url)
@@ -36,7 +36,7 @@ describe("checkRedis", () => {
     },
   )
 
-  it("warns of a server that forgets jobs at a restart, where jobs are kept, and says what to do", async () => {
+  it("warns of a server that loses jobs at a restart, and says what to do", async () => {
     await using forgetful = await startRedis()
     await using durable = await startRedis({ durable: true })
     const [one, other] = [redisClient(forgetful.url), redisClient(durable.url)]
@@ -69,7 +69,7 @@ describe("checkRedis", () => {
     client.disconnect()
   })
 
-  it("looks at every master of a cluster", async () => {
+  it("checks every master of a cluster", async () => {
     await using server = await startRedis({ cluster: true })
     const client = redisCluster([server.url])
     expect(await checkRedis(client)).toEqual([])
@@ -82,7 +82,7 @@ describe("checkRedis", () => {
     client.disconnect()
   })
 
-  it("emits warnings of the process unless it is told otherwise", async () => {
+  it("emits process warnings by default", async () => {
     const emit = vi.spyOn(process, "emitWarning").mockImplementation(() => {})
     const client = new Redis(inject("redisUrl"))
     const warnings = await checkRedis(client)

@@ -67,7 +67,7 @@ describe("a store whose Redis fails", () => {
     expect(await store.settle(completions(3, "durable"), owner)).toEqual(["applied", "applied", "applied"])
   })
 
-  it("rejects at once before there is a connection, and when nothing listens", async () => {
+  it("rejects at once before it is connected, and when nothing listens", async () => {
     await using connection = listening(redisClient("redis://127.0.0.1:1"))
     const store = redisIdempotencyStore(connection.client)
     await rejectsWithin(atOnceMs, () => store.acquire(claims(1, "nobody"), times()))
@@ -89,7 +89,7 @@ describe("a store whose Redis fails", () => {
     expect(new Set(tags)).toEqual(new Set(["mine"]))
   })
 
-  it("is told that its claims are its own when an answer is lost and the call sent again", async () => {
+  it("recognises its own claims when a reply is lost and the call is sent again", async () => {
     await using server = await startRedis()
     await using wire = await startWire(server.port)
     await using connection = listening(redisClient(`redis://127.0.0.1:${wire.port}`))
@@ -108,7 +108,7 @@ describe("a store whose Redis fails", () => {
     expect(await settle().catch(() => vi.waitFor(settle))).toEqual(answers.map(() => "already"))
   })
 
-  it("rejects rather than forget when its server is full", async () => {
+  it("rejects when its server is full", async () => {
     await using server = await startRedis()
     await using connection = listening(redisClient(server.url))
     const { client } = connection

@@ -27,14 +27,14 @@ describe("records in Redis", () => {
     expect(await client.get(names[0]!)).toMatch(/^D00000001[\w-]{22}[\w-]{43}\d{36}\{"of":"[\w-]{43}"\}$/)
   })
 
-  it("of stores with different prefixes have nothing to do with each other", async () => {
+  it("of stores with different prefixes are independent", async () => {
     const [one, two] = [redisIdempotencyStore(client, { prefix: "one" }), redisIdempotencyStore(client)]
     await one.acquire(claims(1, "shared"), times())
     expect(await two.peek(hashOf("shared 0"))).toBeUndefined()
     expect(await two.acquire(claims(1, "shared"), times())).toEqual([{ _tag: "fresh", fence: 1 }])
   })
 
-  it("expire by themselves, each when its own time is over", async () => {
+  it("expire by themselves, each at its own time", async () => {
     const store = redisIdempotencyStore(client, { prefix: "ttl" })
     const owner = { ...times(), leaseMs: 1_000.2, pendingTtlMs: 20_000, resultTtlMs: 400_000 }
     const { now: _, ...later } = { ...owner, pendingTtlMs: 60_000, now: 0 }
@@ -71,7 +71,7 @@ describe("records in Redis", () => {
     expect(await ttls()).toHaveLength(3)
   })
 
-  it("never run anything again when they are damaged", async () => {
+  it("are refused as a mismatch when they are damaged", async () => {
     const store = redisIdempotencyStore(client, { prefix: "damaged" })
     const owner = times()
     await store.acquire(claims(1, "damaged"), owner)
@@ -88,7 +88,7 @@ describe("records in Redis", () => {
     await expect(store.acquire(claims(1, "damaged"), times())).rejects.toThrow("WRONGTYPE")
   })
 
-  it("are not written with keys, owners, fingerprints or prefixes that do not fit", async () => {
+  it("are not written with invalid keys, owners, fingerprints or prefixes", async () => {
     const store = redisIdempotencyStore(client, { prefix: "unfit" })
     const [item] = claims(1, "unfit")
     await expect(store.acquire([{ ...item!, key: "short" }], times())).rejects.toThrow("43 characters")

@@ -19,7 +19,7 @@ describe("openNodeSqlite", () => {
     expect(database.prepare("select 1")).toBe(database.prepare("select 1"))
   })
 
-  it("forgets the statement that was not used for longest", () => {
+  it("evicts the least recently used statement", () => {
     const database = open()
     const often = database.prepare("select 'often'")
     const seldom = database.prepare("select 'seldom'")
@@ -37,7 +37,7 @@ describe("openNodeSqlite", () => {
     expect(database.prepare(long)).not.toBe(database.prepare(long))
   })
 
-  it("tells statements that return rows from those that do not", () => {
+  it("distinguishes statements that return rows", () => {
     const database = open()
     expect(database.prepare("select 1").reader).toBe(true)
     expect(database.prepare("insert into notes (text) values ('x') returning id").reader).toBe(true)
@@ -74,7 +74,7 @@ describe("openNodeSqlite", () => {
     expect(select.all([])).toEqual([{ id: 1, text: "n1", more: null }])
   })
 
-  it("binds booleans as numbers, nothing as NULL, and refuses what it would lose", () => {
+  it("binds booleans as numbers and undefined as NULL, and refuses values that it would lose", () => {
     const database = open()
     const echo = database.prepare("select ? as value")
     expect([true, false, undefined, null, 7n, "x"].map((value) => echo.all([value]))).toEqual([

@@ -58,7 +58,7 @@ describe.each(cases)("openDatabase (%s)", (_, dialect, url) => {
     expect(deleted.numDeletedRows).toBe(2n)
   })
 
-  it("takes back a transaction that failed, and a savepoint alone", async () => {
+  it("rolls back a failed transaction, and a savepoint alone", async () => {
     const { db } = database
     const failed = db.transaction().execute(async (transaction) => {
       await transaction.insertInto("notes").values({ text: "lost" }).execute()
@@ -75,7 +75,7 @@ describe.each(cases)("openDatabase (%s)", (_, dialect, url) => {
     expect((await db.selectFrom("notes").select("text").execute()).map((note) => note.text)).toEqual(["kept"])
   })
 
-  it("serves many at once, each transaction seeing itself alone", async () => {
+  it("isolates transactions that run at once", async () => {
     const { db } = database
     await db.deleteFrom("notes").execute()
     const counts = await Promise.all(
@@ -105,7 +105,7 @@ it("keeps a file's rows after closing", async () => {
   await second.close()
 })
 
-it("outlives a PostgreSQL connection that breaks while idle", async () => {
+it("survives a PostgreSQL connection that breaks while idle", async () => {
   const { db, close } = await openDatabase<Tables>(await freshDatabase(inject("postgresUrl")), { maxConnections: 2 })
   await Promise.all([sql`select pg_sleep(0.1)`.execute(db), sql`select pg_sleep(0.1)`.execute(db)])
   const ended = await db.connection().execute((other) =>

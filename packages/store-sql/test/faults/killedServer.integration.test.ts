@@ -7,9 +7,9 @@ import { keysIn, openKeys } from "../support/keys.ts"
 import { cutProxy } from "./CutProxy.ts"
 import { killRounds } from "./killRounds.ts"
 
-it("a killed server has all of a batch or nothing of it", () => killRounds(8), 180_000)
+it("a killed server has all of a batch or nothing", () => killRounds(8), 180_000)
 
-it("a server that is killed or frozen in the midst of a batch is not waited for beyond the deadline", async () => {
+it("a batch ends at its deadline when its server is killed or frozen", async () => {
   await using server = await startPostgres({ durable: true })
   const database = await openKeys(server.url)
   const endpoint = addEndpoint(database, { limits: { deadline: 1_500 } })
@@ -42,7 +42,7 @@ it("a server that is killed or frozen in the midst of a batch is not waited for 
   await database.close()
 }, 120_000)
 
-it("a commit that was lost in a crash is not taken for that of another transaction with its number", async () => {
+it("a commit that was lost in a crash is not confused with another transaction of the same number", async () => {
   await using server = await startPostgres({ durable: true })
   const proxy = await cutProxy(server.url)
   const database = await openKeys(server.url)

@@ -43,7 +43,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   }
 
   it(
-    "is told of as done if it was done, and not done twice",
+    "is reported as done if it was done, and not repeated",
     async () => {
       expect(await send("after", "after")).toMatchObject({ status: 200, there: 100 })
     },
@@ -51,7 +51,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   )
 
   it(
-    "is tried again if it never arrived, and done once",
+    "is retried if it never arrived, and done once",
     async () => {
       expect(await send("before", "before")).toMatchObject({ status: 200, there: 100 })
     },
@@ -59,7 +59,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   )
 
   it(
-    "is told of as a conflict if it never arrived, and is not to be tried again",
+    "is reported as a conflict if it never arrived and must not be retried",
     async () => {
       expect(await send("before", "once", 1)).toMatchObject({ status: 409, code: "CONFLICT", there: 0 })
     },
@@ -67,7 +67,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   )
 
   it(
-    "is unknown if the database cannot be asked any more",
+    "is unknown if the database is unreachable",
     async () => {
       expect(await send("lost", "lost")).toMatchObject({ status: 503, code: "OUTCOME_UNKNOWN", there: 100 })
     },
@@ -75,7 +75,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("a commit whose rep
   )
 
   it(
-    "is unknown as long as the database still waits for it",
+    "is unknown while the database still waits for it",
     async () => {
       expect(await send("silent", "silent")).toMatchObject({ status: 503, code: "OUTCOME_UNKNOWN", there: 0 })
     },

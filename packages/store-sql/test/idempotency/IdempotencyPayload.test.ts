@@ -14,7 +14,7 @@ describe("IdempotencyPayload", () => {
     fc.assert(fc.property(fc.json(), (json) => json.includes("\ue000") || escapePayload(json) === json))
   })
 
-  it("gives any text back, from what every database can keep", () => {
+  it("restores any text from what every database can store", () => {
     fc.assert(
       fc.property(text, (original) => {
         const kept = escapePayload(original)
@@ -25,7 +25,7 @@ describe("IdempotencyPayload", () => {
     )
   })
 
-  it("gives chunks back that were strung together", () => {
+  it("restores concatenated chunks", () => {
     fc.assert(
       fc.property(text, text, (first, second) => {
         expect(unescapePayload(escapePayload(first) + escapePayload(second))).toBe(first + second)

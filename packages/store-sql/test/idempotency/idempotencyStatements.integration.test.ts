@@ -103,7 +103,7 @@ describe.each(databases)("statements on $name", ({ url, dialect, replay }) => {
     expect(await count(store.settle([], newTimes()))).toEqual([[], 0])
   })
 
-  it("stay within what the capabilities say, whatever has become of the keys", async () => {
+  it("stay within the number that the capabilities declare", async () => {
     const { acquire, settle } = store.capabilities.statements
     const [items, times] = [newItems(6), newTimes()]
     await store.acquire(items, times)
@@ -125,7 +125,7 @@ describe("statements on PostgreSQL", () => {
   })
   afterAll(() => claims.close())
 
-  it("are two at most where rivals are in the way", async () => {
+  it("are two at most when rivals interfere", async () => {
     let sent = 0
     const session = openSession(claims.db)
     const counting: Session = { ...session, query: async (...given) => (sent++, session.query(...given)) }
@@ -141,40 +141,36 @@ describe("statements on PostgreSQL", () => {
     })
   })
 
-  it(
-    "look keys up in the index, though they were planned for a table that was empty",
-    { timeout: 60_000 },
-    async () => {
-      const { db, store } = claims
-      // As if it had been analysed long ago, and not again since.
-      await sql`truncate multistatus_idempotency`.execute(db)
-      await sql`alter table multistatus_idempotency set (autovacuum_enabled = off)`.execute(db)
-      await sql`vacuum analyze multistatus_idempotency`.execute(db)
-      const use = async (items: ReadonlyArray<AcquireItem>) => {
-        const times = newTimes()
-        await store.acquire(items, times)
-        await store.settle(completed(items), times)
-        await store.acquire(items, newTimes())
-      }
-      for (let round = 0; round < 12; round++) await use(newItems(2))
-      await sql`insert into multistatus_idempotency
+  it("look keys up in the index although they were planned for an empty table", { timeout: 60_000 }, async () => {
+    const { db, store } = claims
+    // As if it had been analysed long ago, and not again since.
+    await sql`truncate multistatus_idempotency`.execute(db)
+    await sql`alter table multistatus_idempotency set (autovacuum_enabled = off)`.execute(db)
+    await sql`vacuum analyze multistatus_idempotency`.execute(db)
+    const use = async (items: ReadonlyArray<AcquireItem>) => {
+      const times = newTimes()
+      await store.acquire(items, times)
+      await store.settle(completed(items), times)
+      await store.acquire(items, newTimes())
+    }
+    for (let round = 0; round < 12; round++) await use(newItems(2))
+    await sql`insert into multistatus_idempotency
       select 'old' || i, 'f', 'o', 'done', 1, 0, 9e15::int8, 0, repeat('x', 200) from generate_series(1, 20000) i`.execute(
-        db,
-      )
-      const read = async () => {
-        const { rows } = await sql<{ readonly tuples: number }>`
+      db,
+    )
+    const read = async () => {
+      const { rows } = await sql<{ readonly tuples: number }>`
         select (t.seq_tup_read + sum(i.idx_tup_read))::int4 as tuples from pg_stat_user_tables t
         join pg_stat_user_indexes i using (relid) where t.relname = 'multistatus_idempotency' group by t.seq_tup_read
       `.execute(db)
-        return rows[0]!.tuples
-      }
-      const before = await reported(read)
-      await use(newItems(500))
-      expect((await reported(read)) - before).toBeLessThan(10_000)
-    },
-  )
+      return rows[0]!.tuples
+    }
+    const before = await reported(read)
+    await use(newItems(500))
+    expect((await reported(read)) - before).toBeLessThan(10_000)
+  })
 
-  it("compress large results in the way that takes least time", async () => {
+  it("compress large results with the fastest method", async () => {
     const { db, store } = claims
     const [items, times] = [newItems(1), newTimes()]
     await store.acquire(items, times)
@@ -187,7 +183,7 @@ describe("statements on PostgreSQL", () => {
     expect(await store.acquire(items, newTimes())).toEqual([{ _tag: "replay", result }])
   })
 
-  it("do not mind what plugins make of names", async () => {
+  it("are independent of plugins that change names", async () => {
     const { db } = claims
     const camel = sqlIdempotencyStore(db.withPlugin(new CamelCasePlugin()))
     const [items, times] = [newItems(1), newTimes()]
@@ -233,14 +229,14 @@ describe.each([
     return idempotencyStoreOn({ ...session, run }, dialect)
   }
 
-  it("do not take a key from a rival that claims it before a vanished record is made anew", async () => {
+  it("do not take a key from a rival that claims it before a vanished record is recreated", async () => {
     const [items, zombie, rival] = [newItems(1), newTimes(), newTimes()]
     const store = interrupted("insert", () => claims.store.acquire(items, rival))
     expect(await store.settle(completed(items), zombie)).toEqual(["refused"])
     expect(await claims.store.settle(completed(items), rival)).toEqual(["applied"])
   })
 
-  it("do not remove what was expired and has been claimed anew", async () => {
+  it("do not remove an expired key that was claimed again", async () => {
     const [items, first, rival] = [newItems(2), newTimes(), newTimes()]
     await claims.store.purge(1_000_000, 1e15)
     await claims.store.acquire(items, { ...first, now: 0 })

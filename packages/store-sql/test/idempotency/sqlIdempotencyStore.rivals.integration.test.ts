@@ -78,7 +78,7 @@ const rivals = (name: string, url: () => Promise<string>, deadlocks: (claims: Cl
       },
     )
 
-    it("remove what has expired while others claim it anew", { timeout: 120_000 }, async () => {
+    it("remove expired keys while others claim them again", { timeout: 120_000 }, async () => {
       for (let round = rounds; round < rounds + 10; round++) {
         await all(round, start)
         const later = start + times.pendingTtlMs + round * 100_000

@@ -74,7 +74,7 @@ describe.each(servers)("transactions on %s", (_, url) => {
     return { acquired, settled, outcome }
   }
 
-  it("of an owner that was paused past its lease cannot commit once another has gone on", async () => {
+  it("of an owner that was paused past its lease cannot commit after a takeover", async () => {
     const { db, other } = claims
     const [key, zombie, successor] = [newKey(), makeOwner(), makeOwner()]
     const pause = newGate()
@@ -94,7 +94,7 @@ describe.each(servers)("transactions on %s", (_, url) => {
     ])
   })
 
-  it("that have settled keep their keys until they end, however long, and nobody waits for them", async () => {
+  it("that have settled keep their keys until they end, without blocking others", async () => {
     const { db, other } = claims
     const [key, zombie] = [newKey(), makeOwner()]
     const pause = newGate()
@@ -113,7 +113,7 @@ describe.each(servers)("transactions on %s", (_, url) => {
     ])
   })
 
-  it("whose claim is taken over by another that has not committed yet wait for it, and are refused", async () => {
+  it("whose claim is taken over by an uncommitted transaction wait for it, and are refused", async () => {
     const { db, store } = claims
     const [key, zombie, successor] = [newKey(), makeOwner(), makeOwner()]
     await store.acquire([asItem(key)], { ...long, owner: zombie })
@@ -135,7 +135,7 @@ describe.each(servers)("transactions on %s", (_, url) => {
 })
 
 describe("transactions on PostgreSQL", () => {
-  it("do not make owners wait that have lost their claims", async () => {
+  it("do not block owners that have lost their claims", async () => {
     const claims = await openClaims(await freshDatabase(inject("postgresUrl")))
     const { db, store, other } = claims
     const [key, zombie, successor] = [newKey(), makeOwner(), makeOwner()]
@@ -151,7 +151,7 @@ describe("transactions on PostgreSQL", () => {
 })
 
 describe.each(servers)("claims on %s", (_, url) => {
-  it("have connections of their own, so that busy transactions do not starve heartbeats", async () => {
+  it("have their own connections, so that busy transactions do not starve heartbeats", async () => {
     const address = await url()
     const prepared = await openClaims(address)
     const main = await openDatabase<unknown>(address, { maxConnections: 2 })
@@ -186,7 +186,7 @@ describe.each([
   })
   afterAll(() => claims.close())
 
-  it("cannot make claims while a transaction is open, and says so: they wait for it to end", async () => {
+  it("declares that claims wait for an open transaction", async () => {
     const { db, store } = claims
     expect(store.capabilities.claimsInTransactions).toBe(false)
     const until = newGate()
@@ -200,7 +200,7 @@ describe.each([
     expect(await acquiring).toEqual([{ _tag: "fresh", fence: 1 }])
   })
 
-  it("refuses to settle beside the transaction that it is called in, and settles in it", async () => {
+  it("refuses to settle outside of the transaction that it is called in", async () => {
     const { db, store } = claims
     const [key, times] = [newKey(), { ...long, owner: makeOwner() }]
     await store.acquire([asItem(key)], times)

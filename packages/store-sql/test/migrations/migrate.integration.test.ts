@@ -40,7 +40,7 @@ describe.each(cases)("migrate (%s)", (dialect, clients, makeUrl) => {
     expect(await recorded()).toEqual(first)
   })
 
-  it("rejects with what went wrong", async () => {
+  it("rejects with the error of the database", async () => {
     await close()
     await expect(migrate(opened[0]!.db, dialect)).rejects.toThrow()
   })

@@ -11,6 +11,8 @@ const databases: Readonly<Record<string, () => string | Promise<string>>> = {
   MariaDB: () => freshDatabase(inject("mariadbUrl")),
 }
 
+QuotaStoreContract.suite("PGlite", () => openQuotas("pglite::memory:"), { recognises: false })
+
 it.each(Object.entries(databases))("answers two thousand random histories as the model does (%s)", async (_, url) => {
   const { store, close } = await openQuotas(await url())
   await QuotaStoreContract.check(store, { runs: 2_000 })

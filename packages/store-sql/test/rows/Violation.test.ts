@@ -39,7 +39,7 @@ describe("toFailure", () => {
     expect(failure.errors).toBeUndefined()
   })
 
-  it("names all columns of a constraint over several", () => {
+  it("names all columns of a composite constraint", () => {
     const failure = toFailure(violation({ column: "tenant", columns: ["tenant", "year", "code"] }))
     const message = "tenant, year and code already exist together"
     expect(failure).toMatchObject({ field: "tenant", message })

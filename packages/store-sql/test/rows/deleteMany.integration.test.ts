@@ -1,11 +1,11 @@
 import { deleteMany, insertMany } from "@multistatus/store-sql"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 
-import { emptyPeople, openPeople, type People, shown, urls } from "../support/people.ts"
+import { emptyPeople, openPeople, type People, shown, distinctUrls } from "../support/people.ts"
 
 const size = 500
 
-describe.each(urls)("deleteMany (%s)", (...url) => {
+describe.each(distinctUrls)("deleteMany (%s)", (...url) => {
   let people: People
   beforeAll(async () => {
     people = await openPeople(url)
@@ -29,7 +29,7 @@ describe.each(urls)("deleteMany (%s)", (...url) => {
     (await people.db.selectFrom("teams").select("id").orderBy("id").execute()).map(({ id }) => id)
   const ids = Array.from({ length: size }, (_, id) => id)
 
-  it.each([0, 1, 10, 50, size])("tells of %i rows among 500 that they are still referred to", async (count) => {
+  it.each([0, 1, 10, 50, size])("finds %i rows among 500 that are still referred to", async (count) => {
     const { db, able, sent } = people
     const offends = (index: number) => count > 0 && index % (size / count) === 0
     await insertMany(
@@ -45,7 +45,7 @@ describe.each(urls)("deleteMany (%s)", (...url) => {
     expect(await teams()).toEqual(ids.filter(offends))
   })
 
-  it("answers NOT_FOUND for what is not there, the second time included", async () => {
+  it("answers NOT_FOUND for missing rows, and for the second deletion of a row", async () => {
     const { db, sent, able } = people
     const outcomes = await deleteMany(db, "teams", [3, 900, 3, 4], { returning: "all" })
     // The second time is a statement of its own.
@@ -59,7 +59,7 @@ describe.each(urls)("deleteMany (%s)", (...url) => {
     expect(await teams()).toHaveLength(size - 2)
   })
 
-  it("answers with what was deleted, refusals among it, inside a transaction", async () => {
+  it("returns deleted rows and refusals inside a transaction", async () => {
     const { db, sent, able } = people
     await insertMany(db, "people", [{ id: "p", email: "p@x", name: "Ada", team: 7 }])
     await db.transaction().execute(async (transaction) => {

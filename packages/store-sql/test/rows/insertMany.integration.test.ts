@@ -61,7 +61,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
   }
 
   describe.each(Object.entries(offences))("%s", (kind, [spoil, code, field]) => {
-    it.each(countsOf(url[0], kind))("tells of %i offenders among 500 rows which they are", async (count) => {
+    it.each(countsOf(url[0], kind))("finds %i offenders among 500 rows", async (count) => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const offends = (index: number) => count > 0 && index % (size / count) === 0
@@ -74,7 +74,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
       expect(await stored()).toEqual(good.sort())
     })
 
-    it("leaves a transaction usable, with the good rows in it", async () => {
+    it("leaves a transaction usable, with the valid rows in it", async () => {
       const { able, sent, db } = people
       if (typed.has(kind) && !able.typedColumns) return
       const rows = [person(0), spoil(person(1)), person(2)]
@@ -91,7 +91,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     })
   })
 
-  it("is a single statement inside a transaction too, and goes with it", async () => {
+  it("is a single statement in a transaction too, and is rolled back with it", async () => {
     const { db, sent } = people
     const undone = db.transaction().execute(async (transaction) => {
       await transaction.selectFrom("people").select("id").execute()
@@ -119,7 +119,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     })
   })
 
-  it("says nothing of the database in a failure's message", async () => {
+  it("does not mention the database in a failure's message", async () => {
     const outcomes = await insertMany(
       people.db,
       "people",
@@ -131,7 +131,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     }
   })
 
-  it("inserts the first of rows that are alike and refuses the others", async () => {
+  it("inserts the first of equal rows and refuses the others", async () => {
     const { db, able, sent } = people
     const rows = [person(1), { ...person(2), email: "p1@example.com" }, person(1), person(3), { ...person(3), id: "x" }]
     const outcomes = await insertMany(db, "people", rows)
@@ -146,7 +146,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     expect(await stored()).toEqual(["p1", "p3"])
   })
 
-  it("lets the first row win whatever order the rows are stored in", async () => {
+  it("lets the first row win in any storage order", async () => {
     const rows = [
       { ...person(1), id: "b", email: "z@example.com" },
       { ...person(2), id: "b", email: "a@example.com" },
@@ -156,7 +156,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     expect(outcomes.map(shown)).toEqual([rows[0], ["DUPLICATE", "id"], ["DUPLICATE", "email"]])
   })
 
-  it("gives rows of unlike shape their defaults", async () => {
+  it("gives rows of different shapes their defaults", async () => {
     const { db, sent } = people
     const rows: ReadonlyArray<Person> = [
       { id: "1", email: "1@x" },
@@ -223,7 +223,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     expect(await stored()).toHaveLength(19_999)
   })
 
-  it("takes what describe makes of a violation", async () => {
+  it("uses the failure that describe returns", async () => {
     const seen: Array<Violation> = []
     const rows = [person(1), { ...person(2), email: "taken@example.com" }, { ...person(3), age: -1 }]
     const outcomes = await insertMany(people.db, "people", rows, {
@@ -268,7 +268,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     expect(again.map(shown)).toEqual([...rows.map(() => expect.arrayContaining(["DUPLICATE"])), person(1)])
   })
 
-  it("passes on errors that concern no row", async () => {
+  it("rejects with errors that concern no row", async () => {
     const { db } = people
     const nowhere = db as unknown as { readonly nowhere: never }
     await expect(insertMany(nowhere as never, "nowhere" as never, [{ id: 1 }] as never)).rejects.toThrow(/nowhere/)
@@ -277,7 +277,7 @@ describe.each(urls)("insertMany (%s)", (...url) => {
     expect(await stored()).toEqual([])
   })
 
-  it("learns of a column that was added since", async () => {
+  it("sees a column that was added later", async () => {
     const { db } = people
     await sql`alter table people add column hobby varchar(20) default 'chess'`.execute(db)
     try {

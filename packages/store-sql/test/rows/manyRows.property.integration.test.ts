@@ -127,7 +127,7 @@ describe.each(urls)("statements on many rows (%s)", (...url) => {
         .execute()
     ).map((row) => ({ ...row }))
 
-  it("do what the rows would do one by one", async () => {
+  it("have the effect of a statement for each row", async () => {
     const { db } = people
     const property = fc.asyncProperty(
       fc.array(call, { minLength: 1, maxLength: 4 }),

@@ -24,11 +24,11 @@ describe("canonical", () => {
     ["007", 7],
     [7n, "+7"],
     [Buffer.from("ab"), new Uint8Array([97, 98])],
-  ])("is the same for what some database may compare as equal: %s and %s", (left, right) => {
+  ])("is the same for values that some database compares as equal: %s and %s", (left, right) => {
     expect(canonical(left)).toBe(canonical(right))
   })
 
-  it("tells other values apart", () => {
+  it("differs for other values", () => {
     expect(new Set(["a", "b", "1", "1.5", "", "-1"].map(canonical)).size).toBe(6)
   })
 })
@@ -52,12 +52,12 @@ describe("orderRows", () => {
     })
   })
 
-  it("keeps the order of rows that are alike", () => {
+  it("keeps the order of equal rows", () => {
     const rows = [{ email: "b" }, { email: "A" }, { email: "a" }, { email: "B" }]
     expect(orderOf(task([unique(false, "email")], rows)).sequence).toEqual([1, 2, 0, 3])
   })
 
-  it("tries rows as they come where they are alike in another unique column", () => {
+  it("keeps rows in order when they are equal in another unique column", () => {
     const rows = [
       { id: 1, email: "b" },
       { id: 1, email: "a" },
@@ -69,7 +69,7 @@ describe("orderRows", () => {
     })
   })
 
-  it("takes rows without a value for unlike", () => {
+  it("treats rows without a value as different", () => {
     const rows = [
       { id: null, email: "b" },
       { id: null, email: "a" },
@@ -77,7 +77,7 @@ describe("orderRows", () => {
     expect(orderOf(task([unique(true, "id"), unique(false, "email")], rows)).sequence).toEqual([1, 0])
   })
 
-  it("leaves rows as they are where nothing unique is given", () => {
+  it("keeps rows without unique values as they are", () => {
     expect(orderOf(task([unique(true, "id")], [{ name: "b" }, { name: "a" }]))).toEqual({
       order: undefined,
       ranks: undefined,

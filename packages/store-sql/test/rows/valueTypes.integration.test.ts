@@ -226,7 +226,7 @@ describe.each(urls)("values (%s)", (dialect, makeUrl) => {
     expect(given.map((index) => told[index])).toEqual(given.map((index) => ({ [name]: stored[index]?.[name] })))
   })
 
-  it.each(names)("%s that do not fit are refused, whether new or changed", async (name) => {
+  it.each(names)("%s that do not fit are refused in insertions and changes", async (name) => {
     const { db } = opened
     const { bad, good } = cases[dialect][name] as Case
     await db.deleteFrom("things").execute()

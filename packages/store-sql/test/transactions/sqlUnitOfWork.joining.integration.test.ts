@@ -26,7 +26,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("code that begins t
     return { db, joining: joinTransactions(db), unitOfWork: sqlUnitOfWork(db) }
   }
 
-  it("takes part with a savepoint where there is one already", async () => {
+  it("joins an open transaction with a savepoint", async () => {
     const { db, joining, unitOfWork } = await setUp()
     const inner = (name: string, fails: boolean) =>
       joining.transaction().execute(async (transaction) => {
@@ -51,7 +51,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("code that begins t
     expect(await keysIn(db)).toEqual(["good", "good too", "nested", "nested too"])
   })
 
-  it("has a transaction of its own elsewhere", async () => {
+  it("gets its own transaction elsewhere", async () => {
     const { db, joining } = await setUp()
     await joining.transaction().execute((transaction) => addKey(transaction, "a"))
     await expect(
@@ -63,7 +63,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("code that begins t
     expect(await keysIn(db)).toEqual(["a"])
   })
 
-  it("is refused what would leave the transaction", async () => {
+  it("cannot leave the transaction", async () => {
     const { db, joining, unitOfWork } = await setUp()
     const outside = { code: "OUTSIDE_TRANSACTION", status: 500 }
     await unitOfWork.run(
@@ -81,7 +81,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("code that begins t
     expect(await keysIn(db)).toEqual(["b"])
   })
 
-  it("may go on by itself after a commit, and is refused after a rollback", async () => {
+  it("can continue by itself after a commit, and not after a rollback", async () => {
     const { db, joining, unitOfWork } = await setUp()
     for (const ending of ["commit", "rollback"] as const) {
       let later = (): void => undefined
@@ -101,7 +101,7 @@ describe.each(Object.keys(urls) as Array<keyof typeof urls>)("code that begins t
     expect(currentTransaction()).toBeUndefined()
   })
 
-  it("does not lead a batch to believe what a failing savepoint left undone", async () => {
+  it("does not let a batch report what a failed savepoint rolled back", async () => {
     const { db, unitOfWork } = await setUp()
     const running = unitOfWork.run(async ({ handle, savepoint }) => {
       const transaction = handle as typeof db

@@ -45,7 +45,7 @@ describe("toCell", () => {
     expect(toCell(ancient, column("plain"), false)).toMatch(/^0044-03-15T.* BC$/)
   })
 
-  it("refuses what no database stores", () => {
+  it("refuses values that no database stores", () => {
     expect(() => toCell(() => 1, column("plain"), false)).toThrow("PostgreSQL cannot store a function")
   })
 })
@@ -54,6 +54,6 @@ it("quotes the elements of an array literal", () => {
   expect(toArrayLiteral(["a", null, "NULL", 'b"\\', "", "{}"])).toBe('{"a",NULL,"NULL","b\\"\\\\","","{}"}')
 })
 
-it("quotes literals whatever backslashes mean to the server", () => {
+it("quotes literals independently of how the server reads backslashes", () => {
   expect(["it's", "a\\'b", null, ""].map(toLiteral)).toEqual(["'it''s'", "E'a\\\\''b'", "null", "''"])
 })
