@@ -42,6 +42,6 @@ for (const [name, kind] of [
 ] as const) {
   IdempotencyStoreContract.differential(`Redis and ${name}`, redis, database(kind), {
     commands: 10_000,
-    timeoutMs: 600_000,
+    timeout: 600_000,
   })
 }
