@@ -6,17 +6,14 @@ import type { Batch } from "../batch/Batch.ts"
 import { partial } from "../batch/Strategy.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
 import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
-import * as Quota from "../quota/Quota.ts"
+import { paid } from "../quota/Quota.ts"
 
 /**
  * An endpoint as jobs need it: the same engine, limits, quota and idempotency, without a request and without a deadline.
  * Undefined where batches of its format cannot run later.
  */
-export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
-  options: JobEndpointOptions<Input>,
-  memory: Quota.QuotaMemory,
-) {
-  const { codec, limits, strategy, endpoint, unitOfWork } = options
+export const jobEndpointOf = Effect.fnUntraced(function* <Input>(options: JobEndpointOptions<Input>) {
+  const { codec, limits, strategy, endpoint, unitOfWork, quota: quotas } = options
   const { encodeResult } = codec
   if (encodeResult === undefined) return undefined
   const engine = yield* BatchEngine
@@ -26,8 +23,6 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.squash(exit.cause)
   }
-  // A job waits for its quota, it is not cut short by it; and it was counted as a batch when it was handed in.
-  const quotaSettings = options.quota && { ...options.quota, mode: "reject" as const, envelopes: undefined }
   const unlimited = { ...limits, deadlineMs: longest }
   const made: JobEndpoint = {
     name: endpoint,
@@ -37,11 +32,12 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     strategy,
     unitOfWork,
     charge: async (operations, tenant) => {
-      if (quotaSettings === undefined) return undefined
+      if (quotas === undefined) return undefined
       const scope = await run(Scope.make())
       const release = () => run(Scope.close(scope, Exit.void))
       try {
-        const quota = await run(Quota.open(quotaSettings, memory, tenant))
+        // A job waits for its quota, it is not cut short by it; and it was counted as a batch when it was handed in.
+        const quota = await run(quotas.openJob(tenant))
         const batch = { operations, strategy: partial }
         await run(Scope.provide(quota.charge({ batch, endpoint, tenant }), scope))
         return { began: quota.onStart, release }
@@ -52,11 +48,22 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     },
     run: async ({ batch, tenant, keyScope, stop, began, within }) => {
       const dispatcher = options.dispatcher({ tenant, headers: {}, request: undefined })
-      const quota = began && { ...Quota.paid, onStart: began }
-      const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
-      const inside = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
+      const quota = began && { ...paid, onStart: began }
+      const request = {
+        endpoint,
+        batch: batch as Batch<Input>,
+        dispatcher,
+        limits: unlimited,
+        tenant,
+        keyScope,
+        format: codec.format,
+        quota,
+        signal: undefined,
+        stop,
+        within,
+      }
       // Closing the scope waits until results are recorded.
-      await run(Effect.scoped(engine.run(request, { ...options, limits: unlimited, ...inside })))
+      await run(Effect.scoped(engine.run(request)))
     },
   }
   return made

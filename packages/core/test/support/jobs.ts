@@ -68,7 +68,7 @@ export const withJobs = (jobs: Partial<JobOptions> = {}, options: BatchOptions<s
       send(endpoint, value, { raw: "a", url: "/things/batch", headers: { prefer: "respond-async", ...headers } }),
     upload: async (lines: string, headers: Record<string, string> = {}) => {
       const head = { "content-type": "application/x-ndjson", ...headers }
-      const given = { native: "a", url: "/things/batch", headers: head }
+      const given = { raw: "a", url: "/things/batch", headers: head }
       const { body, ...rest } = await operations.handle(request(stream(lines), given))
       return { ...rest, json: JSON.parse(body) }
     },
