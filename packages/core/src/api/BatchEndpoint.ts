@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function* <Input>({ name, codec, dispatche
       return yield* within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
     const limits = yield* batchLimits.of(context)
-    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request)
+    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request, limits)
     const parsed = yield* parser.parse(request, codec, { limits: readLimits, strategy: selector.offer })
     const { envelope } = parsed
     const batch = yield* withStrategy(parsed.batch, tenant)
@@ -108,7 +108,7 @@ export const make = Effect.fnUntraced(function* <Input>({ name, codec, dispatche
     if (jobs?.isTaken(request, batch) === true) {
       return yield* within(tenant, jobs.take(request, { envelope, batch, tenant, keyScope }))
     }
-    const beyond = jobs?.beyond(batch, envelope)
+    const beyond = jobs?.beyond(batch, envelope, limits)
     if (beyond !== undefined) return yield* Effect.fail(beyond)
     const idempotencyKey =
       idempotency === undefined ? undefined : yield* Effect.fromResult(IdempotencyKey.fromRequest(request))

@@ -34,11 +34,11 @@ export interface JobSubmission {
   /** Whether a request sends its operations a line each. */
   readonly isUpload: (request: HttpRequest) => boolean
   /** What a body has to keep to that may become a job. */
-  readonly limitsFor: (request: HttpRequest) => Limits
+  readonly limitsFor: (request: HttpRequest, limits: Limits) => Limits
   /** Whether a batch becomes a job. */
   readonly isTaken: (request: HttpRequest, batch: Batch) => boolean
   /** What refuses a batch that does not become one, and is larger than such may be. */
-  readonly beyond: (batch: Batch, envelope: Envelope) => BatchError | undefined
+  readonly beyond: (batch: Batch, envelope: Envelope, limits: Limits) => BatchError | undefined
   readonly take: (request: HttpRequest, read: ReadBatch) => Effect.Effect<HttpResponse, BatchError>
   readonly upload: (request: HttpRequest, caller: JobCaller) => Effect.Effect<HttpResponse, BatchError>
 }
@@ -131,7 +131,7 @@ export const make = <Input>(
 
   return {
     isUpload: ({ headers }) => ndjson.test(String(headers["content-type"] ?? "")),
-    limitsFor: ({ headers }) =>
+    limitsFor: ({ headers }, limits) =>
       rules.above !== undefined || Preference.respondAsync(headers)
         ? {
             ...limits,
@@ -141,7 +141,7 @@ export const make = <Input>(
         : limits,
     isTaken: ({ headers }, { operations }) =>
       Preference.respondAsync(headers) || (rules.above !== undefined && operations.length > rules.above),
-    beyond: ({ operations }, { bytes }) => {
+    beyond: ({ operations }, { bytes }, limits) => {
       if (operations.length > limits.operations) {
         return BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, operations.length)
       }

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import * as BatchEndpoint from "../../src/api/BatchEndpoint.ts"
 import { ConcurrencyLimit } from "../../src/api/ConcurrencyLimit.ts"
+import * as Limits from "../../src/batch/Limits.ts"
 import { BatchLimits } from "../../src/batch/BatchLimits.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { StrategySelector } from "../../src/batch/StrategySelector.ts"
@@ -310,6 +311,18 @@ describe("jobs", () => {
     })
     const services = Layer.provide(Jobs.layer({ workers: 1 }), [JobStore.layerMemory(), queue])
     return Effect.map(withServices(program, services), () => expect(closed).toBe(1))
+  })
+
+  it.live("leave the limits of a tenant to batches that do not become one", () => {
+    const published = Limits.make({ operations: 5 })
+    const limits = BatchLimits.layerFrom(published, () => Effect.succeed({ ...published, operations: 2 }))
+    const program = Effect.gen(function* () {
+      const endpoint = yield* makeEndpoint()
+      expect((yield* send(endpoint, batchOf(3))).json).toMatchObject({ code: "TOO_MANY_OPERATIONS", limit: 2 })
+      expect((yield* send(endpoint, batchOf(3), "a", { prefer: "respond-async" })).status).toBe(202)
+    })
+    const jobs = Layer.provide(Jobs.layer({ workers: 0 }), [JobStore.layerMemory(), ChunkQueue.layerMemory()])
+    return withServices(program, Layer.merge(limits, jobs))
   })
 })
 
