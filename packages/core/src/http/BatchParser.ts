@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type { Batch } from "../batch/Batch.ts"
 import type { BatchError } from "../batch/BatchError.ts"
 import type { Codec, DecodeOptions, Envelope } from "../batch/Codec.ts"
@@ -32,11 +33,10 @@ export class BatchParser extends Context.Service<
   /** Reads JSON in UTF-8. */
   static readonly layer: Layer.Layer<BatchParser> = Layer.sync(BatchParser, () =>
     BatchParser.of({
-      parse: Effect.fnUntraced(function* <Input>(request: HttpRequest, codec: Codec<Input>, options: DecodeOptions) {
-        const envelope = yield* readEnvelope(request, options.limits)
-        const batch = yield* Effect.fromResult(codec.decode(envelope, options))
-        return { envelope, batch }
-      }),
+      parse: (request, codec, options) =>
+        Effect.flatMap(readEnvelope(request, options.limits), (envelope) =>
+          Effect.fromResult(Result.map(codec.decode(envelope, options), (batch) => ({ envelope, batch }))),
+        ),
     }),
   )
 }
