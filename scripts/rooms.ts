@@ -20,7 +20,7 @@ const node = ["node:*", "node:*/*"]
 const effect = ["effect/[A-Z]*"]
 const anyEffect = ["effect/*", "effect/*/*"]
 const forAdapters = ["@multistatus/core", "@multistatus/core/adapter", "@multistatus/node-exchange"]
-const forStores = ["@multistatus/core", "@multistatus/core/store"]
+const forStores = ["@multistatus/core", "@multistatus/core/store", "@multistatus/core/effect"]
 
 export const packages: Readonly<Record<string, PackageRules>> = {
   core: {

@@ -1,13 +1,12 @@
 /** The engine with trivial handlers, next to loops written by hand. */
-import { BatchEngine, BatchMetrics, Executor, Plan } from "@multistatus/core/effect"
+import { BatchEngine } from "@multistatus/core/effect"
 import { OperationResult, type Dispatcher, type Operation } from "@multistatus/core/format"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 
 import { type Case, measure, print } from "./Rounds.ts"
 
-const runtime = ManagedRuntime.make(Layer.provideMerge(BatchEngine.layer, Executor.layer))
+const runtime = ManagedRuntime.make(BatchEngine.layer)
 
 const body = { name: "Alice Smith", email: "alice.smith@example.com", tags: ["a", "b"], age: 42, city: "Springfield" }
 const text = JSON.stringify({ action: "create", data: body, note: "some words to make it 150 bytes" })
@@ -92,34 +91,12 @@ const tunedLoop = (count: number): Promise<unknown> =>
 
 const makeEngine = (run: Dispatcher<unknown>["run"]) => {
   const dispatcher: Dispatcher<unknown> = { coalesces: () => false, run }
-  const options = {
-    endpoint: "bench",
-    metrics: BatchMetrics.recorder("bench"),
-    limits: {
-      operations: 1e6,
-      bodyBytes: 1e9,
-      operationBytes: 1e6,
-      depth: 64,
-      deadlineMs: 30_000,
-      operationTimeoutMs: 10_000,
-      receiveTimeoutMs: 30_000,
-      responseBytes: undefined,
-      concurrentBatches: undefined,
-      concurrentBatchesPerTenant: undefined,
-    },
-    concurrency: 10,
-    planner: Plan.make,
-    policies: [],
-    unitOfWork: undefined,
-    transactionSize: undefined,
-    idempotency: undefined,
-    mapError: undefined,
-    onUnexpected: undefined,
-  }
+  const limits = { deadlineMs: 30_000, operationTimeoutMs: 10_000 }
   const execute = Effect.fnUntraced(function* (count: number) {
     const engine = yield* BatchEngine
     const batch = { operations: operations(count), strategy: { _tag: "partial" as const } }
-    yield* Effect.scoped(engine.run({ batch, dispatcher, tenant: undefined, signal: undefined }, options))
+    const request = { endpoint: "bench", batch, dispatcher, limits, tenant: undefined, signal: undefined }
+    yield* Effect.scoped(engine.run(request))
   })
   return (count: number) => runtime.runPromise(execute(count))
 }

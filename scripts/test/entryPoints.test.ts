@@ -16,7 +16,9 @@ describe("entry points", () => {
       "@multistatus/node-exchange",
       "@multistatus/node-exchange/testing",
       "@multistatus/store-redis",
+      "@multistatus/store-redis/effect",
       "@multistatus/store-sql",
+      "@multistatus/store-sql/effect",
     ])
   })
 

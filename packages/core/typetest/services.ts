@@ -1,14 +1,7 @@
 /** The services and errors of effects are part of the type of a resource. */
 import { type ActionTypesOf, type Failure, failure, resource, type Resource } from "@multistatus/core"
 import { createBatch } from "@multistatus/core/adapter"
-import {
-  ActionDispatcher,
-  BatchEndpoint,
-  type BatchEngine,
-  BatchMetrics,
-  ConcurrencyLimit,
-  resolveOptions,
-} from "@multistatus/core/effect"
+import { ActionDispatcher, BatchEndpoint } from "@multistatus/core/effect"
 import { OperationsCodec } from "@multistatus/core/format"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -46,14 +39,11 @@ check<Equal<ActionTypesOf<typeof users>["create"]["error"], never>>()
 check<Equal<Extract<ActionTypesOf<typeof users>["greet"]["output"], Failure>, never>>()
 
 const endpoint = BatchEndpoint.make({
-  ...resolveOptions({}),
-  endpoint: "users",
-  metrics: BatchMetrics.recorder("users"),
+  name: "users",
   codec: OperationsCodec.make(),
   dispatcher: (batch) => ActionDispatcher.make(users, batch),
-  concurrencyLimit: ConcurrencyLimit.make(),
 })
-check<Equal<Effect.Services<typeof endpoint>, BatchEngine | Users | Mail>>()
+check<Equal<Effect.Services<typeof endpoint>, BatchEndpoint.EndpointServices | Users | Mail>>()
 
 // @ts-expect-error Nothing provides the services.
 createBatch().operations(users)

@@ -2,41 +2,44 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import { BatchError } from "../batch/BatchError.ts"
-import { OutcomeUnknown } from "../batch/RefusalReason.ts"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Problem from "../http/Problem.ts"
-import * as RequestTarget from "../http/RequestTarget.ts"
 import { ParentSpan } from "effect/Tracer"
-import { BatchEngine, type BatchRun, type EngineOptions } from "../engine/BatchEngine.ts"
-import * as Quota from "../quota/Quota.ts"
 import type { Batch } from "../batch/Batch.ts"
-import type { ReturnPreference } from "../batch/Codec.ts"
 import type { BatchContext } from "../batch/BatchContext.ts"
+import { BatchError } from "../batch/BatchError.ts"
+import { BatchLimits } from "../batch/BatchLimits.ts"
+import type { Codec, EncodeOptions } from "../batch/Codec.ts"
 import type { Dispatcher } from "../batch/Dispatcher.ts"
-import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
-import type { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
+import { OutcomeUnknown } from "../batch/RefusalReason.ts"
+import { StrategySelector } from "../batch/StrategySelector.ts"
+import { TenantResolver } from "../batch/TenantResolver.ts"
+import { BatchEngine, type BatchRun } from "../engine/BatchEngine.ts"
+import { ErrorHandling } from "../engine/ErrorHandling.ts"
+import { Telemetry } from "../engine/Telemetry.ts"
+import { OperationConcurrency } from "../execution/OperationConcurrency.ts"
+import { UnitOfWork } from "../execution/UnitOfWorkService.ts"
+import { BatchParser } from "../http/BatchParser.ts"
 import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Preference from "../http/Preference.ts"
-import type { BatchJobs } from "../jobs/BatchJobs.ts"
-import * as JobSubmission from "../jobs/JobSubmission.ts"
+import * as Problem from "../http/Problem.ts"
+import * as RequestTarget from "../http/RequestTarget.ts"
+import { Idempotency } from "../idempotency/Idempotency.ts"
+import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
-import * as RateLimitFields from "../quota/RateLimitFields.ts"
-import { readEnvelope } from "../http/readBody.ts"
+import { Jobs } from "../jobs/Jobs.ts"
+import * as JobSubmission from "../jobs/JobSubmission.ts"
+import { type BatchQuota, Quota } from "../quota/Quota.ts"
+import { ConcurrencyLimit, make as makeConcurrencyLimit } from "./ConcurrencyLimit.ts"
 
-/** Returns the tenant of a request; undefined where it has none. */
-export type TenantOf = (request: never) => string | undefined | PromiseLike<string | undefined>
-
-/** The parts of an endpoint: its wire format, its dispatcher, and how batches run. */
-export interface BatchEndpointOptions<Input, Services = never> extends Omit<JobEndpointOptions<Input>, "dispatcher"> {
+/** The parts of an endpoint: its name, its wire format and its dispatcher. */
+export interface BatchEndpointOptions<Input, Services = never> {
+  /** Name of the endpoint in policies, spans, metrics, idempotency keys and jobs. */
+  readonly name: string
+  readonly codec: Codec<Input>
   /** Makes the dispatcher of one batch. `Services` are those that the effects of its handlers need. */
   readonly dispatcher: (batch: BatchContext) => Dispatcher<Input, Services>
-  readonly concurrencyLimit: ConcurrencyLimit
-  readonly tenant: TenantOf | undefined
-  /** Runs batches as jobs, after their request was answered; undefined where the endpoint has no jobs. */
-  readonly jobs?: BatchJobs | undefined
 }
 
 /** A batch endpoint whose answers are effects. */
@@ -48,68 +51,114 @@ export interface BatchEndpoint {
 }
 
 /**
- * Makes an endpoint on the engine in the context.
+ * Makes an endpoint of the services in the context. They are read once, here.
  *
- * **Details** The effects of handlers get their services from the context in which the endpoint is made. A service that the
- * caller of `handle` provides takes precedence.
+ * **Details** Uses `Quota`, `Idempotency`, `UnitOfWork`, `ConcurrencyLimit` and `Jobs` if the context has them, and the
+ * references `TenantResolver`, `OperationConcurrency` and `ErrorHandling`. The effects of handlers get their services from
+ * this context, too. A service that the caller of `handle` provides takes precedence.
  */
-export const make = <Input, Services = never>(
-  options: BatchEndpointOptions<Input, Services>,
-): Effect.Effect<BatchEndpoint, never, BatchEngine | Services> =>
-  Effect.contextWith((context: Context.Context<BatchEngine | Services>) => {
+export const make = <Input, Services = never>({
+  name,
+  codec,
+  dispatcher,
+}: BatchEndpointOptions<Input, Services>): Effect.Effect<BatchEndpoint, never, EndpointServices | Services> =>
+  Effect.contextWith((context: Context.Context<EndpointServices | Services>) => {
     // Handlers run in the fiber of the batch, which has these services: `makeInContext` provides them to it.
-    const { dispatcher, ...rest } = options
     const provided = dispatcher as (batch: BatchContext) => Dispatcher<Input>
-    return makeInContext<Input>({ ...rest, dispatcher: provided }, Context.omit(ParentSpan)(context))
+    return makeInContext<Input>({ name, codec, dispatcher: provided }, Context.omit(ParentSpan)(context))
   })
 
+/** The services that every endpoint needs. */
+export type EndpointServices = BatchEngine | BatchParser | BatchLimits | StrategySelector | Telemetry
+
 const makeInContext = Effect.fnUntraced(function* <Input>(
-  options: BatchEndpointOptions<Input>,
+  { name, codec, dispatcher }: BatchEndpointOptions<Input>,
   services: Context.Context<never>,
 ) {
   const engine = yield* BatchEngine
-  const { codec, limits, strategy, endpoint } = options
-  const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
-  const jobEndpoint = options.jobs && (yield* jobEndpointOf(options, quotaMemory))
-  if (jobEndpoint !== undefined) options.jobs?.register(jobEndpoint)
-  const jobs = jobEndpoint && options.jobs && JobSubmission.make(jobEndpoint, options.jobs)
+  const parser = yield* BatchParser
+  const batchLimits = yield* BatchLimits
+  const selector = yield* StrategySelector
+  const telemetry = yield* Telemetry
+  const tenantOf = yield* TenantResolver
+  const { onUnexpected } = yield* ErrorHandling
+  const quotas = yield* optional(Quota)
+  const idempotency = yield* optional(Idempotency)
+  const { within } = (yield* optional(ConcurrencyLimit)) ?? unlimited
+  const batchJobs = yield* optional(Jobs)
+  const groups = yield* OperationConcurrency
+  const jobOptions: JobEndpointOptions<Input> = {
+    endpoint: name,
+    codec,
+    dispatcher,
+    limits: batchLimits.published,
+    strategy: selector.offer,
+    concurrency: typeof groups === "number" ? groups : undefined,
+    unitOfWork: yield* optional(UnitOfWork),
+    idempotency,
+    quota: quotas,
+  }
+  const jobEndpoint = batchJobs && (yield* jobEndpointOf(jobOptions))
+  if (jobEndpoint !== undefined) batchJobs?.register(jobEndpoint)
+  const jobs = jobEndpoint && batchJobs && JobSubmission.make(jobEndpoint, batchJobs)
 
   const reportUnexpected = (error: unknown) =>
-    options.onUnexpected === undefined
+    onUnexpected === undefined
       ? Effect.logError("Batch failed unexpectedly", Cause.die(error))
-      : Effect.ignoreCause(Effect.sync(() => options.onUnexpected?.(error, { endpoint, operation: undefined })))
+      : Effect.ignoreCause(Effect.sync(() => onUnexpected(error, { endpoint: name, operation: undefined })))
 
   const run = Effect.fnUntraced(function* (
     request: HttpRequest,
     tenant: string | undefined,
-    quota: Quota.Quota | undefined,
+    quota: BatchQuota | undefined,
   ) {
-    const keyScope = request.url === undefined ? undefined : `${endpoint} ${RequestTarget.normalise(request.url)}`
+    const keyScope = request.url === undefined ? undefined : `${name} ${RequestTarget.normalise(request.url)}`
+    const context: BatchContext = { tenant, headers: request.headers, request: request.raw }
     if (jobs?.isUpload(request) === true) {
       if (quota !== undefined) yield* quota.countEnvelope
-      return yield* options.concurrencyLimit.within(tenant, jobs.upload(request, { tenant, keyScope }))
+      return yield* within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
-    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request)
-    const envelope = yield* readEnvelope(request, readLimits)
-    const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: readLimits, strategy }))
+    const limits = yield* batchLimits.of(context)
+    const readLimits = jobs === undefined ? limits : jobs.limitsFor(request, limits)
+    const parsed = yield* parser.parse(request, codec, { limits: readLimits, strategy: selector.offer })
+    const { envelope } = parsed
+    const batch = yield* withStrategy(parsed.batch, tenant)
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isJob(request, batch) === true) {
-      return yield* options.concurrencyLimit.within(tenant, jobs.submit(request, { envelope, batch, tenant, keyScope }))
+      return yield* within(tenant, jobs.submit(request, { envelope, batch, tenant, keyScope }))
     }
-    const beyond = jobs?.refusal(batch, envelope)
-    if (beyond !== undefined) return yield* Effect.fail(beyond)
-    const dispatcher = options.dispatcher({ tenant, headers: request.headers, request: request.raw })
-    const idempotencyKey = yield* Effect.fromResult(readKey(request, options))
-    const { signal } = request
-    const running = engine.run({ batch, dispatcher, tenant, keyScope, idempotencyKey, quota, signal }, options)
+    const refusal = jobs?.refusal(batch, envelope, limits)
+    if (refusal !== undefined) return yield* Effect.fail(refusal)
+    const idempotencyKey =
+      idempotency === undefined ? undefined : yield* Effect.fromResult(IdempotencyKey.fromRequest(request))
+    const running = engine.run({
+      endpoint: name,
+      batch,
+      dispatcher: dispatcher(context),
+      limits,
+      tenant,
+      keyScope,
+      idempotencyKey,
+      format: codec.format,
+      quota,
+      signal: request.signal,
+    })
     const prefer = Preference.returnPreference(request.headers)
-    return yield* options.concurrencyLimit.within(tenant, answerRun(running, batch, prefer))
+    return yield* within(tenant, answerRun(running, batch, { prefer, responseBytes: limits.responseBytes }))
   })
+
+  const withStrategy = (batch: Batch<Input>, tenant: string | undefined): Effect.Effect<Batch<Input>, BatchError> => {
+    const { operations } = batch
+    // A codec returns the default itself if the client requested none.
+    const requested = batch.strategy === selector.offer.default ? undefined : batch.strategy
+    const selected = selector.select({ operations, requested, tenant })
+    return Effect.map(selected, (strategy) => (strategy === batch.strategy ? batch : { ...batch, strategy }))
+  }
 
   const answerRun = (
     running: Effect.Effect<BatchRun, BatchError, Scope.Scope>,
     batch: Batch<Input>,
-    prefer: ReturnPreference | undefined,
+    encoding: EncodeOptions,
   ) =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -119,10 +168,10 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
           return yield* Effect.fail(outcomeUnknown)
         }
         // Encoding takes place while the store records the results.
-        const { status, body, preferenceApplied } = codec.encode(batch, { prefer, responseBytes: limits.responseBytes })
+        const { status, body, preferenceApplied } = codec.encode(batch, encoding)
         const isRecorded = yield* recorded
         const headers = {
-          ...(preferenceApplied && { "preference-applied": `return=${prefer}` }),
+          ...(preferenceApplied && { "preference-applied": `return=${encoding.prefer}` }),
           ...(completed && { "idempotency-replayed": "true" }),
           ...(!isRecorded && { "idempotency-status": "not-recorded" }),
         }
@@ -132,15 +181,15 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
 
   const answer = Effect.fnUntraced(function* (request: HttpRequest) {
     if (request.isSubRequest) return yield* answerRefusal(nested)
-    const tenant = yield* tenantOf(options.tenant, request)
-    const quota = options.quota && (yield* Quota.open(options.quota, quotaMemory, tenant))
+    const tenant = yield* tenantOf(request.raw)
+    const quota = quotas && (yield* quotas.open(tenant))
     const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", answerRefusal)
     const standings = yield* quota?.standings ?? Effect.succeed(undefined)
-    if (options.quota === undefined || standings === undefined) return response
-    return { ...response, headers: { ...response.headers, ...RateLimitFields.write(options.quota, standings) } }
+    if (quotas === undefined || standings === undefined) return response
+    return { ...response, headers: { ...response.headers, ...quotas.fields(standings) } }
   })
 
-  const answerRefusal = (error: BatchError) => Effect.as(options.metrics.refused(error.reason.code), refuse(error))
+  const answerRefusal = (error: BatchError) => Effect.as(telemetry.refused(name, error.reason.code), refuse(error))
 
   const batchEndpoint: BatchEndpoint = {
     handle: (request) => {
@@ -149,7 +198,7 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
       )
       return Effect.updateContext<never, never>((context) => Context.merge(services, context))(answered)
     },
-    describe: () => respond(200, jsonType, JSON.stringify(describe(options))),
+    describe: () => respond(200, jsonType, JSON.stringify(describe(jobOptions))),
   }
   return batchEndpoint
 })
@@ -161,11 +210,10 @@ const nested = BatchError.invalid(
 
 const outcomeUnknown = new BatchError({ reason: new OutcomeUnknown({}) })
 
-const readKey = (request: HttpRequest, { idempotency }: Pick<EngineOptions, "idempotency">) =>
-  idempotency === undefined ? Result.succeed(undefined) : IdempotencyKey.fromRequest(request)
+const unlimited = makeConcurrencyLimit()
 
-const tenantOf = (tenant: TenantOf | undefined, { raw }: HttpRequest): Effect.Effect<string | undefined> =>
-  tenant === undefined ? Effect.succeed(undefined) : Effect.promise(async () => tenant(raw as never))
+const optional = <Self, Shape>(key: Context.Key<Self, Shape>): Effect.Effect<Shape | undefined> =>
+  Effect.map(Effect.serviceOption(key), Option.getOrUndefined)
 
 const jsonType = "application/json; charset=utf-8"
 
@@ -189,7 +237,7 @@ export const refuse = (error: BatchError): HttpResponse => {
 /** The response to a batch that failed unexpectedly. */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
 
-const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchEndpointOptions<Input>) => ({
+const describe = <Input>({ codec, limits, strategy, concurrency, quota }: JobEndpointOptions<Input>) => ({
   kind: codec.kind,
   list: codec.list,
   limits: {
@@ -206,10 +254,10 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchE
   },
   strategy: strategy.default._tag,
   strategies: [...new Set([strategy.default._tag, ...strategy.choices])],
-  concurrency: Number.isFinite(concurrency) ? concurrency : "unbounded",
+  concurrency: concurrency === Number.POSITIVE_INFINITY ? "unbounded" : concurrency,
   quota: quota && {
     mode: quota.mode,
-    policies: RateLimitFields.rulesOf(quota).map(({ policy, limit, windowMs }) => ({
+    policies: quota.rules.map(({ policy, limit, windowMs }) => ({
       name: policy,
       limit: limit / 1000,
       window_ms: windowMs,

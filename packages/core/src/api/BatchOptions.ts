@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { Failure } from "../batch/Failure.ts"
 import { type LimitsOptions, limitsOptions } from "../batch/Limits.ts"
-import type { OnUnexpected } from "../engine/BatchEngine.ts"
+import type { OnUnexpected } from "../engine/ErrorHandling.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import { type IdempotencyOptions, idempotencyOptions } from "../idempotency/IdempotencyOptions.ts"

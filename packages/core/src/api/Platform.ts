@@ -2,9 +2,14 @@
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { BatchEngine } from "../engine/BatchEngine.ts"
+import type { Limits } from "../batch/Limits.ts"
+import { ChunkQueue } from "../jobs/ChunkQueueService.ts"
+import { Jobs } from "../jobs/Jobs.ts"
+import type { JobSettings } from "../jobs/JobSettings.ts"
+import { JobStore } from "../jobs/JobStoreService.ts"
 import { AsyncContext, type RunInContext } from "../platform/AsyncContext.ts"
 import { CurrentDigest, type Digest } from "../platform/Digest.ts"
+import { ConcurrencyLimit } from "./ConcurrencyLimit.ts"
 
 /** What an adapter knows about its platform. */
 export interface Platform {
@@ -14,19 +19,28 @@ export interface Platform {
   readonly captureContext?: (() => RunInContext) | undefined
 }
 
-/** Runs the effects of the endpoints of one application. */
-export type EngineRuntime = ManagedRuntime.ManagedRuntime<BatchEngine, never>
+/** What the endpoints of one application share. */
+export interface SharedSettings {
+  readonly limits: Limits
+  readonly jobs: JobSettings | undefined
+}
 
-/** Makes the runtime of a platform. */
-export const runtimeOf = ({ captureContext, digest }: Platform): EngineRuntime =>
-  ManagedRuntime.make(
-    Layer.mergeAll(
-      BatchEngine.layer,
-      captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext),
-      digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest),
-      logToStandardError,
-    ),
+/** Makes the runtime of a platform, with the services that all endpoints share. */
+export const makeRuntime = ({ captureContext, digest }: Platform, { limits, jobs }: SharedSettings) => {
+  const platform = Layer.mergeAll(
+    captureContext === undefined ? Layer.empty : Layer.succeed(AsyncContext, captureContext),
+    digest === undefined ? Layer.empty : Layer.succeed(CurrentDigest, digest),
+    logToStandardError,
   )
+  const shared = Layer.merge(ConcurrencyLimit.layer(limits), jobs === undefined ? Layer.empty : jobsLayer(jobs))
+  return ManagedRuntime.make(Layer.provideMerge(shared, platform))
+}
+
+const jobsLayer = ({ engine, ...settings }: JobSettings): Layer.Layer<Jobs> =>
+  Layer.provide(Jobs.layerFrom(settings), [
+    Layer.succeed(JobStore, engine.store),
+    Layer.succeed(ChunkQueue, engine.queue),
+  ])
 
 // Standard output belongs to the host application.
 const logToStandardError = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])

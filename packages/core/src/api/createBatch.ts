@@ -1,21 +1,20 @@
 /** Batch endpoints made of plain options. They return promises, so that their users need not know Effect. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as BatchMetrics from "../engine/BatchMetrics.ts"
+import * as Option from "effect/Option"
 import type { HttpRequest } from "../http/HttpMessage.ts"
-import * as BatchJobs from "../jobs/BatchJobs.ts"
+import { Jobs } from "../jobs/Jobs.ts"
 import * as JobSettings from "../jobs/JobSettings.ts"
 import { checkOptions } from "../options/checkOptions.ts"
 import type { AnyOptionGroup } from "../options/Option.ts"
-import { CurrentDigest } from "../platform/Digest.ts"
 import { localStores } from "../quota/QuotaSettings.ts"
 import * as BatchEndpoint from "./BatchEndpoint.ts"
 import type { BatchEndpoints, Endpoint } from "./BatchEndpoints.ts"
 import { type BatchOptions, batchOptions } from "./BatchOptions.ts"
 import { toSettings } from "./BatchSettings.ts"
-import * as ConcurrencyLimit from "./ConcurrencyLimit.ts"
 import * as EndpointKind from "./EndpointKind.ts"
-import { type EngineRuntime, type Platform, runtimeOf } from "./Platform.ts"
+import * as EndpointServices from "./EndpointServices.ts"
+import { makeRuntime, type Platform } from "./Platform.ts"
 
 /**
  * Makes batch endpoints that know no framework. Adapters convert its requests and responses.
@@ -30,9 +29,12 @@ export const createBatch = <Request = unknown>(
   checkOptions(batchOptions, options)
   const quotaStores = localStores()
   const { limits } = toSettings(options, quotaStores)
-  const concurrencyLimit = ConcurrencyLimit.make(limits)
-  const runtime = runtimeOf(platform)
-  const jobs = makeJobs(options, limits.operations, platform, runtime)
+  const hasUnitOfWork = options.unitOfWork !== undefined
+  const runtime = makeRuntime(platform, {
+    limits,
+    jobs: options.jobs && JobSettings.resolveOptions(options.jobs, { hasUnitOfWork, operations: limits.operations }),
+  })
+  const jobs = Option.getOrUndefined(runtime.runSync(Effect.serviceOption(Jobs)))
 
   const endpoint = <Input>(
     own: BatchOptions<Request>,
@@ -44,19 +46,14 @@ export const createBatch = <Request = unknown>(
     const kind = makeKind()
     const merged = { ...options, ...own, limits: { ...options.limits, ...own.limits } }
     const settings = toSettings(merged, quotaStores)
-    const codec = kind.codec(settings)
-    const made = runtime.runSync(
-      BatchEndpoint.make({
-        ...settings,
-        endpoint: kind.name,
-        metrics: BatchMetrics.recorder(kind.name),
-        codec,
-        format: codec.format,
-        dispatcher: kind.dispatcher(settings),
-        concurrencyLimit,
-        jobs: "jobs" in own ? undefined : jobs,
-      }),
+    const dispatcher = kind.dispatcher(settings)
+    // Each endpoint has services of its own, beside those of the runtime.
+    const making = Effect.provide(
+      BatchEndpoint.make({ name: kind.name, codec: kind.codec(settings), dispatcher }),
+      EndpointServices.fromSettings(settings),
+      { local: true },
     )
+    const made = runtime.runSync("jobs" in own ? Effect.updateContext(making, withoutJobs) : making)
     // `handle` does not fail, but closing the runtime interrupts it.
     const handle = (request: HttpRequest) => runtime.runPromise(made.handle(request)).catch(() => BatchEndpoint.died)
     return { handle, describe: made.describe }
@@ -87,6 +84,8 @@ export const createBatch = <Request = unknown>(
   }
 }
 
+const withoutJobs = Context.omit(Jobs)
+
 // An endpoint cannot override what all endpoints have in common.
 const refuseShared = <Request>({ jobs, limits = {} }: BatchOptions<Request>): void => {
   const { concurrentBatches, concurrentBatchesPerTenant } = limits
@@ -99,16 +98,4 @@ const refuseShared = <Request>({ jobs, limits = {} }: BatchOptions<Request>): vo
     if (value === undefined) continue
     throw new TypeError(`"${name}" applies to all endpoints together. Set it in the options that all endpoints share`)
   }
-}
-
-const makeJobs = <Request>(
-  { jobs, unitOfWork }: BatchOptions<Request>,
-  operations: number,
-  { digest = Context.get(Context.empty(), CurrentDigest) }: Platform,
-  runtime: EngineRuntime,
-): BatchJobs.BatchJobs | undefined => {
-  if (jobs === undefined) return undefined
-  const settings = JobSettings.resolveOptions(jobs, { hasUnitOfWork: unitOfWork !== undefined, operations })
-  const log = (error: unknown) => void runtime.runFork(Effect.logWarning("Job step failed; retrying", error))
-  return BatchJobs.make(settings, digest, settings.onError ?? log)
 }

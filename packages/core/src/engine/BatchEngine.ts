@@ -4,75 +4,54 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type Batch, tally } from "../batch/Batch.ts"
 import type { BatchError } from "../batch/BatchError.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Dispatcher, OnDefect } from "../batch/Dispatcher.ts"
-import { type Failure, failure, internalFailure, isFailure } from "../batch/Failure.ts"
+import { failure, internalFailure, isFailure } from "../batch/Failure.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import { OutputError } from "../batch/OutputError.ts"
-import type { BatchPolicy } from "../execution/BatchPolicy.ts"
+import { BatchPolicies } from "../execution/BatchPolicies.ts"
 import { Executor } from "../execution/Executor.ts"
-import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+import { OperationConcurrency } from "../execution/OperationConcurrency.ts"
+import { TransactionSize } from "../execution/TransactionSize.ts"
+import { UnitOfWork } from "../execution/UnitOfWorkService.ts"
 import * as Idempotency from "../idempotency/Idempotency.ts"
-import type { IdempotencySettings } from "../idempotency/IdempotencySettings.ts"
-import type { Planner } from "../planning/Plan.ts"
-import type { Quota } from "../quota/Quota.ts"
-import type * as BatchMetrics from "./BatchMetrics.ts"
-
-/** How the batches of one endpoint run. */
-export interface EngineOptions {
-  /** Name of the endpoint, for policies, spans and metrics. */
-  readonly endpoint: string
-  /** Records metrics of the endpoint's batches: `BatchMetrics.recorder(endpoint)`. */
-  readonly metrics: BatchMetrics.BatchRecorder
-  readonly limits: Limits
-  /** Maximum number of commit groups that run at once: an integer from 1, or `Infinity`. */
-  readonly concurrency: number
-  readonly planner: Planner
-  /** In the order in which they admit a batch. */
-  readonly policies: ReadonlyArray<BatchPolicy>
-  /** Runs transactions; undefined where there are none. */
-  readonly unitOfWork: UnitOfWork | undefined
-  /** How many calls of independent operations share a transaction; undefined for no transactions. */
-  readonly transactionSize: number | undefined
-  /** How retries are recognised; undefined where they are not. */
-  readonly idempotency: IdempotencySettings | undefined
-  /** How values are stored for replays. Default: as JSON. */
-  readonly format?: ValueFormat | undefined
-  /** Maps an error that a handler threw to a failure. Undefined, or a result of undefined, leaves the error unexpected. */
-  readonly mapError: ((error: unknown) => Failure | undefined) | undefined
-  /** Called with unexpected errors. Default: they are logged. */
-  readonly onUnexpected: OnUnexpected | undefined
-}
-
-/** Where an unexpected error happened. `operation` is undefined where it concerns the batch as a whole. */
-export interface UnexpectedOrigin {
-  readonly endpoint: string
-  readonly operation: Pick<Operation, "index" | "action" | "id"> | undefined
-}
-
-/** Called with an unexpected error and where it happened. */
-export type OnUnexpected = (error: unknown, origin: UnexpectedOrigin) => void
+import { Planner } from "../planning/Planner.ts"
+import type { BatchQuota } from "../quota/Quota.ts"
+import { type BatchServices, batchServices } from "./BatchServices.ts"
+import { type ErrorHandler, ErrorHandling, type OnUnexpected } from "./ErrorHandling.ts"
+import { Telemetry } from "./Telemetry.ts"
 
 /** One batch to run. */
 export interface EngineRequest<Input> {
+  /** Name of the endpoint, for policies, spans, metrics and idempotency keys. */
+  readonly endpoint: string
   readonly batch: Batch<Input>
   readonly dispatcher: Dispatcher<Input>
+  /** The limits of time of the batch. */
+  readonly limits: Pick<Limits, "deadlineMs" | "operationTimeoutMs">
   readonly tenant: string | undefined
   /** Separates the idempotency keys of this endpoint from those of others. Default: the name of the endpoint. */
   readonly keyScope?: string | undefined
   /** The client's idempotency key for the batch as a whole. */
   readonly idempotencyKey?: string | undefined
+  /** How values are stored for replays. Default: as JSON. */
+  readonly format?: ValueFormat | undefined
   /** The caller's quota; undefined where nothing is charged. */
-  readonly quota?: Quota | undefined
+  readonly quota?: BatchQuota | undefined
   /** Fires when the client has disconnected: operations that have not started are cancelled. */
   readonly signal: AbortSignal | undefined
   /** Fires when the batch has to stop at once. Its reason says why, in a sentence. */
   readonly stop?: AbortSignal | undefined
+  /** An open transaction, as a unit of work, in which the whole batch runs. Default: the batch opens its own. */
+  readonly within?: UnitOfWork["Service"] | undefined
+  /** Whether required idempotency keys were checked when the batch was accepted. Default false. */
+  readonly areKeysChecked?: boolean | undefined
 }
 
 /** A batch that has run: every operation has its final result. Results may still be on their way to the store. */
@@ -94,35 +73,40 @@ export interface BatchRun {
 export class BatchEngine extends Context.Service<
   BatchEngine,
   {
-    readonly run: <Input>(
-      request: EngineRequest<Input>,
-      options: EngineOptions,
-    ) => Effect.Effect<BatchRun, BatchError, Scope.Scope>
+    readonly run: <Input>(request: EngineRequest<Input>) => Effect.Effect<BatchRun, BatchError, Scope.Scope>
   }
 >()("@multistatus/core/BatchEngine") {
-  static readonly layerNoDeps: Layer.Layer<BatchEngine, never, Executor> = Layer.effect(
+  /**
+   * Runs batches with the services of the context.
+   *
+   * **Details** Uses `UnitOfWork` and `Idempotency` if the context has them, and the references `BatchPolicies`,
+   * `OperationConcurrency`, `TransactionSize` and `ErrorHandling`. All of them are read once, when the layer is built.
+   */
+  static readonly layerNoDeps: Layer.Layer<BatchEngine, never, Planner | Executor | Telemetry> = Layer.effect(
     BatchEngine,
     Effect.gen(function* () {
+      const planner = yield* Planner
       const executor = yield* Executor
+      const telemetry = yield* Telemetry
+      const policies = yield* BatchPolicies
+      const concurrency = yield* OperationConcurrency
+      const sharedTransactionSize = yield* TransactionSize
+      const errorHandler = yield* ErrorHandling
+      const configuredUnitOfWork = Option.getOrUndefined(yield* Effect.serviceOption(UnitOfWork))
+      const idempotent = Option.getOrUndefined(yield* Effect.serviceOption(Idempotency.Idempotency))
 
-      const runBatch = Effect.fnUntraced(function* <Input>(request: EngineRequest<Input>, options: EngineOptions) {
-        const { batch, dispatcher, tenant, keyScope, idempotencyKey, quota, signal, stop } = request
-        const { endpoint, format, limits, concurrency, planner, policies, transactionSize, unitOfWork } = options
+      const runBatch = Effect.fnUntraced(function* <Input>(request: EngineRequest<Input>) {
+        const { batch, dispatcher, endpoint, limits, tenant, quota, signal, stop, within, areKeysChecked } = request
+        const { keyScope = endpoint, idempotencyKey, format } = request
         const { deadlineMs, operationTimeoutMs } = limits
         const startedAt = yield* Clock.currentTimeMillis
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
         const timeLeft = Effect.map(elapsed, (milliseconds) => Math.max(0, deadlineMs - milliseconds))
-        const onDefect = yield* reporter(options)
+        const onDefect = yield* reporter(endpoint, errorHandler)
         const idempotency =
-          options.idempotency === undefined
+          idempotent === undefined
             ? Idempotency.none
-            : yield* Idempotency.prepare(batch, {
-                settings: options.idempotency,
-                format,
-                endpoint: keyScope ?? endpoint,
-                tenant,
-                idempotencyKey,
-              })
+            : yield* idempotent.prepare(batch, { format, endpoint: keyScope, tenant, idempotencyKey, areKeysChecked })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect)).pipe(
             Effect.timeoutOrElse({
@@ -131,9 +115,14 @@ export class BatchEngine extends Context.Service<
             }),
           )
         }
+        // Savepoints of one transaction must not overlap.
+        const isSequential = within !== undefined
+        const transactionSize = isSequential ? batch.operations.length : sharedTransactionSize
         const plan = yield* Effect.fromResult(
-          planner(batch, {
-            concurrency,
+          planner.plan(batch, {
+            concurrency: isSequential
+              ? 1
+              : atLeastOne(typeof concurrency === "number" ? concurrency : yield* concurrency),
             coalesces: dispatcher.coalesces,
             transactionSize: idempotency.transactionSize ?? transactionSize,
           }),
@@ -149,7 +138,7 @@ export class BatchEngine extends Context.Service<
             signal,
             stop,
             onDefect,
-            unitOfWork,
+            unitOfWork: within ?? configuredUnitOfWork,
             hooks,
             onStart: quota?.onStart,
           })
@@ -161,23 +150,34 @@ export class BatchEngine extends Context.Service<
         yield* Effect.addFinalizer(() =>
           Effect.gen(function* () {
             yield* recorded
-            yield* options.metrics.ran(tally(batch), yield* elapsed)
+            yield* telemetry.ran(endpoint, tally(batch), yield* elapsed)
           }),
         )
         return { completed, isCommitUnknown, recorded }
       })
 
       return BatchEngine.of({
-        run: (request, options) =>
-          Effect.withSpanScoped(runBatch(request, options), "multistatus.batch", {
-            attributes: { endpoint: options.endpoint, operations: request.batch.operations.length },
-          }),
+        run: (request) => telemetry.trace(request.endpoint, request.batch.operations.length, runBatch(request)),
       })
     }),
   )
 
-  static readonly layer: Layer.Layer<BatchEngine> = Layer.provide(BatchEngine.layerNoDeps, Executor.layer)
+  /** The default of every service that endpoints need beside the engine. Services that the context has already stay. */
+  static readonly layerServices: Layer.Layer<BatchServices> = batchServices
+
+  /**
+   * The engine, and the services that endpoints need beside it.
+   *
+   * **Details** To replace a service, provide another one to this layer: `Layer.provide(BatchEngine.layer, myPlanner)`. A layer
+   * is built once per application; two endpoints with different services take `Layer.fresh(BatchEngine.layer)` each.
+   */
+  static readonly layer: Layer.Layer<BatchEngine | BatchServices> = Layer.provideMerge(
+    BatchEngine.layerNoDeps,
+    BatchEngine.layerServices,
+  )
 }
+
+const atLeastOne = (groups: number): number => (groups >= 1 ? Math.floor(groups) : 1)
 
 const isOutcomeUnknown = ({ result }: Operation): boolean => result?.failure?.code === "OUTCOME_UNKNOWN"
 
@@ -188,7 +188,7 @@ const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
 }
 
 /** Makes the function that answers for errors of handlers: failures as they are, unexpected ones without any detail. */
-const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected }: EngineOptions) {
+const reporter = Effect.fnUntraced(function* (endpoint: string, { mapError, onUnexpected }: ErrorHandler) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const log: OnUnexpected = (error, origin) =>
     fork(Effect.logError("Operation failed unexpectedly", origin, Cause.die(error)))

@@ -2,20 +2,27 @@
  * Idempotency of one batch: hashes its keys while inputs are as they were sent, claims the keys when the batch is planned,
  * and records results when operations have ended.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Batch } from "../batch/Batch.ts"
 import { BatchError } from "../batch/BatchError.ts"
 import type { ValueFormat } from "../batch/Codec.ts"
 import type { Operation } from "../batch/Operation.ts"
 import type { ExecutionHooks } from "../execution/ExecutionHooks.ts"
+import { UnitOfWork } from "../execution/UnitOfWorkService.ts"
+import { checkOptions } from "../options/checkOptions.ts"
 import { CurrentDigest } from "../platform/Digest.ts"
 import * as FiberClock from "../platform/FiberClock.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 import type { Claims } from "./Claims.ts"
 import { type ClaimOutcome, claimKeys } from "./claimKeys.ts"
 import * as IdempotencyKeys from "./IdempotencyKeys.ts"
-import type { IdempotencySettings } from "./IdempotencySettings.ts"
+import { type IdempotencyOptions, idempotencyOptions } from "./IdempotencyOptions.ts"
+import { type IdempotencySettings, resolveOptions } from "./IdempotencySettings.ts"
+import { IdempotencyStore } from "./IdempotencyStoreService.ts"
 import { jsonValues } from "./jsonValues.ts"
 
 /** A batch whose keys are hashed. */
@@ -58,8 +65,8 @@ export const none: BatchIdempotency = {
   claim: () => Effect.succeed(unclaimed(false, true)),
 }
 
+/** What the keys of a batch are hashed with. */
 export interface IdempotencyRequest {
-  readonly settings: IdempotencySettings
   /** How values are stored. Default: as JSON. */
   readonly format: ValueFormat | undefined
   /** Name of the endpoint, which keeps its keys apart from those of others. */
@@ -67,16 +74,62 @@ export interface IdempotencyRequest {
   readonly tenant: string | undefined
   /** The client's key for the batch as a whole. */
   readonly idempotencyKey: string | undefined
+  /** Whether required keys were checked when the batch was accepted, so that missing ones do not refuse it. Default false. */
+  readonly areKeysChecked?: boolean | undefined
 }
 
-/** Hashes the keys of a batch. Inputs have to be as they were sent: not validated and not replaced. */
-export const prepare = Effect.fnUntraced(function* (
+/** Recognises retries of batches and operations by their idempotency keys. */
+export class Idempotency extends Context.Service<
+  Idempotency,
+  {
+    /** Whether every operation needs a key. */
+    readonly required: boolean
+    /** Hashes the keys of a batch. Inputs have to be as they were sent: not validated and not replaced. */
+    readonly prepare: (batch: Batch, request: IdempotencyRequest) => Effect.Effect<BatchIdempotency, BatchError>
+  }
+>()("@multistatus/core/Idempotency") {
+  /**
+   * Keeps keys and results in the store of the context. The layer dies with a `TypeError` if options are wrong, or if the store
+   * takes no part in the transactions that they ask for.
+   */
+  static readonly layer = (
+    options: Omit<IdempotencyOptions, "store"> = {},
+  ): Layer.Layer<Idempotency, never, IdempotencyStore> =>
+    Layer.effect(
+      Idempotency,
+      Effect.gen(function* () {
+        const complete = { ...options, store: yield* IdempotencyStore }
+        checkOptions(idempotencyOptions, complete)
+        const hasUnitOfWork = Option.isSome(yield* Effect.serviceOption(UnitOfWork))
+        // Whether there are tenants is known with the first request: without one, keys are refused.
+        return make(resolveOptions(complete, { hasTenant: true, hasUnitOfWork }))
+      }),
+    )
+
+  /** Keeps keys and results as settings say that were resolved, in the store of the context. */
+  static readonly layerFrom = (
+    settings: Omit<IdempotencySettings, "store">,
+  ): Layer.Layer<Idempotency, never, IdempotencyStore> =>
+    Layer.effect(
+      Idempotency,
+      Effect.map(IdempotencyStore, (store) => make({ ...settings, store })),
+    )
+}
+
+const make = (settings: IdempotencySettings): Idempotency["Service"] => ({
+  required: settings.required,
+  prepare: (batch, request) => prepare(batch, settings, request),
+})
+
+const prepare = Effect.fnUntraced(function* (
   batch: Batch,
-  { settings, format = jsonValues, idempotencyKey, endpoint, tenant }: IdempotencyRequest,
+  settings: IdempotencySettings,
+  { format = jsonValues, idempotencyKey, endpoint, tenant, areKeysChecked = false }: IdempotencyRequest,
 ) {
   const { operations } = batch
   const due = operations.filter(({ result }) => result === undefined)
-  if (settings.required && idempotencyKey === undefined && !due.every(hasKey)) return yield* Effect.fail(keyRequired)
+  const mustHaveKeys = settings.required && !areKeysChecked
+  if (mustHaveKeys && idempotencyKey === undefined && !due.every(hasKey)) return yield* Effect.fail(keyRequired)
   if (idempotencyKey === undefined && !due.some(hasKey)) return none
   if (tenant === undefined && settings.scope === "tenant") return yield* Effect.fail(tenantRequired)
   const digest = yield* CurrentDigest
@@ -95,11 +148,11 @@ export const prepare = Effect.fnUntraced(function* (
       try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, ...clock }),
       catch: (error) => error,
     }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
-  const idempotency: BatchIdempotency = {
+  const prepared: BatchIdempotency = {
     transactionSize: settings.sameTransaction,
     claim: (deadlineMs) => Effect.map(Effect.acquireRelease(claim(deadlineMs), finish), toClaimedBatch),
   }
-  return idempotency
+  return prepared
 })
 
 const finish = (outcome: ClaimOutcome): Effect.Effect<void> =>

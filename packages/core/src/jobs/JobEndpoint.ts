@@ -3,21 +3,28 @@ import type { Batch } from "../batch/Batch.ts"
 import type { BatchContext } from "../batch/BatchContext.ts"
 import type { Codec, ItemCodec } from "../batch/Codec.ts"
 import type { Dispatcher } from "../batch/Dispatcher.ts"
+import type { Idempotency } from "../idempotency/Idempotency.ts"
+import type { Quota } from "../quota/Quota.ts"
 import type { Limits } from "../batch/Limits.ts"
 import type { Operation } from "../batch/Operation.ts"
-import type { EngineOptions } from "../engine/BatchEngine.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
-import type { QuotaSettings } from "../quota/QuotaSettings.ts"
 import type { Strategy, StrategyOffer } from "../batch/Strategy.ts"
 
-/** The options of an endpoint that a job endpoint is made from. */
-export interface JobEndpointOptions<Input> extends EngineOptions {
+/** The parts of an endpoint that its jobs use. */
+export interface JobEndpointOptions<Input> {
+  /** Name of the endpoint. */
+  readonly endpoint: string
   readonly codec: Codec<Input>
   /** Makes the dispatcher of one batch. */
   readonly dispatcher: (batch: BatchContext) => Dispatcher<Input>
+  readonly limits: Limits
   readonly strategy: StrategyOffer
-  /** The quota of callers; undefined for none. */
-  readonly quota?: QuotaSettings | undefined
+  /** How many operations of a batch run at once; undefined if the number varies. */
+  readonly concurrency: number | undefined
+  readonly unitOfWork: UnitOfWork | undefined
+  readonly idempotency: Pick<Idempotency["Service"], "required"> | undefined
+  /** Holds callers to a quota; undefined if there is none. */
+  readonly quota: Quota["Service"] | undefined
 }
 
 /** Operations of a job that run together. */

@@ -35,11 +35,11 @@ export interface JobSubmission {
   /** Whether a request is an upload of NDJSON. */
   readonly isUpload: (request: HttpRequest) => boolean
   /** The limits of a request body: those of jobs if the batch may become one. */
-  readonly limitsFor: (request: HttpRequest) => Limits
+  readonly limitsFor: (request: HttpRequest, limits: Limits) => Limits
   /** Whether a batch becomes a job. */
   readonly isJob: (request: HttpRequest, batch: Batch) => boolean
   /** The error of a batch that runs at once and exceeds the limits of such batches; undefined if it does not. */
-  readonly refusal: (batch: Batch, envelope: Envelope) => BatchError | undefined
+  readonly refusal: (batch: Batch, envelope: Envelope, limits: Limits) => BatchError | undefined
   /** Makes a job of a batch. */
   readonly submit: (request: HttpRequest, decoded: DecodedBatch) => Effect.Effect<HttpResponse, BatchError>
   /** Makes a job of an upload. */
@@ -135,7 +135,7 @@ export const make = (endpoint: JobEndpoint, jobs: BatchJobs): JobSubmission => {
 
   return {
     isUpload: ({ headers }) => ndjson.test(String(headers["content-type"] ?? "")),
-    limitsFor: ({ headers }) =>
+    limitsFor: ({ headers }, limits) =>
       settings.above !== undefined || Preference.respondAsync(headers)
         ? {
             ...limits,
@@ -145,7 +145,7 @@ export const make = (endpoint: JobEndpoint, jobs: BatchJobs): JobSubmission => {
         : limits,
     isJob: ({ headers }, { operations }) =>
       Preference.respondAsync(headers) || (settings.above !== undefined && operations.length > settings.above),
-    refusal: ({ operations }, { bytes }) => {
+    refusal: ({ operations }, { bytes }, limits) => {
       if (operations.length > limits.operations) {
         return BatchError.tooMany("TOO_MANY_OPERATIONS", limits.operations, operations.length)
       }

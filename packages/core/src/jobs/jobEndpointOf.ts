@@ -7,17 +7,14 @@ import { partial } from "../batch/Strategy.ts"
 import type { ItemCodec } from "../batch/Codec.ts"
 import { BatchEngine } from "../engine/BatchEngine.ts"
 import type { JobEndpoint, JobEndpointOptions } from "./JobEndpoint.ts"
-import * as Quota from "../quota/Quota.ts"
+import { paid } from "../quota/Quota.ts"
 
 /**
  * Makes the job endpoint of an endpoint: the same engine, limits, quota and idempotency, without a request and without a
  * deadline. Undefined if batches of its format cannot run as jobs.
  */
-export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
-  options: JobEndpointOptions<Input>,
-  memory: Quota.QuotaMemory,
-) {
-  const { codec, limits, strategy, endpoint, unitOfWork, concurrency, idempotency } = options
+export const jobEndpointOf = Effect.fnUntraced(function* <Input>(options: JobEndpointOptions<Input>) {
+  const { codec, limits, strategy, endpoint, unitOfWork, concurrency, idempotency, quota: quotas } = options
   const { list, items } = codec
   if (items === undefined) return undefined
   const engine = yield* BatchEngine
@@ -27,14 +24,7 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.squash(exit.cause)
   }
-  // A job waits for its quota instead of being cut short by it. Its envelope was counted when it was submitted.
-  const quotaSettings = options.quota && { ...options.quota, mode: "reject" as const, envelopes: undefined }
-  const jobOptions = {
-    ...options,
-    limits: { ...limits, deadlineMs: longestTimerMs },
-    // The key of the batch has been checked when the job was submitted; its chunks have none.
-    idempotency: idempotency && { ...idempotency, required: false },
-  }
+  const unlimited = { ...limits, deadlineMs: longestTimerMs }
   const made: JobEndpoint = {
     name: endpoint,
     codec: { list, encode: (batch, encoding) => codec.encode(batch as Batch<Input>, encoding) },
@@ -45,11 +35,12 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     requiresKeys: idempotency?.required === true,
     unitOfWork,
     charge: async (operations, tenant) => {
-      if (quotaSettings === undefined) return undefined
+      if (quotas === undefined) return undefined
       const scope = await run(Scope.make())
       const release = () => run(Scope.close(scope, Exit.void))
       try {
-        const quota = await run(Quota.open(quotaSettings, memory, tenant))
+        // A job waits for its quota instead of being cut short by it. Its envelope was counted when it was submitted.
+        const quota = await run(quotas.openJob(tenant))
         const batch = { operations, strategy: partial }
         await run(Scope.provide(quota.charge({ batch, endpoint, tenant }), scope))
         return { began: quota.onStart, release }
@@ -60,11 +51,24 @@ export const jobEndpointOf = Effect.fnUntraced(function* <Input>(
     },
     run: async ({ batch, tenant, keyScope, stop, began, within }) => {
       const dispatcher = options.dispatcher({ tenant, headers: {}, request: undefined })
-      const quota = began && { ...Quota.paid, onStart: began }
-      const request = { batch: batch as Batch<Input>, dispatcher, tenant, keyScope, quota, signal: undefined, stop }
-      const nested = within && { unitOfWork: within, concurrency: 1, transactionSize: batch.operations.length }
+      const quota = began && { ...paid, onStart: began }
+      const request = {
+        endpoint,
+        batch: batch as Batch<Input>,
+        dispatcher,
+        limits: unlimited,
+        tenant,
+        keyScope,
+        format: codec.format,
+        quota,
+        signal: undefined,
+        stop,
+        within,
+        // The key of the batch was checked when the job was submitted; its chunks have none.
+        areKeysChecked: true,
+      }
       // Closing the scope waits until results are recorded.
-      await run(Effect.scoped(engine.run(request, { ...jobOptions, ...nested })))
+      await run(Effect.scoped(engine.run(request)))
     },
   }
   return made

@@ -1,5 +1,7 @@
-/** The quota of one caller for one batch: charges it, admits the operations that fit, and refunds those that never start. */
+/** Quotas: they charge batches, admit the operations that fit, and refund those that never start. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { BatchError } from "../batch/BatchError.ts"
 import { BatchExceedsQuota, QuotaExceeded } from "../batch/RefusalReason.ts"
@@ -7,19 +9,20 @@ import { failure } from "../batch/Failure.ts"
 import type { Operation } from "../batch/Operation.ts"
 import { OperationResult } from "../batch/OperationResult.ts"
 import type { PlannedBatch } from "../execution/BatchPolicy.ts"
+import { checkOptions } from "../options/checkOptions.ts"
 import { CurrentDigest } from "../platform/Digest.ts"
 import { randomId } from "../platform/randomId.ts"
 import * as Gcra from "./Gcra.ts"
 import type { QuotaDecision, QuotaDemand, QuotaRule, QuotaStanding } from "./QuotaCharge.ts"
 import * as QuotaCost from "./QuotaCost.ts"
-import type { QuotaSettings } from "./QuotaSettings.ts"
+import { type QuotaOptions, quotaOptions } from "./QuotaOptions.ts"
+import { localStores, type QuotaSettings, resolveOptions } from "./QuotaSettings.ts"
 import * as QuotaStoreClient from "./QuotaStoreClient.ts"
+import { QuotaStore } from "./QuotaStoreService.ts"
 import * as RateLimitFields from "./RateLimitFields.ts"
 
-export type { QuotaMemory } from "./QuotaStoreClient.ts"
-
 /** The quota of one caller, for one batch. */
-export interface Quota {
+export interface BatchQuota {
   /** Charges the batch under the policy that counts every batch, whatever happens to it. */
   readonly countEnvelope: Effect.Effect<void, BatchError>
   /**
@@ -35,16 +38,57 @@ export interface Quota {
   readonly standings: Effect.Effect<ReadonlyArray<QuotaStanding> | undefined>
 }
 
+/** Holds callers to quotas. */
+export class Quota extends Context.Service<
+  Quota,
+  {
+    /** What happens to a batch over quota. */
+    readonly mode: QuotaSettings["mode"]
+    /** The policies that the endpoint publishes. */
+    readonly rules: ReadonlyArray<QuotaRule>
+    /** Opens the quota of a caller for one batch. Nothing is charged yet. */
+    readonly open: (tenant: string | undefined) => Effect.Effect<BatchQuota>
+    /** Opens the quota of a caller for operations of a job: they are charged as a whole, and are not counted as a batch. */
+    readonly openJob: (tenant: string | undefined) => Effect.Effect<BatchQuota>
+    /** Returns the header fields for standings. */
+    readonly fields: (standings: ReadonlyArray<QuotaStanding>) => Readonly<Record<string, string>>
+  }
+>()("@multistatus/core/Quota") {
+  /** Counts in the store of the context. Throws a `TypeError` that names every wrong option. */
+  static readonly layer = (options: Omit<QuotaOptions, "store">): Layer.Layer<Quota, never, QuotaStore> => {
+    checkOptions(quotaOptions, options)
+    return Quota.layerFrom(resolveOptions(options, localStores()))
+  }
+
+  /** Counts as settings say that were resolved, in the store of the context. */
+  static readonly layerFrom = (settings: Omit<QuotaSettings, "store">): Layer.Layer<Quota, never, QuotaStore> =>
+    Layer.effect(
+      Quota,
+      Effect.map(QuotaStore, (store) => make({ ...settings, store })),
+    )
+}
+
+const make = (settings: QuotaSettings): Quota["Service"] => {
+  const memory: QuotaStoreClient.QuotaMemory = { restingUntil: 0 }
+  const ofJobs: QuotaSettings = { ...settings, mode: "reject", envelopes: undefined }
+  return {
+    mode: settings.mode,
+    rules: RateLimitFields.rulesOf(settings),
+    open: (tenant) => open(settings, memory, tenant),
+    openJob: (tenant) => open(ofJobs, memory, tenant),
+    fields: (standings) => RateLimitFields.write(settings, standings),
+  }
+}
+
 /** The quota of a batch that is already paid for: it charges nothing. */
-export const paid: Quota = {
+export const paid: BatchQuota = {
   countEnvelope: Effect.void,
   charge: () => Effect.void,
   onStart: () => {},
   standings: Effect.succeed(undefined),
 }
 
-/** Creates the quota of a caller for one batch. */
-export const open = Effect.fnUntraced(function* (
+const open = Effect.fnUntraced(function* (
   settings: QuotaSettings,
   memory: QuotaStoreClient.QuotaMemory,
   tenant: string | undefined,
@@ -74,7 +118,7 @@ export const open = Effect.fnUntraced(function* (
     return Effect.fail(quotaExceeded(decision))
   }
 
-  const charge: Quota["charge"] = Effect.fnUntraced(function* ({ batch, endpoint, tenant }) {
+  const charge: BatchQuota["charge"] = Effect.fnUntraced(function* ({ batch, endpoint, tenant }) {
     const due = batch.operations.filter(({ result, duplicateOf }) => result === undefined && duplicateOf === undefined)
     if (due.length === 0) return
     const demands = settings.policies.map((policy) => QuotaCost.demandOf(policy, { endpoint, tenant, operations: due }))
@@ -116,7 +160,7 @@ export const open = Effect.fnUntraced(function* (
     return known.length === rules.length ? known : undefined
   })
 
-  const quota: Quota = {
+  const quota: BatchQuota = {
     countEnvelope: settings.envelopes === undefined ? Effect.void : countEnvelope(settings.envelopes),
     charge,
     onStart: (operations) => operations.forEach((operation) => started.add(operation)),

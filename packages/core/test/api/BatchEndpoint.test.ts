@@ -9,12 +9,11 @@ import { BatchError } from "../../src/batch/BatchError.ts"
 import { PolicyRefusal } from "../../src/batch/RefusalReason.ts"
 import { failure } from "../../src/batch/Failure.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
-import * as ConcurrencyLimit from "../../src/api/ConcurrencyLimit.ts"
 import * as BatchEndpoint from "../../src/api/BatchEndpoint.ts"
 import type { BatchOptions } from "../../src/api/BatchOptions.ts"
+import * as EndpointServices from "../../src/api/EndpointServices.ts"
 import { resolveOptions } from "../../src/api/BatchSettings.ts"
 import { BatchEngine } from "../../src/engine/BatchEngine.ts"
-import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
 import type { BatchPolicy } from "../../src/execution/BatchPolicy.ts"
 import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import { alone, make, send, things, users } from "../support/endpoints.ts"
@@ -188,20 +187,21 @@ describe("the answer of a batch with keys", () => {
       },
     }
     const onUnexpected = (error: unknown) => void log.push(`unexpected: ${(error as Error).message}`)
+    const settings = resolveOptions({
+      tenant: () => "a",
+      idempotency: idempotency ? { store } : undefined,
+      onUnexpected,
+    })
     const answer = Effect.gen(function* () {
       const endpoint = yield* BatchEndpoint.make({
-        ...resolveOptions({ tenant: () => "a", idempotency: idempotency ? { store } : undefined, onUnexpected }),
-        endpoint: "users",
-        metrics: BatchMetrics.recorder("users"),
+        name: "users",
         codec,
         dispatcher: (batch) => ActionDispatcher.make(users, batch),
-        tenant: () => "a",
-        concurrencyLimit: ConcurrencyLimit.make(),
       })
       const key = idempotency ? "k" : undefined
       return yield* endpoint.handle(jsonRequest({ operations: [{ action: "create", data: {}, idempotency_key: key }] }))
     })
-    return { log, answer: () => Effect.runPromise(Effect.provide(answer, BatchEngine.layer)) }
+    return { log, answer: () => Effect.runPromise(Effect.provide(answer, EndpointServices.fromSettings(settings))) }
   }
 
   it("is encoded while the store records results", async () => {
@@ -238,12 +238,9 @@ describe("the effects of actions", () => {
   })
 
   const makeEndpoint = BatchEndpoint.make({
-    ...resolveOptions({}),
-    endpoint: "greetings",
-    metrics: BatchMetrics.recorder("greetings"),
+    name: "greetings",
     codec: OperationsCodec.make({ data: true }),
     dispatcher: (batch) => ActionDispatcher.make(greetings, batch),
-    concurrencyLimit: ConcurrencyLimit.make(),
   })
   const greeting = (text: string) => Effect.provideService(Greeting, Greeting.of({ text }))
   const say = () => jsonRequest({ operations: [{ action: "say" }] })

@@ -3,14 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { TestClock } from "effect/testing"
-import * as Limits from "../../src/batch/Limits.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
-import * as Plan from "../../src/planning/Plan.ts"
 import { partial } from "../../src/batch/Strategy.ts"
+import type { BatchOptions } from "../../src/api/BatchOptions.ts"
 import { resolveOptions } from "../../src/api/BatchSettings.ts"
-import { BatchEngine, type EngineOptions } from "../../src/engine/BatchEngine.ts"
-import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
+import * as EndpointServices from "../../src/api/EndpointServices.ts"
+import { BatchEngine } from "../../src/engine/BatchEngine.ts"
 import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
 import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 import { endings, operations } from "../support/execute.ts"
@@ -21,32 +20,19 @@ const success = OperationResult.success("done")
 const runBatch = (
   all: ReadonlyArray<Operation<undefined>>,
   dispatcher: Partial<Dispatcher<undefined>> = {},
-  { limits = {}, ...options }: Partial<Omit<EngineOptions, "limits">> & { readonly limits?: Limits.LimitsOptions } = {},
+  { endpoint = "test", ...options }: BatchOptions & { readonly endpoint?: string } = {},
 ) => {
+  const settings = resolveOptions({ onUnexpected: () => {}, ...options })
   const request = {
+    endpoint,
     batch: { operations: all, strategy: partial },
     dispatcher: { coalesces: () => false, run: () => success, ...dispatcher },
+    limits: settings.limits,
     tenant: "t",
-    idempotencyKey: undefined,
     signal: undefined,
   }
-  const engineOptions: EngineOptions = {
-    endpoint: "test",
-    format: undefined,
-    limits: Limits.make(limits),
-    concurrency: 10,
-    planner: Plan.make,
-    policies: [],
-    mapError: undefined,
-    onUnexpected: () => {},
-    unitOfWork: undefined,
-    transactionSize: undefined,
-    idempotency: undefined,
-    metrics: BatchMetrics.recorder("test"),
-    ...options,
-  }
-  const running = BatchEngine.use(({ run }) => run(request, engineOptions))
-  return Effect.provide(Effect.scoped(running), BatchEngine.layer)
+  const running = BatchEngine.use(({ run }) => run(request))
+  return Effect.provide(Effect.scoped(running), EndpointServices.fromSettings(settings), { local: true })
 }
 
 const oneTurn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -117,7 +103,7 @@ describe("a batch", () => {
             )
             .map(({ state }) => (state as { readonly count: number | bigint }).count),
         )
-      yield* runBatch(operations(5), { run }, { endpoint: "counted", metrics: BatchMetrics.recorder("counted") })
+      yield* runBatch(operations(5), { run }, { endpoint: "counted" })
       expect(yield* count("multistatus.batches")).toEqual([1])
       expect(yield* count("multistatus.operations", "success")).toEqual([4])
       expect(yield* count("multistatus.operations", "error")).toEqual([1])
@@ -137,9 +123,9 @@ describe("a batch", () => {
           return memory.settle(...call)
         },
       }
-      const { idempotency } = resolveOptions({ tenant: () => "t", idempotency: { store } })
+      const options = { tenant: () => "t", idempotency: { store } }
       const withKey = () => operations(1).map((operation) => ({ ...operation, idempotencyKey: "k" }))
-      const fiber = yield* Effect.forkChild(runBatch(withKey(), {}, { idempotency }))
+      const fiber = yield* Effect.forkChild(runBatch(withKey(), {}, options))
       yield* Effect.promise(() => asked.promise)
       const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber))
       yield* oneTurn
@@ -147,7 +133,7 @@ describe("a batch", () => {
       answered.resolve()
       yield* Fiber.join(interrupting)
       const retried = withKey()
-      yield* runBatch(retried, {}, { idempotency })
+      yield* runBatch(retried, {}, options)
       expect(retried[0]!.result).toMatchObject({ value: "done", replayed: true })
     }),
   )

@@ -5,6 +5,8 @@ import { hash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
+import { type BatchSettings, resolveOptions } from "../../src/api/BatchSettings.ts"
+import * as EndpointServices from "../../src/api/EndpointServices.ts"
 import type { BatchError } from "../../src/batch/BatchError.ts"
 import type { Dispatcher } from "../../src/batch/Dispatcher.ts"
 import { failure, internalFailure, isFailure } from "../../src/batch/Failure.ts"
@@ -12,8 +14,7 @@ import * as Limits from "../../src/batch/Limits.ts"
 import type { Operation } from "../../src/batch/Operation.ts"
 import { OperationResult } from "../../src/batch/OperationResult.ts"
 import { partial, type Strategy } from "../../src/batch/Strategy.ts"
-import { BatchEngine, type BatchRun, type EngineOptions } from "../../src/engine/BatchEngine.ts"
-import * as BatchMetrics from "../../src/engine/BatchMetrics.ts"
+import { BatchEngine, type BatchRun } from "../../src/engine/BatchEngine.ts"
 import type { IdempotencySettings } from "../../src/idempotency/IdempotencySettings.ts"
 import type {
   Acquired,
@@ -24,7 +25,6 @@ import type {
   SettleItem,
 } from "../../src/idempotency/IdempotencyStore.ts"
 import { memoryIdempotencyStore } from "../../src/idempotency/memoryIdempotencyStore.ts"
-import * as Plan from "../../src/planning/Plan.ts"
 import { CurrentDigest } from "../../src/platform/Digest.ts"
 import { operation } from "./operation.ts"
 import type { ScriptedDatabase, ScriptedTransaction } from "./ScriptedDatabase.ts"
@@ -86,7 +86,8 @@ export interface BatchOptions {
   readonly prepare?: Dispatcher<unknown>["prepare"]
   readonly signal?: AbortSignal
   readonly limits?: Limits.LimitsOptions
-  readonly options?: Partial<EngineOptions>
+  /** Settings of the endpoint. Its name is `things` by default. */
+  readonly options?: Partial<BatchSettings> & { readonly endpoint?: string }
   readonly settings?: Partial<IdempotencySettings>
 }
 
@@ -255,19 +256,10 @@ export class IdempotencyHarness {
 
   private runBatch(given: BatchOptions): Effect.Effect<RunResult> {
     const { operations, key, strategy = partial, runMany, tenant = "t" } = given
-    const options: EngineOptions = {
-      endpoint: "things",
-      format: undefined,
-      limits: Limits.make(given.limits),
-      concurrency: 10,
-      planner: Plan.make,
-      policies: [],
-      mapError: undefined,
-      onUnexpected: () => {},
-      unitOfWork: undefined,
-      transactionSize: undefined,
-      metrics: BatchMetrics.recorder("things"),
-      ...given.options,
+    const { endpoint = "things", ...options } = given.options ?? {}
+    const settings: BatchSettings = {
+      ...resolveOptions({ onUnexpected: () => {} }),
+      ...options,
       idempotency: {
         store: this.store,
         ttlMs: 86_400_000,
@@ -290,7 +282,9 @@ export class IdempotencyHarness {
       ...(given.prepare !== undefined && { prepare: given.prepare }),
     }
     const request = {
+      endpoint,
       batch: { operations, strategy },
+      limits: Limits.make(given.limits),
       dispatcher,
       tenant: given.anonymous === true ? undefined : tenant,
       idempotencyKey: key,
@@ -298,12 +292,12 @@ export class IdempotencyHarness {
     }
     const running = Effect.gen(function* () {
       const { run } = yield* BatchEngine
-      const { recorded, ...ran } = yield* run(request, options)
+      const { recorded, ...ran } = yield* run(request)
       return { ...ran, unrecorded: !(yield* recorded), operations, refusal: undefined }
     })
     return Effect.scoped(running).pipe(
       Effect.catch((refusal) => Effect.succeed<RunResult>({ operations, refusal })),
-      Effect.provide(BatchEngine.layer),
+      Effect.provide(EndpointServices.fromSettings(settings), { local: true }),
       // Synchronous: the clock of the test does not know of time that another thread takes.
       Effect.provideService(CurrentDigest, (text) => hash("sha256", text, "base64url")),
     )
