@@ -77,6 +77,25 @@ describe("GET /jobs/{id}", () => {
     const again = await jobs.ask("GET", location, { headers: { "if-none-match": etag! } })
     expect(again).toMatchObject({ status: 304, body: "" })
   })
+
+  it("finds the tag among others", async () => {
+    const jobs = withJobs()
+    const { location } = await jobs.submit(creates(1))
+    await jobs.ended(location)
+    const { etag } = (await jobs.ask("GET", location)).headers
+    const again = await jobs.ask("GET", location, { headers: { "if-none-match": `"a" ,\t${etag!} , "b"` } })
+    expect(again.status).toBe(304)
+  })
+
+  it("reads a header of 100 kB in a time that grows with its length", async () => {
+    const jobs = withJobs()
+    const { location } = await jobs.submit(creates(1))
+    await jobs.ended(location)
+    const start = performance.now()
+    const answer = await jobs.ask("GET", location, { headers: { "if-none-match": " ".repeat(100_000) + "x" } })
+    expect(answer.status).toBe(200)
+    expect(performance.now() - start).toBeLessThan(500)
+  })
 })
 
 describe("GET /jobs/{id}/events", () => {
