@@ -64,6 +64,7 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
     keepMs,
     aliveMs: silentMs / 3,
     exactlyOnce: settings.exactlyOnce,
+    weightOf: settings.weight,
     onError,
   })
   const janitor = new JobJanitor({ store, queue, silentMs, resendMs, sweepMs, tombstoneMs, onError })

@@ -21,6 +21,8 @@ export interface ChunkRunOptions {
   readonly stop: AbortSignal
   /** Ends the run after the current slice. */
   readonly closing: AbortSignal
+  /** Asked before each slice but the first: whether the run ends, because another tenant is due. */
+  readonly yields: () => Promise<boolean>
   /** Keeps the results of a slice; returns false if the hold on the chunk is over. Undefined to keep nothing. */
   readonly checkpoint: ((part: ChunkPart) => Promise<boolean>) | undefined
   /** The open transaction that the chunk runs in; undefined for none. */
@@ -38,7 +40,7 @@ export type ChunkRun =
 
 /** Runs the operations of a chunk that have no results yet. */
 export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promise<ChunkRun> => {
-  const { endpoint, sliceSize, stop, closing, checkpoint } = options
+  const { endpoint, sliceSize, stop, closing, checkpoint, yields } = options
   const spec = JobSpec.read(chunk.job.settings)
   const { strategy } = spec
   const slices = cut(chunk, strategy._tag === "atomic" ? chunk.operations : sliceSize, endpoint)
@@ -53,6 +55,7 @@ export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promis
   try {
     for (const slice of slices) {
       if (closing.aborted || (count <= 0 && !stop.aborted)) return { _tag: "postponed", delayMs: 0 }
+      if (slice !== slices[0] && checkpoint !== undefined && (await yields())) return { _tag: "postponed", delayMs: 0 }
       count -= slice.operations.length
       const failed = failedCount()
       let operations: ReadonlyArray<Operation> = slice.operations

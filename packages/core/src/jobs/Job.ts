@@ -85,6 +85,13 @@ export interface ChunkRef {
   readonly dispatch: number
 }
 
+/** A chunk that is due and waits, of a tenant. */
+export interface DueChunk {
+  readonly tenant: string | undefined
+  readonly job: string
+  readonly chunk: number
+}
+
 /** A worker's hold on a chunk. It ends when the chunk is started again. */
 export interface ChunkHold {
   readonly job: string

@@ -46,6 +46,11 @@ export interface JobOptions {
   /** Number of chunks that this process runs at once; 0 for a process that runs none. Default 4. */
   readonly workers?: number | undefined
   /**
+   * Returns the share of a tenant in the workers, in relation to other tenants whose chunks wait: 2 for twice as many chunks.
+   * Default: tenants take turns, one chunk each.
+   */
+  readonly weight?: ((tenant: string | undefined) => number) | undefined
+  /**
    * Whether each chunk runs in one transaction, which also stores its results. Operations that write through `tx` then
    * happen exactly once. Needs a `unitOfWork` and a store in its database. A chunk that costs more than the whole limit of
    * a quota fails. Default `false`.
@@ -93,6 +98,7 @@ export const jobOptions = {
   sliceOperations: { type: wholeNumber(), default: 50, unit: "operations", page },
   window: { type: wholeNumber({ maximum: 1000 }), default: 4, unit: "chunks", page },
   workers: { type: wholeNumber({ minimum: 0, maximum: 1000 }), default: 4, unit: "chunks", page },
+  weight: { type: anyFunction(), defaultText: "tenants take turns, one chunk each", page },
   exactlyOnce: { type: flag, default: false, page },
   keepResults: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "1 day", page },
   maxAge: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "7 days", page },

@@ -37,6 +37,7 @@ import type {
   ChunkOutcome,
   ChunkPart,
   ChunkRef,
+  DueChunk,
   EndedChunk,
   JobAcceptance,
   JobExtent,
@@ -182,6 +183,13 @@ export interface JobStore {
    * jobs for which that time is over. Returns how many it found.
    */
   readonly sweep: (limit: number, tombstoneMs: number, now?: number) => Promise<number>
+  /**
+   * Returns one chunk that is due and waits for each tenant that has one, at most `limit`, the oldest first. Chunks that were
+   * postponed are due when their delay is over. A store with many jobs may leave out tenants.
+   *
+   * **Details** Workers use it to give tenants equal shares. Without it, chunks run in the order of the queue.
+   */
+  readonly due?: ((limit: number, now?: number) => Promise<ReadonlyArray<DueChunk>>) | undefined
   /** Number of operations that count against `JobLimits`. */
   readonly queued: () => Promise<number>
 }

@@ -168,6 +168,17 @@ export class MemoryJob {
     return this.refsOf(found)
   }
 
+  /** The chunk that is due for the longest time, and since when; undefined if none waits. */
+  firstWaiting(now: number): { readonly chunk: number; readonly since: number } | undefined {
+    if (!this.isOpen) return undefined
+    let first: { readonly chunk: number; readonly since: number } | undefined
+    for (const { index, state, aliveAt } of this.chunks.slice(0, this.sent)) {
+      if (state !== "waiting" || aliveAt === undefined || aliveAt > now) continue
+      if (first === undefined || aliveAt < first.since) first = { chunk: index, since: aliveAt }
+    }
+    return first
+  }
+
   forget(expiresAt: number): void {
     this.state = "forgotten"
     this.chunks.length = 0

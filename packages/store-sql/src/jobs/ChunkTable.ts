@@ -1,5 +1,5 @@
 /** The statements on the tables of chunks and of their parts. */
-import type { ChunkHold, ChunkPart, ChunkRef, ChunksQuery, NewChunk } from "@multistatus/core/store"
+import type { ChunkHold, ChunkPart, ChunkRef, ChunksQuery, Job, NewChunk } from "@multistatus/core/store"
 import { type RawBuilder, sql } from "kysely"
 
 import { type JobConnection, prepared } from "./JobConnection.ts"
@@ -152,6 +152,21 @@ export class ChunkTable {
       where job = ${job} and idx >= ${from} and idx < ${to} ${condition} order by idx limit ${limit}
     `.execute(this.connection.db)
     return rows
+  }
+
+  /** One chunk that is due and waits, for each tenant that has one. */
+  async due(limit: number, given: number | undefined): Promise<ReadonlyArray<Job.DueChunk>> {
+    const { connection } = this
+    const { rows } = await sql<{ tenant: string | null; job: string; idx: number }>`
+      select tenant, job, idx from (
+        select j.tenant, c.job, c.idx, c.heard_at,
+          row_number() over (partition by j.tenant order by c.heard_at, c.job, c.idx) as place
+        from multistatus_job_chunk c join multistatus_job j on j.id = c.job
+        where c.state in ('waiting', 'running') and c.state = 'waiting' and c.heard_at is not null
+          and c.heard_at <= ${connection.clock(given)} and j.state in ('queued', 'running')
+      ) as due where place = 1 order by heard_at, job limit ${limit}
+    `.execute(connection.db)
+    return rows.map(({ tenant, job, idx }) => ({ tenant: tenant ?? undefined, job, chunk: idx }))
   }
 
   /** Finds overdue chunks of all jobs, and gives each its next dispatch. */

@@ -170,6 +170,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       }
       return ids.length
     },
+    due: (limit, given) => retryTransient(() => direct.chunks.due(limit, given)),
     queued: () => direct.jobs.queued(),
   }
 }
