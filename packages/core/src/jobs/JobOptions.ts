@@ -56,11 +56,13 @@ export interface JobOptions {
    * a quota fails. Default `false`.
    */
   readonly exactlyOnce?: boolean | undefined
+  /** Maximum number of event streams that this process serves at once; a client beyond it is answered 503. Default 1,000. */
+  readonly followers?: number | undefined
   /** How long the results of a job are kept after it has ended. Default `"1 day"`. */
   readonly keepResults?: DurationInput | undefined
   /** How long a job is kept that does not end. Default `"7 days"`. */
   readonly maxAge?: DurationInput | undefined
-  /** How long `close` waits for running chunks before it aborts them; at most one hour. Default `"10 seconds"`. */
+  /** How long `close` waits for running chunks before it aborts them; at most one hour. Default `"25 seconds"`. */
   readonly shutdownTimeout?: DurationInput | undefined
   /** Called with each error of a step that is retried. Default: the error is logged to standard error. */
   readonly onError?: ((error: unknown) => void) | undefined
@@ -100,8 +102,9 @@ export const jobOptions = {
   workers: { type: wholeNumber({ minimum: 0, maximum: 1000 }), default: 4, unit: "chunks", page },
   weight: { type: anyFunction(), defaultText: "tenants take turns, one chunk each", page },
   exactlyOnce: { type: flag, default: false, page },
+  followers: { type: wholeNumber(), default: 1000, unit: "event streams", page },
   keepResults: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "1 day", page },
   maxAge: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "7 days", page },
-  shutdownTimeout: { type: duration({ minimum: 0, maximum: 3_600_000 }), default: "10 seconds", page },
+  shutdownTimeout: { type: duration({ minimum: 0, maximum: 3_600_000 }), default: "25 seconds", page },
   onError: { type: anyFunction(), defaultText: "the error is logged to standard error", page },
 } satisfies OptionGroup<JobOptions>

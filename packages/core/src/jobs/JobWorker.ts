@@ -54,6 +54,7 @@ export class JobWorker {
   private readonly running: RunningChunks
   private readonly turns: TenantTurns
   private consumer: ChunkConsumer | undefined
+  private isStopped = false
 
   constructor(options: JobWorkerOptions) {
     this.options = options
@@ -66,6 +67,7 @@ export class JobWorker {
   async start(): Promise<void> {
     const { queue, concurrency, onError } = this.options
     const run = async (delivery: Delivery) => {
+      if (this.isStopped) throw new Error("The worker is shutting down: another one runs the chunk")
       try {
         await this.deliver(delivery)
       } catch (error) {
@@ -77,8 +79,14 @@ export class JobWorker {
     this.running.start()
   }
 
+  /** Starts no more chunks. Refs that are delivered from now on are left to other workers. */
+  stop(): void {
+    this.isStopped = true
+  }
+
   /** Takes no more chunks and waits for running ones, at most `timeoutMs` milliseconds. Then they stop after their slice. */
   async close(timeoutMs: number): Promise<void> {
+    this.stop()
     try {
       await this.consumer?.close(timeoutMs)
     } finally {
