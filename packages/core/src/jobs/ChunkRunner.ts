@@ -7,7 +7,7 @@ import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import { charge, retryDelayOf } from "./ChunkCharge.ts"
 import { join, partOf } from "./ChunkResults.ts"
 import { type ChunkSlice, cut } from "./ChunkSlice.ts"
-import { type ChunkOutcome, type ChunkPart, type StartedChunk, tallyOf } from "./Job.ts"
+import { type ChunkOutcome, type ChunkPart, type JobWait, type StartedChunk, tallyOf } from "./Job.ts"
 import type { JobCharge, JobEndpoint } from "./JobEndpoint.ts"
 import * as JobSpec from "./JobSpec.ts"
 import { pause } from "./pause.ts"
@@ -34,7 +34,7 @@ export type ChunkRun =
   /** Every operation has its result. */
   | { readonly _tag: "completed"; readonly outcome: ChunkOutcome }
   /** The chunk is to continue in `delayMs` milliseconds, after the results that are kept. */
-  | { readonly _tag: "postponed"; readonly delayMs: number }
+  | { readonly _tag: "postponed"; readonly delayMs: number; readonly waitsFor?: JobWait["for"] | undefined }
   /** The hold on the chunk is over. */
   | { readonly _tag: "lost" }
 

@@ -95,7 +95,8 @@ export const make = (options: JobRoutesOptions): JobRoutes => {
 
 const monitor = (job: JobRecord, headers: HttpRequest["headers"]): HttpResponse => {
   const isOver = hasEnded(job.state)
-  const etag = `W/"${job.state}-${job.succeeded}-${job.failed}-${job.skipped}-${job.updatedAt}"`
+  const wait = job.waiting === undefined ? "" : `-${job.waiting.until}`
+  const etag = `W/"${job.state}-${job.succeeded}-${job.failed}-${job.skipped}-${job.updatedAt}${wait}"`
   const fields = {
     etag,
     "cache-control": "no-cache",

@@ -43,6 +43,7 @@ import type {
   JobExtent,
   JobLimits,
   JobRecord,
+  JobWait,
   NewChunk,
   NewJob,
   StartedChunk,
@@ -153,9 +154,15 @@ export interface JobStore {
   ) => Promise<ChunkCommit>
   /**
    * Gives up the hold on a chunk that is to continue in `delayMs` milliseconds. Its parts are kept. Returns the ref to enqueue
-   * with that delay, or undefined if the hold is over. If the job is cancelled, the chunk is overdue at once.
+   * with that delay, or undefined if the hold is over. If the job is cancelled, the chunk is overdue at once. `waitsFor` is
+   * what the chunk waits for, for the record of the job.
    */
-  readonly postpone: (hold: ChunkHold, delayMs: number, now?: number) => Promise<ChunkRef | undefined>
+  readonly postpone: (
+    hold: ChunkHold,
+    delayMs: number,
+    now?: number,
+    waitsFor?: JobWait["for"],
+  ) => Promise<ChunkRef | undefined>
   /** Finds a job that was accepted. It is `forgotten` for a while after it has expired, then undefined. */
   readonly find: (id: string, now?: number) => Promise<JobRecord | ForgottenJob | undefined>
   /** Returns ended chunks of a job, in order. */

@@ -137,7 +137,7 @@ export class JobWorker {
       within: undefined,
     })
     if (run._tag === "completed") await this.committer.commit(hold, run.outcome, delivery)
-    else if (run._tag === "postponed") await this.committer.postpone(hold, run.delayMs)
+    else if (run._tag === "postponed") await this.committer.postpone(hold, run.delayMs, run.waitsFor)
   }
 
   private async runInTransaction(
@@ -160,7 +160,7 @@ export class JobWorker {
       },
       { remainingMs: transactionMs },
     )
-    if (run?._tag === "postponed") return this.committer.postpone(hold, run.delayMs)
+    if (run?._tag === "postponed") return this.committer.postpone(hold, run.delayMs, run.waitsFor)
     if (outcome !== "committed" && commit?._tag !== "refused") {
       throw new Error(`The transaction of chunk ${chunk.index} of job ${chunk.job.id} did not commit: ${outcome}`)
     }

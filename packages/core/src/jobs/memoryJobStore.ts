@@ -85,7 +85,8 @@ export const memoryJobStore = (): JobStore => {
     keepAlive: async (hold, now = Date.now()) => jobs.get(hold.job)?.keepAlive(hold, now) ?? false,
     commit: async (hold, outcome, keepMs, _, now = Date.now()) =>
       jobs.get(hold.job)?.commit(hold, outcome, keepMs, now) ?? { _tag: "refused" },
-    postpone: async (hold, delayMs, now = Date.now()) => jobs.get(hold.job)?.postpone(hold, delayMs, now),
+    postpone: async (hold, delayMs, now = Date.now(), waitsFor) =>
+      jobs.get(hold.job)?.postpone(hold, delayMs, now, waitsFor),
     find: async (id, now = Date.now()) => jobs.get(id)?.find(now),
     results: async (id, query) => jobs.get(id)?.results(query) ?? { chunks: [], next: query.from, isLast: true },
     cancel: async (id, keepMs, now = Date.now()) => jobs.get(id)?.cancel(keepMs, now),

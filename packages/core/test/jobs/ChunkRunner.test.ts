@@ -80,4 +80,16 @@ describe("the quota of a job", () => {
     const { location } = await jobs.submit(creates(20))
     expect(await jobs.ended(location)).toMatchObject({ failed: 20 })
   })
+
+  it("shows in the monitor that the job waits for it, and until when", async () => {
+    const quota = { operations: 10, per: "1 day" } as const
+    const jobs = withJobs({ sliceOperations: 5, chunkOperations: 10 }, { quota })
+    const { location } = await jobs.submit(creates(20))
+    await expect.poll(async () => (await jobs.json("GET", location)).json.waiting, { timeout: 5000 }).toBeDefined()
+    const { json, headers } = await jobs.json("GET", location)
+    expect(json).toMatchObject({ status: "running", completed: 10, waiting: { for: "quota" } })
+    expect(Date.parse(json.waiting.until)).toBeGreaterThan(Date.now())
+    expect(headers["etag"]).toContain(String(Date.parse(json.waiting.until)))
+    await jobs.json("DELETE", location)
+  })
 })

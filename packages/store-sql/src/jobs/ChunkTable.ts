@@ -113,12 +113,30 @@ export class ChunkTable {
     return rows.reduce((sum, { operations }) => sum + operations, 0)
   }
 
-  async postpone({ job, chunk }: ChunkHold, { starts, dispatch }: ChunkRow, aliveAt: number): Promise<void> {
+  /** Postpones a chunk. The column `code` is what it waits for until it starts. */
+  async postpone(
+    { job, chunk }: ChunkHold,
+    { starts, dispatch }: ChunkRow,
+    aliveAt: number,
+    waitsFor: Job.JobWait["for"] | undefined,
+  ): Promise<void> {
     await sql`
       update multistatus_job_chunk
-      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${aliveAt}
+      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${aliveAt},
+        code = ${waitsFor ?? null}
       where job = ${job} and idx = ${chunk}
     `.execute(this.connection.db)
+  }
+
+  /** When the first of the chunks that wait for the quota is due; undefined if there is none, or if a chunk runs. */
+  async waitsUntil(job: string, now: number): Promise<number | undefined> {
+    const { rows } = await sql<{ running: number; until: number | string | null }>`
+      select coalesce(max(case when state = 'running' then 1 else 0 end), 0) as running,
+        min(case when state = 'waiting' and code = 'quota' and heard_at > ${now} then heard_at end) as until
+      from multistatus_job_chunk where job = ${job} and state in ('waiting', 'running') and heard_at is not null
+    `.execute(this.connection.db)
+    const { running, until } = rows[0]!
+    return running > 0 || until === null ? undefined : Number(until)
   }
 
   /** Makes the postponed chunks of a job overdue. */

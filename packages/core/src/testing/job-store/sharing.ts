@@ -1,4 +1,4 @@
-/** Cases about the chunks that are due, by tenant. */
+/** Cases about the chunks that are due, by tenant, and about jobs that wait. */
 import { describe, expect, it } from "vitest"
 import { accepted, type Backend, chunksOf, keepMs, start } from "./Fixture.ts"
 
@@ -50,6 +50,30 @@ export const sharing = (backend: () => Backend): void => {
       const { id } = await accepted(store, { chunks: chunksOf(1) })
       expect(await store.start({ job: id, chunk: 0, dispatch: 2 ** 30 + 7 }, start)).toBeDefined()
       expect(await store.start({ job: id, chunk: 0, dispatch: 0 }, start)).toBeUndefined()
+    })
+  })
+
+  describe("a job that waits", () => {
+    it("says for what and until when, unless another chunk runs", async () => {
+      const { store } = backend()
+      const { id, begin, record } = await accepted(store, { chunks: chunksOf(1, 1) })
+      const first = await begin(0)
+      const second = await begin(1)
+      await store.postpone(first.hold, 5000, start, "quota")
+      expect((await record()).waiting).toBeUndefined()
+      await store.postpone(second.hold, 5000, start, "quota")
+      expect((await record()).waiting).toEqual({ for: "quota", until: start + 5000 })
+      expect((await record(start + 5000)).waiting).toBeUndefined()
+      const again = await begin(0, start + 5000)
+      expect(again.job.waiting).toBeUndefined()
+      expect(await store.find(id, start + 4000)).not.toHaveProperty("waiting")
+    })
+
+    it("says nothing if it waits for something else", async () => {
+      const { store } = backend()
+      const { begin, record } = await accepted(store, { chunks: chunksOf(1) })
+      await store.postpone((await begin(0)).hold, 5000, start)
+      expect((await record()).waiting).toBeUndefined()
     })
   })
 }
