@@ -91,7 +91,7 @@ interface SliceContext {
 const runSlice = async (
   slice: ChunkSlice,
   { chunk, spec, failed, charge }: SliceContext,
-  { endpoint, stop, within }: ChunkRunOptions,
+  { endpoint, stop, closing, within }: ChunkRunOptions,
 ): Promise<ReadonlyArray<Operation> | Extract<ChunkRun, { readonly _tag: "postponed" }>> => {
   const { strategy, keyScope } = spec
   const remaining: Strategy =
@@ -109,15 +109,23 @@ const runSlice = async (
   const operations = [...slice.operations]
   try {
     await runBatch(operations)
-    for (let waitedMs = 0; waitedMs < busyMs && !stop.aborted;) {
-      const busy = operations.filter(isBusy)
-      if (busy.length === 0) break
-      const delayMs = Math.max(...busy.map(({ result }) => (result!.failure!.retryAfter ?? 1) * 1000))
-      await pause(Math.min(delayMs, busyMs), stop)
-      waitedMs += delayMs
-      const again = slice.decodeAgain(busy.map(({ index }) => index))
+    const backoff = { waitedMs: 0, nextMs: firstRetryMs }
+    while (backoff.waitedMs < longestWaitMs && !stop.aborted && !closing.aborted) {
+      const due = dueAgain(operations, strategy, within)
+      if (due.length === 0) break
+      const askedMs = Math.max(...due.map(({ result }) => (result?.failure?.retryAfter ?? 0) * 1000))
+      const delayMs = Math.min(Math.max(askedMs, backoff.nextMs), longestWaitMs - backoff.waitedMs)
+      await pause(delayMs, AbortSignal.any([stop, closing]))
+      backoff.waitedMs += delayMs
+      backoff.nextMs = Math.min(2 * backoff.nextMs, longestRetryMs)
+      if (stop.aborted) break
+      const again = slice.decodeAgain(due.map(({ index }) => index))
       await runBatch(again)
-      for (const [position, { index }] of busy.entries()) operations[index] = { ...again[position]!, index }
+      for (const [position, { index }] of due.entries()) operations[index] = { ...again[position]!, index }
+    }
+    // The next worker runs them again. Results of this slice are not kept.
+    if (closing.aborted && !stop.aborted && dueAgain(operations, strategy, within).length > 0) {
+      return { _tag: "postponed", delayMs: 0 }
     }
     return operations
   } catch (error) {
@@ -127,10 +135,33 @@ const runSlice = async (
   }
 }
 
-/** Maximum time to wait for operations whose idempotency keys are in use by another execution, in milliseconds. */
-const busyMs = 60_000
+/** Maximum time for which operations of a slice are tried again, in milliseconds. */
+const longestWaitMs = 60_000
+
+/** Milliseconds before the first retry; each further delay is twice as long, up to the longest. */
+const firstRetryMs = 250
+const longestRetryMs = 8000
+
+// Operations that may succeed soon: their idempotency keys are in use by another execution, or a store was unreachable. An
+// operation that was skipped or rolled back because of them runs again, too. A transaction whose connection is lost cannot
+// continue: then the whole chunk runs again.
+const dueAgain = (
+  operations: ReadonlyArray<Operation>,
+  strategy: Strategy,
+  within: UnitOfWork | undefined,
+): ReadonlyArray<Operation> => {
+  const isTransient = (operation: Operation) => isBusy(operation) || (within === undefined && lostStore(operation))
+  const transient = operations.filter(isTransient)
+  if (transient.length === 0 || strategy._tag === "partial") return transient
+  return strategy._tag === "atomic"
+    ? operations
+    : operations.filter((operation) => isTransient(operation) || operation.result?.outcome === "skipped")
+}
 
 const isBusy = ({ result }: Operation): boolean => result?.failure?.code === "IDEMPOTENCY_IN_PROGRESS"
+
+const lostStore = ({ result }: Operation): boolean =>
+  result?.failure?.code === "STORE_UNAVAILABLE" && result.failure.retryable === true
 
 const skip = (operations: ReadonlyArray<Operation>): void => {
   for (const operation of operations) {
