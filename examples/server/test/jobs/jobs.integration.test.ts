@@ -56,6 +56,19 @@ describe.each(cases)("jobs on %s, kept in %s", (framework, place) => {
     expect(all.filter(({ index }) => names.has(`run ${index}`)).length).toBe(405)
   })
 
+  it("fail the operation of a line with a NUL byte, and run the others", async () => {
+    const lines = creates(3, "nul").map(({ data }) => JSON.stringify(data))
+    lines[1] = `{"name":"nul\0"}`
+    const headers = { "content-type": "application/x-ndjson" }
+    const upload = await api.ask("POST", "/api/v1/users/bulk-create", { body: lines.join("\n"), headers })
+    expect(upload.status).toBe(202)
+    const location = upload.headers.location!
+    expect(await ended(api, location)).toMatchObject({ status: "partial", succeeded: 2, failed: 1 })
+    expect(await results(api, location, "&status=failed")).toMatchObject([
+      { index: 1, error: { code: "VALIDATION_ERROR" } },
+    ])
+  })
+
   it("are made of batches above the limit, and of NDJSON lines", async () => {
     const headers = { "content-type": "application/json" }
     const users = creates(501, "above").map(({ data }) => data)

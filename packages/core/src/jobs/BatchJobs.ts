@@ -4,6 +4,7 @@ import { hasEnded, type JobRecord } from "./Job.ts"
 import type { JobEndpoint } from "./JobEndpoint.ts"
 import { JobIntake, type JobRequest } from "./JobIntake.ts"
 import { JobJanitor } from "./JobJanitor.ts"
+import { JobLooks } from "./JobLooks.ts"
 import type { JobSettings } from "./JobSettings.ts"
 import * as JobRoutes from "./JobRoutes.ts"
 import type { AcceptedJob } from "./JobUpload.ts"
@@ -25,7 +26,10 @@ export interface BatchJobs {
   readonly find: (id: string) => Promise<JobRecord | undefined>
   /** Answers requests below the URL of jobs. */
   readonly routes: JobRoutes.JobRoutes
-  /** Waits for running chunks up to `shutdownTimeout`, then aborts them. */
+  /**
+   * Starts no more chunks, ends event streams and waits of requests, and waits for running chunks up to `shutdownTimeout`. Then
+   * it aborts them. Further calls wait for the first.
+   */
   readonly close: () => Promise<void>
 }
 
@@ -64,12 +68,15 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
     keepMs,
     aliveMs: silentMs / 3,
     exactlyOnce: settings.exactlyOnce,
+    weightOf: settings.weight,
     onError,
   })
   const janitor = new JobJanitor({ store, queue, silentMs, resendMs, sweepMs, tombstoneMs, onError })
 
   let starting: Promise<void> | undefined
   const closing = new AbortController()
+  const looks = new JobLooks(store)
+  let closed: Promise<void> | undefined
   const start = async (): Promise<void> => {
     // Endpoints are made one after the other. No job may be delivered before the last of them is registered.
     await pause(0)
@@ -84,7 +91,7 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
         // An error that repeats is reported once.
         if (String(error) !== reported) onError(error)
         reported = String(error)
-        await pause(startRetryMs)
+        await pause(startRetryMs, closing.signal)
       }
     }
   }
@@ -92,6 +99,15 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
   const find = async (id: string) => {
     const found = await store.find(id)
     return found === undefined || found.state === "forgotten" ? undefined : found
+  }
+
+  const close = async (): Promise<void> => {
+    closing.abort()
+    worker.stop()
+    await starting
+    // If one of them fails, the others are closed all the same.
+    await Promise.all([worker.close(settings.shutdownTimeoutMs).catch(onError), janitor.close().catch(onError)])
+    await queue.close().catch(onError)
   }
 
   return {
@@ -109,16 +125,20 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
     submit: (request) => intake.submit(request),
     waitForEnd: async (id, milliseconds) => {
       for (let waitedMs = 0; ; waitedMs += pollMs) {
-        const job = await find(id)
+        const found = await looks.find(id, pollMs)
+        const job = found?.state === "forgotten" ? undefined : found
         if (job === undefined || hasEnded(job.state)) return job
-        if (waitedMs >= milliseconds) return undefined
-        await pause(pollMs)
+        if (waitedMs >= milliseconds || closing.signal.aborted) return undefined
+        await pause(pollMs, closing.signal)
       }
     },
     find,
     routes: JobRoutes.make({
       store,
       keepMs,
+      looks,
+      followers: settings.followers,
+      closing: closing.signal,
       encoderOf: (endpoint) => endpoints.get(endpoint)?.items.encodeResult,
       onCancelled: async (refs) => {
         await queue.forget(refs).catch(onError)
@@ -126,17 +146,6 @@ export const make = (settings: JobSettings, digest: Digest, onError: (error: unk
         await janitor.resendNow()
       },
     }),
-    close: async () => {
-      closing.abort()
-      await starting
-      // If one of them fails, the others are closed all the same.
-      for (const close of [
-        () => worker.close(settings.shutdownTimeoutMs),
-        () => janitor.close(),
-        () => queue.close(),
-      ]) {
-        await close().catch(onError)
-      }
-    },
+    close: () => (closed ??= close()),
   }
 }

@@ -1,6 +1,6 @@
 /** Ends a worker's hold on a chunk: commits or postpones it, and enqueues the chunks that are due next. */
 import type { ChunkQueue, Delivery } from "./ChunkQueue.ts"
-import type { ChunkCommit, ChunkHold, ChunkOutcome, ChunkRef } from "./Job.ts"
+import type { ChunkCommit, ChunkHold, ChunkOutcome, ChunkRef, JobWait } from "./Job.ts"
 import type { JobStore, JobTransaction } from "./JobStore.ts"
 import { pause } from "./pause.ts"
 
@@ -59,10 +59,10 @@ export class ChunkCommitter {
     void enqueuing.finally(() => this.enqueuing.delete(enqueuing))
   }
 
-  /** Postpones a chunk. */
-  async postpone(hold: ChunkHold, delayMs: number): Promise<void> {
+  /** Postpones a chunk. `waitsFor` is what it waits for, as clients see it. */
+  async postpone(hold: ChunkHold, delayMs: number, waitsFor?: JobWait["for"]): Promise<void> {
     const { store, queue, onError } = this.options
-    const ref = await store.postpone(hold, delayMs)
+    const ref = await store.postpone(hold, delayMs, undefined, waitsFor)
     if (ref !== undefined) await queue.enqueue([ref], { delayMs }).catch(onError)
   }
 

@@ -4,7 +4,7 @@
  * **Details** A line is the JSON text of one item, as it was sent. A line that begins with `!` is the JSON of a fault, unless
  * it begins with `!!`: then a text follows that itself begins with `!`. So a client cannot write a fault.
  */
-import { failure } from "../batch/Failure.ts"
+import { type Failure, failure } from "../batch/Failure.ts"
 import type { ItemCodec } from "../batch/Codec.ts"
 import * as Json from "../batch/Json.ts"
 import type { Limits } from "../batch/Limits.ts"
@@ -12,11 +12,22 @@ import type { Operation } from "../batch/Operation.ts"
 import { checkSize, poisoned } from "../formats/OperationList.ts"
 import type { Line } from "../http/readNdjson.ts"
 
-/** Writes one operation. The text must not contain line feeds. */
+/**
+ * Writes one operation. The text must not contain line feeds. A text with a NUL character becomes a fault: it is not JSON, and
+ * PostgreSQL cannot store it.
+ */
 export const writeLine = (line: Line): string => {
-  if ("fault" in line) return `!${JSON.stringify({ code: line.fault.code, message: line.fault.message })}`
+  if ("fault" in line) return writeFault(line.fault)
+  if (line.text.includes("\0")) return writeFault(hasNul)
   return line.text.startsWith("!") ? `!${line.text}` : line.text
 }
+
+const writeFault = ({ code, message }: Failure): string => `!${JSON.stringify({ code, message })}`
+
+const hasNul = failure(
+  "VALIDATION_ERROR",
+  "The line is not JSON: it contains a NUL character. Write U+0000 as the escape sequence \\u0000",
+)
 
 /** Reads the operations of a payload. */
 export const readLines = (payload: string): ReadonlyArray<Line> => payload.split("\n").map(readLine)

@@ -7,7 +7,7 @@ import type { UnitOfWork } from "../execution/UnitOfWork.ts"
 import { charge, retryDelayOf } from "./ChunkCharge.ts"
 import { join, partOf } from "./ChunkResults.ts"
 import { type ChunkSlice, cut } from "./ChunkSlice.ts"
-import { type ChunkOutcome, type ChunkPart, type StartedChunk, tallyOf } from "./Job.ts"
+import { type ChunkOutcome, type ChunkPart, type JobWait, type StartedChunk, tallyOf } from "./Job.ts"
 import type { JobCharge, JobEndpoint } from "./JobEndpoint.ts"
 import * as JobSpec from "./JobSpec.ts"
 import { pause } from "./pause.ts"
@@ -21,6 +21,8 @@ export interface ChunkRunOptions {
   readonly stop: AbortSignal
   /** Ends the run after the current slice. */
   readonly closing: AbortSignal
+  /** Asked before each slice but the first: whether the run ends, because another tenant is due. */
+  readonly yields: () => Promise<boolean>
   /** Keeps the results of a slice; returns false if the hold on the chunk is over. Undefined to keep nothing. */
   readonly checkpoint: ((part: ChunkPart) => Promise<boolean>) | undefined
   /** The open transaction that the chunk runs in; undefined for none. */
@@ -32,13 +34,13 @@ export type ChunkRun =
   /** Every operation has its result. */
   | { readonly _tag: "completed"; readonly outcome: ChunkOutcome }
   /** The chunk is to continue in `delayMs` milliseconds, after the results that are kept. */
-  | { readonly _tag: "postponed"; readonly delayMs: number }
+  | { readonly _tag: "postponed"; readonly delayMs: number; readonly waitsFor?: JobWait["for"] | undefined }
   /** The hold on the chunk is over. */
   | { readonly _tag: "lost" }
 
 /** Runs the operations of a chunk that have no results yet. */
 export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promise<ChunkRun> => {
-  const { endpoint, sliceSize, stop, closing, checkpoint } = options
+  const { endpoint, sliceSize, stop, closing, checkpoint, yields } = options
   const spec = JobSpec.read(chunk.job.settings)
   const { strategy } = spec
   const slices = cut(chunk, strategy._tag === "atomic" ? chunk.operations : sliceSize, endpoint)
@@ -53,6 +55,7 @@ export const run = async (chunk: StartedChunk, options: ChunkRunOptions): Promis
   try {
     for (const slice of slices) {
       if (closing.aborted || (count <= 0 && !stop.aborted)) return { _tag: "postponed", delayMs: 0 }
+      if (slice !== slices[0] && checkpoint !== undefined && (await yields())) return { _tag: "postponed", delayMs: 0 }
       count -= slice.operations.length
       const failed = failedCount()
       let operations: ReadonlyArray<Operation> = slice.operations
@@ -88,7 +91,7 @@ interface SliceContext {
 const runSlice = async (
   slice: ChunkSlice,
   { chunk, spec, failed, charge }: SliceContext,
-  { endpoint, stop, within }: ChunkRunOptions,
+  { endpoint, stop, closing, within }: ChunkRunOptions,
 ): Promise<ReadonlyArray<Operation> | Extract<ChunkRun, { readonly _tag: "postponed" }>> => {
   const { strategy, keyScope } = spec
   const remaining: Strategy =
@@ -106,15 +109,23 @@ const runSlice = async (
   const operations = [...slice.operations]
   try {
     await runBatch(operations)
-    for (let waitedMs = 0; waitedMs < busyMs && !stop.aborted;) {
-      const busy = operations.filter(isBusy)
-      if (busy.length === 0) break
-      const delayMs = Math.max(...busy.map(({ result }) => (result!.failure!.retryAfter ?? 1) * 1000))
-      await pause(Math.min(delayMs, busyMs), stop)
-      waitedMs += delayMs
-      const again = slice.decodeAgain(busy.map(({ index }) => index))
+    const backoff = { waitedMs: 0, nextMs: firstRetryMs }
+    while (backoff.waitedMs < longestWaitMs && !stop.aborted && !closing.aborted) {
+      const due = dueAgain(operations, strategy, within)
+      if (due.length === 0) break
+      const askedMs = Math.max(...due.map(({ result }) => (result?.failure?.retryAfter ?? 0) * 1000))
+      const delayMs = Math.min(Math.max(askedMs, backoff.nextMs), longestWaitMs - backoff.waitedMs)
+      await pause(delayMs, AbortSignal.any([stop, closing]))
+      backoff.waitedMs += delayMs
+      backoff.nextMs = Math.min(2 * backoff.nextMs, longestRetryMs)
+      if (stop.aborted) break
+      const again = slice.decodeAgain(due.map(({ index }) => index))
       await runBatch(again)
-      for (const [position, { index }] of busy.entries()) operations[index] = { ...again[position]!, index }
+      for (const [position, { index }] of due.entries()) operations[index] = { ...again[position]!, index }
+    }
+    // The next worker runs them again. Results of this slice are not kept.
+    if (closing.aborted && !stop.aborted && dueAgain(operations, strategy, within).length > 0) {
+      return { _tag: "postponed", delayMs: 0 }
     }
     return operations
   } catch (error) {
@@ -124,10 +135,33 @@ const runSlice = async (
   }
 }
 
-/** Maximum time to wait for operations whose idempotency keys are in use by another execution, in milliseconds. */
-const busyMs = 60_000
+/** Maximum time for which operations of a slice are tried again, in milliseconds. */
+const longestWaitMs = 60_000
+
+/** Milliseconds before the first retry; each further delay is twice as long, up to the longest. */
+const firstRetryMs = 250
+const longestRetryMs = 8000
+
+// Operations that may succeed soon: their idempotency keys are in use by another execution, or a store was unreachable. An
+// operation that was skipped or rolled back because of them runs again, too. A transaction whose connection is lost cannot
+// continue: then the whole chunk runs again.
+const dueAgain = (
+  operations: ReadonlyArray<Operation>,
+  strategy: Strategy,
+  within: UnitOfWork | undefined,
+): ReadonlyArray<Operation> => {
+  const isTransient = (operation: Operation) => isBusy(operation) || (within === undefined && lostStore(operation))
+  const transient = operations.filter(isTransient)
+  if (transient.length === 0 || strategy._tag === "partial") return transient
+  return strategy._tag === "atomic"
+    ? operations
+    : operations.filter((operation) => isTransient(operation) || operation.result?.outcome === "skipped")
+}
 
 const isBusy = ({ result }: Operation): boolean => result?.failure?.code === "IDEMPOTENCY_IN_PROGRESS"
+
+const lostStore = ({ result }: Operation): boolean =>
+  result?.failure?.code === "STORE_UNAVAILABLE" && result.failure.retryable === true
 
 const skip = (operations: ReadonlyArray<Operation>): void => {
   for (const operation of operations) {

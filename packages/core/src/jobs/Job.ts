@@ -85,6 +85,13 @@ export interface ChunkRef {
   readonly dispatch: number
 }
 
+/** A chunk that is due and waits, of a tenant. */
+export interface DueChunk {
+  readonly tenant: string | undefined
+  readonly job: string
+  readonly chunk: number
+}
+
 /** A worker's hold on a chunk. It ends when the chunk is started again. */
 export interface ChunkHold {
   readonly job: string
@@ -133,6 +140,13 @@ export type ChunkCommit =
   /** Nothing has changed: the hold is over, or the job is gone. */
   | { readonly _tag: "refused" }
 
+/** What a job waits for while none of its chunks runs. */
+export interface JobWait {
+  readonly for: "quota"
+  /** When it continues, in milliseconds since 1970. */
+  readonly until: number
+}
+
 /** A job as its owner sees it. The tally counts the operations of ended chunks. Times are milliseconds since 1970. */
 export interface JobRecord extends JobTally {
   readonly id: string
@@ -149,6 +163,8 @@ export interface JobRecord extends JobTally {
   readonly createdAt: number
   /** Rises with every change of the record. */
   readonly updatedAt: number
+  /** What it waits for; undefined if it does not wait. */
+  readonly waiting?: JobWait | undefined
   /** When its results are deleted, or, before it has ended, when it is dropped. */
   readonly expiresAt: number
 }

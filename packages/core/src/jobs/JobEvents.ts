@@ -1,7 +1,7 @@
 /** Server-sent events of a job. */
 import { hasEnded, type JobRecord } from "./Job.ts"
 import * as JobStatus from "./JobStatus.ts"
-import type { JobStore } from "./JobStore.ts"
+import type { JobLooks } from "./JobLooks.ts"
 import { pause } from "./pause.ts"
 
 /** Milliseconds between two reads of the job. */
@@ -9,11 +9,18 @@ const pollMs = 250
 /** Milliseconds without an event after which a comment is sent, so that proxies keep the connection open. */
 const idleMs = 15_000
 
+/** Options of a stream. */
+export interface JobEventsOptions {
+  readonly looks: JobLooks
+  /** Ends the stream. */
+  readonly signal: AbortSignal
+}
+
 /**
  * Yields an event `progress` whenever the job has changed, and `done` when it has ended. The job is polled, since another
- * server may run it. Ends when the signal is aborted, or when the job has expired.
+ * server may run it; the streams of one job share its reads. Ends when the signal is aborted, or when the job has expired.
  */
-export const stream = async function* (store: JobStore, job: JobRecord, signal: AbortSignal): AsyncGenerator<string> {
+export const stream = async function* (job: JobRecord, { looks, signal }: JobEventsOptions): AsyncGenerator<string> {
   let sent = ""
   let silentMs = 0
   let current = job
@@ -26,8 +33,10 @@ export const stream = async function* (store: JobStore, job: JobRecord, signal: 
     silentMs = isSilent ? silentMs + pollMs : 0
     sent = body
     await pause(pollMs, signal)
-    const found = await store.find(job.id)
+    if (signal.aborted) return
+    const found = await looks.find(job.id, pollMs)
     if (found === undefined || found.state === "forgotten") return
-    current = found
+    // A read that was shared may be older than the record that the stream began with.
+    if (found.updatedAt >= current.updatedAt) current = found
   }
 }

@@ -1,6 +1,7 @@
 /** Sends silent chunks again, and deletes expired jobs. */
 import type { ChunkQueue } from "./ChunkQueue.ts"
 import type { JobStore } from "./JobStore.ts"
+import { pause } from "./pause.ts"
 
 /** Options of the janitor. Intervals vary by 25 %, so that servers that start together do not work together. */
 export interface JobJanitorOptions {
@@ -19,14 +20,14 @@ export interface JobJanitorOptions {
 }
 
 const chunksAtOnce = 100
-const jobsAtOnce = 100
+const jobsAtOnce = 20
 /** Maximum number of chunks that are sent again when a process with a volatile queue starts. */
 const lostChunks = 100_000
 
 export class JobJanitor {
   private readonly options: JobJanitorOptions
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
-  private isClosed = false
+  private readonly closing = new AbortController()
   private readonly working = new Set<Promise<void>>()
 
   constructor(options: JobJanitorOptions) {
@@ -55,9 +56,13 @@ export class JobJanitor {
 
   /** Stops, and waits for running work. */
   async close(): Promise<void> {
-    this.isClosed = true
+    this.closing.abort()
     for (const timer of this.timers) clearTimeout(timer)
     await Promise.all(this.working)
+  }
+
+  private get isClosed(): boolean {
+    return this.closing.signal.aborted
   }
 
   private async resend(): Promise<void> {
@@ -71,7 +76,12 @@ export class JobJanitor {
 
   private async sweep(): Promise<void> {
     const { store, tombstoneMs } = this.options
-    while (!this.isClosed && (await store.sweep(jobsAtOnce, tombstoneMs)) >= jobsAtOnce) continue
+    // It goes on for as long as there are expired jobs, in small steps with pauses as long as a step.
+    while (!this.isClosed) {
+      const start = performance.now()
+      if ((await store.sweep(jobsAtOnce, tombstoneMs)) < jobsAtOnce) return
+      await pause(performance.now() - start, this.closing.signal)
+    }
   }
 
   private every(milliseconds: number, work: () => Promise<void>): void {

@@ -23,7 +23,7 @@ export interface JobOptions {
   readonly above?: number | undefined
   /** Maximum number of operations in a job that is sent as JSON. Default 100,000. */
   readonly operations?: number | undefined
-  /** Maximum size of a job that is sent as JSON. Default 64 MiB. */
+  /** Maximum size of a job that is sent as JSON, which is parsed at once: send larger ones as NDJSON. Default 16 MiB. */
   readonly bodyBytes?: number | undefined
   /** Maximum number of operations in a job that is sent as NDJSON. Default 1,000,000. */
   readonly uploadOperations?: number | undefined
@@ -46,16 +46,23 @@ export interface JobOptions {
   /** Number of chunks that this process runs at once; 0 for a process that runs none. Default 4. */
   readonly workers?: number | undefined
   /**
+   * Returns the share of a tenant in the workers, in relation to other tenants whose chunks wait: 2 for twice as many chunks.
+   * Default: tenants take turns, one chunk each.
+   */
+  readonly weight?: ((tenant: string | undefined) => number) | undefined
+  /**
    * Whether each chunk runs in one transaction, which also stores its results. Operations that write through `tx` then
    * happen exactly once. Needs a `unitOfWork` and a store in its database. A chunk that costs more than the whole limit of
    * a quota fails. Default `false`.
    */
   readonly exactlyOnce?: boolean | undefined
+  /** Maximum number of event streams that this process serves at once; a client beyond it is answered 503. Default 1,000. */
+  readonly followers?: number | undefined
   /** How long the results of a job are kept after it has ended. Default `"1 day"`. */
   readonly keepResults?: DurationInput | undefined
   /** How long a job is kept that does not end. Default `"7 days"`. */
   readonly maxAge?: DurationInput | undefined
-  /** How long `close` waits for running chunks before it aborts them; at most one hour. Default `"10 seconds"`. */
+  /** How long `close` waits for running chunks before it aborts them; at most one hour. Default `"25 seconds"`. */
   readonly shutdownTimeout?: DurationInput | undefined
   /** Called with each error of a step that is retried. Default: the error is logged to standard error. */
   readonly onError?: ((error: unknown) => void) | undefined
@@ -82,7 +89,7 @@ export const jobOptions = {
     page,
   },
   operations: { type: wholeNumber(), default: 100_000, unit: "operations", page },
-  bodyBytes: { type: wholeNumber(), default: 64 * 2 ** 20, unit: "bytes", page },
+  bodyBytes: { type: wholeNumber(), default: 16 * 2 ** 20, unit: "bytes", page },
   uploadOperations: { type: wholeNumber(), default: 1_000_000, unit: "operations", page },
   uploadBytes: { type: wholeNumber(), default: 4 * 2 ** 30, unit: "bytes", page },
   atomicOperations: { type: wholeNumber(), defaultText: "`limits.operations`", unit: "operations", page },
@@ -93,9 +100,11 @@ export const jobOptions = {
   sliceOperations: { type: wholeNumber(), default: 50, unit: "operations", page },
   window: { type: wholeNumber({ maximum: 1000 }), default: 4, unit: "chunks", page },
   workers: { type: wholeNumber({ minimum: 0, maximum: 1000 }), default: 4, unit: "chunks", page },
+  weight: { type: anyFunction(), defaultText: "tenants take turns, one chunk each", page },
   exactlyOnce: { type: flag, default: false, page },
+  followers: { type: wholeNumber(), default: 1000, unit: "event streams", page },
   keepResults: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "1 day", page },
   maxAge: { type: duration({ maximum: Number.MAX_SAFE_INTEGER }), default: "7 days", page },
-  shutdownTimeout: { type: duration({ minimum: 0, maximum: 3_600_000 }), default: "10 seconds", page },
+  shutdownTimeout: { type: duration({ minimum: 0, maximum: 3_600_000 }), default: "25 seconds", page },
   onError: { type: anyFunction(), defaultText: "the error is logged to standard error", page },
 } satisfies OptionGroup<JobOptions>

@@ -5,6 +5,7 @@ import * as Problem from "../http/Problem.ts"
 import type { EncodeResult } from "./ChunkResults.ts"
 import { type ChunkRef, hasEnded, type JobRecord } from "./Job.ts"
 import * as JobEvents from "./JobEvents.ts"
+import type { JobLooks } from "./JobLooks.ts"
 import * as JobPage from "./JobPage.ts"
 import * as JobStatus from "./JobStatus.ts"
 import type { JobStore } from "./JobStore.ts"
@@ -16,6 +17,12 @@ export interface JobRoutesOptions {
   readonly keepMs: number
   /** Returns the encoder of an endpoint's results; undefined if this process does not have the endpoint. */
   readonly encoderOf: (endpoint: string) => EncodeResult | undefined
+  /** Reads of jobs, which the event streams of one job share. */
+  readonly looks: JobLooks
+  /** Maximum number of event streams that are open at once; more are answered 503. */
+  readonly followers: number
+  /** Ends event streams. */
+  readonly closing: AbortSignal
   /** Called after a job was cancelled, with the refs that need not be delivered any more. */
   readonly onCancelled: (refs: ReadonlyArray<ChunkRef>) => Promise<void>
 }
@@ -32,7 +39,27 @@ const defaultLimit = 100
  *
  * **Details** A job of another tenant gets the response of a job that does not exist.
  */
-export const make = ({ store, keepMs, encoderOf, onCancelled }: JobRoutesOptions): JobRoutes => {
+export const make = (options: JobRoutesOptions): JobRoutes => {
+  const { store, keepMs, encoderOf, onCancelled, looks, followers, closing } = options
+  let following = 0
+
+  const events = (job: JobRecord, signal: AbortSignal): HttpResponse => {
+    if (following >= followers) {
+      return problem(503, "OVERLOADED", `${following} clients follow jobs, which is the limit: poll the job instead`, {
+        "retry-after": "10",
+      })
+    }
+    const follow = async function* () {
+      following++
+      try {
+        yield* JobEvents.stream(job, { looks, signal: AbortSignal.any([signal, closing]) })
+      } finally {
+        following--
+      }
+    }
+    return { ...respond(200, "", eventHeaders), stream: follow() }
+  }
+
   const cancel = async (id: string, headers: HttpRequest["headers"]): Promise<HttpResponse> => {
     await onCancelled((await store.cancel(id, keepMs)) ?? [])
     const found = await store.find(id)
@@ -53,7 +80,7 @@ export const make = ({ store, keepMs, encoderOf, onCancelled }: JobRoutesOptions
       const source = { store, id, encodeResult: encoderOf(job.endpoint) }
       return results(source, new URLSearchParams(query), request.headers)
     }
-    return part === "events" ? events(store, job, request.signal) : monitor(job, request.headers)
+    return part === "events" ? events(job, request.signal) : monitor(job, request.headers)
   }
 
   return async (request, tenant) => {
@@ -68,14 +95,16 @@ export const make = ({ store, keepMs, encoderOf, onCancelled }: JobRoutesOptions
 
 const monitor = (job: JobRecord, headers: HttpRequest["headers"]): HttpResponse => {
   const isOver = hasEnded(job.state)
-  const etag = `W/"${job.state}-${job.succeeded}-${job.failed}-${job.skipped}-${job.updatedAt}"`
+  const wait = job.waiting === undefined ? "" : `-${job.waiting.until}`
+  const etag = `W/"${job.state}-${job.succeeded}-${job.failed}-${job.skipped}-${job.updatedAt}${wait}"`
   const fields = {
     etag,
     "cache-control": "no-cache",
     ...(!isOver && { "retry-after": String(JobStatus.retryAfter(job)) }),
   }
-  const knownTags = String(headers["if-none-match"] ?? "").split(/\s*,\s*/)
-  if (knownTags.includes(etag)) return respond(304, "", fields)
+  // By the comma alone: a pattern with white space around it takes quadratic time for a header of white space.
+  const knownTags = String(headers["if-none-match"] ?? "").split(",")
+  if (knownTags.some((tag) => tag.trim() === etag)) return respond(304, "", fields)
   return respond(isOver ? 200 : 202, JobStatus.encode(job), { "content-type": json, ...fields })
 }
 
@@ -121,10 +150,11 @@ const lines = async function* (
   }
 }
 
-const events = (store: JobStore, job: JobRecord, signal: AbortSignal): HttpResponse => ({
-  ...respond(200, "", { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" }),
-  stream: JobEvents.stream(store, job, signal),
-})
+const eventHeaders = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+}
 
 const json = "application/json; charset=utf-8"
 

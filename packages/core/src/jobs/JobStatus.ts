@@ -3,7 +3,7 @@ import { endedOf, type JobRecord } from "./Job.ts"
 
 /** Encodes the state as JSON. Times are in RFC 3339. */
 export const encode = (job: JobRecord): string => {
-  const { id, state, total, succeeded, failed, skipped, createdAt, updatedAt, expiresAt } = job
+  const { id, state, total, succeeded, failed, skipped, createdAt, updatedAt, expiresAt, waiting } = job
   return JSON.stringify({
     id,
     status: state,
@@ -12,6 +12,7 @@ export const encode = (job: JobRecord): string => {
     succeeded,
     failed,
     skipped: skipped === 0 ? undefined : skipped,
+    waiting: waiting && { for: waiting.for, until: new Date(waiting.until).toISOString() },
     created_at: new Date(createdAt).toISOString(),
     updated_at: new Date(updatedAt).toISOString(),
     expires_at: new Date(expiresAt).toISOString(),

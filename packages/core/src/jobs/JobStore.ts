@@ -37,11 +37,13 @@ import type {
   ChunkOutcome,
   ChunkPart,
   ChunkRef,
+  DueChunk,
   EndedChunk,
   JobAcceptance,
   JobExtent,
   JobLimits,
   JobRecord,
+  JobWait,
   NewChunk,
   NewJob,
   StartedChunk,
@@ -152,9 +154,15 @@ export interface JobStore {
   ) => Promise<ChunkCommit>
   /**
    * Gives up the hold on a chunk that is to continue in `delayMs` milliseconds. Its parts are kept. Returns the ref to enqueue
-   * with that delay, or undefined if the hold is over. If the job is cancelled, the chunk is overdue at once.
+   * with that delay, or undefined if the hold is over. If the job is cancelled, the chunk is overdue at once. `waitsFor` is
+   * what the chunk waits for, for the record of the job.
    */
-  readonly postpone: (hold: ChunkHold, delayMs: number, now?: number) => Promise<ChunkRef | undefined>
+  readonly postpone: (
+    hold: ChunkHold,
+    delayMs: number,
+    now?: number,
+    waitsFor?: JobWait["for"],
+  ) => Promise<ChunkRef | undefined>
   /** Finds a job that was accepted. It is `forgotten` for a while after it has expired, then undefined. */
   readonly find: (id: string, now?: number) => Promise<JobRecord | ForgottenJob | undefined>
   /** Returns ended chunks of a job, in order. */
@@ -182,6 +190,13 @@ export interface JobStore {
    * jobs for which that time is over. Returns how many it found.
    */
   readonly sweep: (limit: number, tombstoneMs: number, now?: number) => Promise<number>
+  /**
+   * Returns one chunk that is due and waits for each tenant that has one, at most `limit`, the oldest first. Chunks that were
+   * postponed are due when their delay is over. A store with many jobs may leave out tenants.
+   *
+   * **Details** Workers use it to give tenants equal shares. Without it, chunks run in the order of the queue.
+   */
+  readonly due?: ((limit: number, now?: number) => Promise<ReadonlyArray<DueChunk>>) | undefined
   /** Number of operations that count against `JobLimits`. */
   readonly queued: () => Promise<number>
 }

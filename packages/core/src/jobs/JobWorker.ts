@@ -9,6 +9,7 @@ import type { JobEndpoint } from "./JobEndpoint.ts"
 import type { JobStore } from "./JobStore.ts"
 import { nestedUnitOfWork } from "./nestedUnitOfWork.ts"
 import { RunningChunks } from "./RunningChunks.ts"
+import { TenantTurns } from "./TenantTurns.ts"
 
 /** Options of the worker. */
 export interface JobWorkerOptions {
@@ -26,12 +27,17 @@ export interface JobWorkerOptions {
   readonly aliveMs: number
   /** Whether a chunk and its results commit in one transaction. */
   readonly exactlyOnce: boolean
+  /** Share of a tenant in relation to others; undefined if all are equal. */
+  readonly weightOf: ((tenant: string | undefined) => number) | undefined
   /** Called with errors, after which the worker retries. */
   readonly onError: (error: unknown) => void
 }
 
 /** Number of starts without progress after which a chunk is given up. */
 const maxStarts = 5
+
+/** Milliseconds after which a chunk makes way for a tenant that is due before. */
+const turnMs = 1000
 
 /** Milliseconds over which the redeliveries of chunks are spread whose workers died together. */
 const spreadMs = 10_000
@@ -46,18 +52,22 @@ export class JobWorker {
   private readonly options: JobWorkerOptions
   private readonly committer: ChunkCommitter
   private readonly running: RunningChunks
+  private readonly turns: TenantTurns
   private consumer: ChunkConsumer | undefined
+  private isStopped = false
 
   constructor(options: JobWorkerOptions) {
     this.options = options
     this.committer = new ChunkCommitter(options)
     this.running = new RunningChunks(options)
+    this.turns = new TenantTurns(options)
   }
 
   /** Starts to run chunks. */
   async start(): Promise<void> {
     const { queue, concurrency, onError } = this.options
     const run = async (delivery: Delivery) => {
+      if (this.isStopped) throw new Error("The worker is shutting down: another one runs the chunk")
       try {
         await this.deliver(delivery)
       } catch (error) {
@@ -69,8 +79,14 @@ export class JobWorker {
     this.running.start()
   }
 
+  /** Starts no more chunks. Refs that are delivered from now on are left to other workers. */
+  stop(): void {
+    this.isStopped = true
+  }
+
   /** Takes no more chunks and waits for running ones, at most `timeoutMs` milliseconds. Then they stop after their slice. */
   async close(timeoutMs: number): Promise<void> {
+    this.stop()
     try {
       await this.consumer?.close(timeoutMs)
     } finally {
@@ -80,8 +96,8 @@ export class JobWorker {
   }
 
   private async deliver(delivery: Delivery): Promise<void> {
-    const { store, endpoints, onError } = this.options
-    const chunk = await store.start(delivery.ref)
+    const { endpoints, onError } = this.options
+    const chunk = await this.turns.start(delivery.ref)
     if (chunk === undefined) return
     const endpoint = endpoints.get(chunk.job.endpoint)
     // After so many starts without progress, it must be the chunk that kills its workers.
@@ -99,11 +115,18 @@ export class JobWorker {
       return this.committer.postpone(chunk.hold, unknownEndpointMs)
     }
     await this.running.run(chunk, (stop) => {
-      const options = { endpoint, sliceSize: this.options.sliceSize, stop, closing: delivery.signal }
+      const yields = this.yieldsOf(chunk)
+      const options = { endpoint, sliceSize: this.options.sliceSize, stop, closing: delivery.signal, yields }
       return this.options.exactlyOnce && endpoint.unitOfWork !== undefined
         ? this.runInTransaction(chunk, endpoint.unitOfWork, options, delivery)
         : this.run(chunk, options, delivery)
     })
+  }
+
+  // Whether the chunk makes way for another tenant. A chunk that has just begun does not, so that workers do not only change over.
+  private yieldsOf({ job: { tenant } }: StartedChunk): () => Promise<boolean> {
+    const since = performance.now()
+    return async () => performance.now() - since >= turnMs && (await this.turns.isPassed(tenant))
   }
 
   private async run(chunk: StartedChunk, options: RunOptions, delivery: Delivery): Promise<void> {
@@ -114,7 +137,7 @@ export class JobWorker {
       within: undefined,
     })
     if (run._tag === "completed") await this.committer.commit(hold, run.outcome, delivery)
-    else if (run._tag === "postponed") await this.committer.postpone(hold, run.delayMs)
+    else if (run._tag === "postponed") await this.committer.postpone(hold, run.delayMs, run.waitsFor)
   }
 
   private async runInTransaction(
@@ -137,7 +160,7 @@ export class JobWorker {
       },
       { remainingMs: transactionMs },
     )
-    if (run?._tag === "postponed") return this.committer.postpone(hold, run.delayMs)
+    if (run?._tag === "postponed") return this.committer.postpone(hold, run.delayMs, run.waitsFor)
     if (outcome !== "committed" && commit?._tag !== "refused") {
       throw new Error(`The transaction of chunk ${chunk.index} of job ${chunk.job.id} did not commit: ${outcome}`)
     }

@@ -15,6 +15,8 @@ interface Chunk extends Job.NewChunk {
   results: string | undefined
   outcomes: string | undefined
   code: string | undefined
+  /** What it waits for since it was postponed. */
+  waitsFor: Job.JobWait["for"] | undefined
 }
 
 export class MemoryJob {
@@ -82,7 +84,7 @@ export class MemoryJob {
     this.touch(now)
     const { first, operations, payload, epoch, starts, parts } = chunk
     const hold = { job: this.definition.id, chunk: index, epoch }
-    return { index, first, operations, payload, hold, starts, parts, job: this.record() }
+    return { index, first, operations, payload, hold, starts, parts, job: this.record(now) }
   }
 
   checkpoint(hold: Job.ChunkHold, part: Job.ChunkPart, now: number): boolean {
@@ -111,12 +113,18 @@ export class MemoryJob {
     return { _tag: "kept", due: this.send(this.sent + 1, now), hasEnded: this.endIfComplete(keepMs, now) }
   }
 
-  postpone(hold: Job.ChunkHold, delayMs: number, now: number): Job.ChunkRef | undefined {
+  postpone(
+    hold: Job.ChunkHold,
+    delayMs: number,
+    now: number,
+    waitsFor: Job.JobWait["for"] | undefined,
+  ): Job.ChunkRef | undefined {
     const chunk = this.held(hold)
     if (chunk === undefined) return undefined
     chunk.state = "waiting"
     chunk.starts--
     chunk.dispatch++
+    chunk.waitsFor = waitsFor
     chunk.aliveAt = this.isCancelled ? 0 : now + delayMs
     return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch }
   }
@@ -124,7 +132,7 @@ export class MemoryJob {
   find(now: number): Job.JobRecord | ForgottenJob | undefined {
     if (this.extent === undefined) return undefined
     const { id, tenant } = this.definition
-    return this.state === "forgotten" || this.expiresAt <= now ? { state: "forgotten", id, tenant } : this.record()
+    return this.state === "forgotten" || this.expiresAt <= now ? { state: "forgotten", id, tenant } : this.record(now)
   }
 
   results({ from, limit, onlyFailed }: ChunksQuery): EndedChunks {
@@ -166,6 +174,17 @@ export class MemoryJob {
       chunk.heldBy = chunk.dispatch
     }
     return this.refsOf(found)
+  }
+
+  /** The chunk that is due for the longest time, and since when; undefined if none waits. */
+  firstWaiting(now: number): { readonly chunk: number; readonly since: number } | undefined {
+    if (!this.isOpen) return undefined
+    let first: { readonly chunk: number; readonly since: number } | undefined
+    for (const { index, state, aliveAt } of this.chunks.slice(0, this.sent)) {
+      if (state !== "waiting" || aliveAt === undefined || aliveAt > now) continue
+      if (first === undefined || aliveAt < first.since) first = { chunk: index, since: aliveAt }
+    }
+    return first
   }
 
   forget(expiresAt: number): void {
@@ -210,12 +229,20 @@ export class MemoryJob {
     return chunks.map(({ index, dispatch }) => ({ job: this.definition.id, chunk: index, dispatch }))
   }
 
-  private record(): Job.JobRecord {
+  private waiting(now: number): Job.JobWait | undefined {
+    const due = this.chunks.slice(0, this.sent)
+    if (due.some(({ state }) => state === "running")) return undefined
+    const waits = due.filter((chunk) => isWaiting(chunk) && chunk.waitsFor !== undefined && chunk.aliveAt! > now)
+    return waits.length === 0 ? undefined : { for: "quota", until: Math.min(...waits.map(({ aliveAt }) => aliveAt!)) }
+  }
+
+  private record(now: number): Job.JobRecord {
     const { id, tenant, endpoint, settings } = this.definition
     const { isCancelled, createdAt, updatedAt, expiresAt } = this
     const { total, chunks } = this.extent!
     const state = this.state as Job.JobState
-    const times = { createdAt, updatedAt, expiresAt }
+    const waiting = this.waiting(now)
+    const times = { createdAt, updatedAt, expiresAt, ...(waiting && { waiting }) }
     return { id, tenant, endpoint, settings, state, ...this.tally, total, chunks, isCancelled, ...times }
   }
 }
@@ -232,6 +259,7 @@ const toWaiting = (chunk: Job.NewChunk): Chunk => ({
   results: undefined,
   outcomes: undefined,
   code: undefined,
+  waitsFor: undefined,
 })
 
 const isWaiting = ({ state }: Chunk): boolean => state === "waiting"

@@ -1,5 +1,5 @@
 /** Stores jobs in the memory of this process. */
-import type { JobAcceptance, JobExtent, JobLimits, NewJob } from "./Job.ts"
+import type { DueChunk, JobAcceptance, JobExtent, JobLimits, NewJob } from "./Job.ts"
 import type { JobStore } from "./JobStore.ts"
 import { MemoryJob } from "./MemoryJob.ts"
 
@@ -85,7 +85,8 @@ export const memoryJobStore = (): JobStore => {
     keepAlive: async (hold, now = Date.now()) => jobs.get(hold.job)?.keepAlive(hold, now) ?? false,
     commit: async (hold, outcome, keepMs, _, now = Date.now()) =>
       jobs.get(hold.job)?.commit(hold, outcome, keepMs, now) ?? { _tag: "refused" },
-    postpone: async (hold, delayMs, now = Date.now()) => jobs.get(hold.job)?.postpone(hold, delayMs, now),
+    postpone: async (hold, delayMs, now = Date.now(), waitsFor) =>
+      jobs.get(hold.job)?.postpone(hold, delayMs, now, waitsFor),
     find: async (id, now = Date.now()) => jobs.get(id)?.find(now),
     results: async (id, query) => jobs.get(id)?.results(query) ?? { chunks: [], next: query.from, isLast: true },
     cancel: async (id, keepMs, now = Date.now()) => jobs.get(id)?.cancel(keepMs, now),
@@ -107,6 +108,17 @@ export const memoryJobStore = (): JobStore => {
         if (key !== undefined) idsByKey.delete(key)
       }
       return expired.length
+    },
+    due: async (limit, now = Date.now()) => {
+      const oldest = new Map<string | undefined, DueChunk & { readonly since: number }>()
+      for (const job of jobs.values()) {
+        const { id, tenant } = job.definition
+        const first = job.firstWaiting(now)
+        if (first === undefined || first.since >= (oldest.get(tenant)?.since ?? Infinity)) continue
+        oldest.set(tenant, { tenant, job: id, ...first })
+      }
+      const due = [...oldest.values()].sort((left, right) => left.since - right.since).slice(0, limit)
+      return due.map(({ tenant, job, chunk }) => ({ tenant, job, chunk }))
     },
     queued: async () => queued(),
   }

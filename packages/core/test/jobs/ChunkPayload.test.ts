@@ -7,7 +7,7 @@ import { readLines, writeLine } from "../../src/jobs/ChunkPayload.ts"
 describe("the payload of a chunk", () => {
   const texts = fc
     .tuple(fc.constantFrom("", "!", "!!", "!{"), fc.string({ unit: "binary" }))
-    .map(([prefix, text]): Line => ({ text: `${prefix}${text.replaceAll("\n", "")}` }))
+    .map(([prefix, text]): Line => ({ text: `${prefix}${text.replaceAll(/[\n\0]/g, "")}` }))
   const faults = fc
     .tuple(fc.constantFrom("PAYLOAD_TOO_LARGE", "VALIDATION_ERROR"), fc.string({ unit: "binary" }))
     .map(([code, message]): Line => ({ fault: failure(code, message) }))
@@ -18,6 +18,12 @@ describe("the payload of a chunk", () => {
         expect(readLines(lines.map(writeLine).join("\n"))).toEqual(lines)
       }),
     )
+  })
+
+  it("has a fault in place of a text with a NUL character, which is not JSON", () => {
+    const written = writeLine({ text: `{"action":"cre\0ate"}` })
+    expect(written).not.toContain("\0")
+    expect(readLines(written)).toEqual([{ fault: expect.objectContaining({ code: "VALIDATION_ERROR" }) }])
   })
 
   it("contains a JSON text as it was sent", () => {

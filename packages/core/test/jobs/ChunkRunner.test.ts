@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import { failure } from "../../src/batch/Failure.ts"
+import { resource } from "../../src/resources/Resource.ts"
 import { FakeDatabase } from "../support/FakeDatabase.ts"
 import { creates, withJobs } from "../support/jobs.ts"
 
@@ -79,5 +81,55 @@ describe("the quota of a job", () => {
     const jobs = withJobs({ sliceOperations: 10 }, { quota: { operations: 5, per: "1 second" } })
     const { location } = await jobs.submit(creates(20))
     expect(await jobs.ended(location)).toMatchObject({ failed: 20 })
+  })
+
+  it("shows in the monitor that the job waits for it, and until when", async () => {
+    const quota = { operations: 10, per: "1 day" } as const
+    const jobs = withJobs({ sliceOperations: 5, chunkOperations: 10 }, { quota })
+    const { location } = await jobs.submit(creates(20))
+    await expect.poll(async () => (await jobs.json("GET", location)).json.waiting, { timeout: 5000 }).toBeDefined()
+    const { json, headers } = await jobs.json("GET", location)
+    expect(json).toMatchObject({ status: "running", completed: 10, waiting: { for: "quota" } })
+    expect(Date.parse(json.waiting.until)).toBeGreaterThan(Date.now())
+    expect(headers["etag"]).toContain(String(Date.parse(json.waiting.until)))
+    await jobs.json("DELETE", location)
+  })
+})
+
+describe("operations that fail because a store is unreachable", () => {
+  const unreachable = (failures: number) => {
+    const calls: Array<number> = []
+    const resourceOfJobs = resource("things", {
+      create: {
+        run: (input: unknown) => {
+          const { n } = input as { readonly n: number }
+          calls.push(n)
+          return calls.filter((call) => call === n).length <= failures && n % 2 === 1
+            ? failure("STORE_UNAVAILABLE", "The database is unreachable", { retryable: true })
+            : { id: `t_${n}` }
+        },
+      },
+    })
+    return { calls, resource: resourceOfJobs }
+  }
+
+  it("run again with a growing delay, and the others do not", async () => {
+    const { calls, resource: things } = unreachable(2)
+    const jobs = withJobs({ workers: 1 })
+    const endpoint = jobs.batch.operations(things, { name: "unreachable" })
+    const { location } = await jobs.submit(creates(4), {}, endpoint)
+    expect(await jobs.ended(location)).toMatchObject({ status: "succeeded", succeeded: 4 })
+    expect(calls.toSorted()).toEqual([0, 1, 1, 1, 2, 3, 3, 3])
+    expect((await jobs.results(location)).map(({ index, id }) => [index, id])).toEqual(
+      [0, 1, 2, 3].map((n) => [n, `t_${n}`]),
+    )
+  })
+
+  it("run again with those that were rolled back because of them", async () => {
+    const { resource: things } = unreachable(1)
+    const jobs = withJobs({ workers: 1 }, { unitOfWork: new FakeDatabase(), strategy: "atomic" })
+    const endpoint = jobs.batch.operations(things, { name: "unreachable" })
+    const { location } = await jobs.submit(creates(2), {}, endpoint)
+    expect(await jobs.ended(location)).toMatchObject({ status: "succeeded", succeeded: 2 })
   })
 })

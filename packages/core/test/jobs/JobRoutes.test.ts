@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { creates, withJobs } from "../support/jobs.ts"
+import { creates, memoryEngine, withJobs } from "../support/jobs.ts"
 
 describe("GET /jobs/{id}/results", () => {
   it("returns pages in request order", async () => {
@@ -77,6 +77,25 @@ describe("GET /jobs/{id}", () => {
     const again = await jobs.ask("GET", location, { headers: { "if-none-match": etag! } })
     expect(again).toMatchObject({ status: 304, body: "" })
   })
+
+  it("finds the tag among others", async () => {
+    const jobs = withJobs()
+    const { location } = await jobs.submit(creates(1))
+    await jobs.ended(location)
+    const { etag } = (await jobs.ask("GET", location)).headers
+    const again = await jobs.ask("GET", location, { headers: { "if-none-match": `"a" ,\t${etag!} , "b"` } })
+    expect(again.status).toBe(304)
+  })
+
+  it("reads a header of 100 kB in a time that grows with its length", async () => {
+    const jobs = withJobs()
+    const { location } = await jobs.submit(creates(1))
+    await jobs.ended(location)
+    const start = performance.now()
+    const answer = await jobs.ask("GET", location, { headers: { "if-none-match": " ".repeat(100_000) + "x" } })
+    expect(answer.status).toBe(200)
+    expect(performance.now() - start).toBeLessThan(500)
+  })
 })
 
 describe("GET /jobs/{id}/events", () => {
@@ -94,6 +113,53 @@ describe("GET /jobs/{id}/events", () => {
     expect(events.at(-1)![0]).toBe("event: done")
     expect(events.slice(0, -1).every(([name]) => name === "event: progress")).toBe(true)
     expect(JSON.parse(events.at(-1)![1]!.slice("data: ".length))).toMatchObject({ status: "succeeded", completed: 20 })
+  })
+})
+
+describe("clients that follow one job", () => {
+  const read = async (stream: AsyncIterable<unknown> | undefined) => {
+    let text = ""
+    for await (const part of stream!) text += String(part)
+    return text
+  }
+
+  it("share the reads of the store", async () => {
+    const { store, queue } = memoryEngine()
+    let reads = 0
+    const find: typeof store.find = async (...args) => {
+      reads++
+      return store.find(...args)
+    }
+    const jobs = withJobs({ engine: { store: { ...store, find }, queue } })
+    const { location } = await jobs.submit(creates(1, () => ({ ms: 600 })))
+    const answers = await Promise.all(Array.from({ length: 100 }, () => jobs.ask("GET", `${location}/events`)))
+    reads = 0
+    const texts = await Promise.all(answers.map(({ stream }) => read(stream)))
+    expect(texts.every((text) => text.includes("event: done"))).toBe(true)
+    expect(reads).toBeLessThan(20)
+  })
+
+  it("are refused above the limit, until another one has ended", async () => {
+    const jobs = withJobs({ followers: 1 })
+    const { location } = await jobs.submit(creates(1, () => ({ ms: 300 })))
+    const first = (await jobs.ask("GET", `${location}/events`)).stream![Symbol.asyncIterator]()
+    await first.next()
+    const second = await jobs.json("GET", `${location}/events`)
+    expect(second).toMatchObject({ status: 503, json: { code: "OVERLOADED" } })
+    expect(second.headers["retry-after"]).toBeDefined()
+    await first.return?.()
+    expect((await jobs.ask("GET", `${location}/events`)).status).toBe(200)
+  })
+
+  it("see the stream end when the server closes", async () => {
+    const jobs = withJobs({ workers: 0 })
+    const { location } = await jobs.submit(creates(1))
+    const { stream } = await jobs.ask("GET", `${location}/events`)
+    const text = read(stream)
+    const start = performance.now()
+    await jobs.batch.close()
+    expect(await text).not.toContain("event: done")
+    expect(performance.now() - start).toBeLessThan(2000)
   })
 })
 

@@ -200,3 +200,11 @@ it("limits unfinished operations, and the unfinished jobs of a tenant", async ()
   expect((await tenants.submit(creates(1))).status).toBe(202)
   expect(await tenants.submit(creates(1))).toMatchObject({ status: 429, json: { code: "RATE_LIMITED" } })
 })
+
+it("answers 202 to a request that waits when the server closes", async () => {
+  const jobs = withJobs({ workers: 0 })
+  const answer = jobs.submit(creates(1), { prefer: "respond-async, wait=300" })
+  await expect.poll(() => jobs.engine.store.queued()).toBe(1)
+  await jobs.batch.close()
+  expect((await answer).status).toBe(202)
+})

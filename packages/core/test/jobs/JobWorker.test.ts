@@ -129,4 +129,15 @@ describe("a worker that closes", () => {
     const all = [...closing.calls.inputs, ...next.calls.inputs] as ReadonlyArray<{ readonly n: number }>
     expect(all.map(({ n }) => n)).toEqual(Array.from({ length: 80 }, (_, n) => n))
   })
+
+  it("starts no more chunks, and closes once however often it is told to", async () => {
+    const engine = memoryEngine()
+    const closing = withJobs({ engine, chunkOperations: 5, workers: 1 }, { concurrency: 1 })
+    await closing.submit(creates(50, () => ({ ms: 10 })))
+    await expect.poll(() => closing.calls.inputs.length, { interval: 1 }).toBeGreaterThan(1)
+    const started = Math.ceil(closing.calls.inputs.length / 5) * 5
+    await Promise.all([closing.batch.close(), closing.batch.close()])
+    expect(closing.calls.inputs.length).toBeLessThanOrEqual(started + 5)
+    expect(await engine.store.queued()).toBeGreaterThan(30)
+  })
 })

@@ -78,4 +78,16 @@ const older = `${clock}
 local found = call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - ARGV[2]), 'LIMIT', 0, ARGV[3], 'WITHSCORES')
 return {string.format('%d', now), unpack(found)}`
 
-export const acceptanceScripts = { reserve, track, older } as const
+// ARGV: '', limit. Returns the open jobs, the oldest first: id, and `t<tenant>` or `n`, of each.
+const openJobs = `${prelude}
+local answer = {}
+for _, id in ipairs(call('ZRANGE', open, 0, ARGV[2] - 1)) do
+  local text = call('HGET', jobs, id)
+  if text then
+    answer[#answer + 1] = id
+    answer[#answer + 1] = cjson.decode(text).tenant
+  end
+end
+return answer`
+
+export const acceptanceScripts = { reserve, track, older, openJobs } as const

@@ -72,6 +72,14 @@ end
 return {'open', call('ZRANGE', silent, 0, 0, 'WITHSCORES')[2] or string.format('%d', now), number('ended'),
   unpack(refs)}`
 
+// ARGV: now or ''. Returns the chunk that is due for the longest time and waits, or false.
+const firstDue = `${prelude}
+if not isOpen or not isKnown then return false end
+for _, chunk in ipairs(call('ZRANGEBYSCORE', silent, '-inf', string.format('%d', now))) do
+  if stateOf(chunk) == 'W' then return tonumber(chunk) end
+end
+return false`
+
 // ARGV: now or '', time to keep the tombstone.
 // Returns 'gone', or 'forgotten' and when the tombstone expires, or 'ended' or 'open' and when the job expires.
 const forget = `${prelude}
@@ -90,4 +98,4 @@ if tenant then call('HSET', head, 'tenant', tenant) end
 expire(head, tonumber(ARGV[2]))
 return {'forgotten', expiry}`
 
-export const jobCareScripts = { find, results, cancel, isCancelled, overdue, forget } as const
+export const jobCareScripts = { find, results, cancel, isCancelled, overdue, firstDue, forget } as const

@@ -22,6 +22,7 @@ if letter ~= 'R' then call('HINCRBY', head, 'running', operations) end
 setState(chunk, 'R', epoch + 1, starts + 1, dispatch, by)
 call('ZADD', silent, string.format('%d', now), chunk)
 call('HSET', head, 'state', 'running')
+call('HDEL', head, 'waits')
 touch()
 return {epoch + 1, starts + 1, first, operations, call('HGET', payloads, chunk), call('HGETALL', parts), record()}`
 
@@ -76,7 +77,7 @@ end
 call('HSET', head, 'next', following + 1)
 return answer`
 
-// ARGV: now or '', chunk, epoch, delay. Returns false if the hold is over, else the dispatch to send, and whether the job is
+// ARGV: now or '', chunk, epoch, delay, what the chunk waits for or ''. Returns false if the hold is over, else the dispatch to send, and whether the job is
 // cancelled.
 const postpone = `${hold}
 if not isHeld then return false end
@@ -85,6 +86,7 @@ setState(chunk, 'W', epoch, starts - 1, dispatch + 1)
 local isCancelled = call('HEXISTS', head, 'cancelled')
 call('ZADD', silent, string.format('%d', isCancelled == 1 and 0 or now + ARGV[4]), chunk)
 call('HINCRBY', head, 'running', -operations)
+if ARGV[5] == 'quota' and isCancelled == 0 then call('HSET', head, 'waits', string.format('%d', now + ARGV[4])) end
 return {dispatch + 1, isCancelled}`
 
 export const jobChunkScripts = { start, checkpoint, keepAlive, commit, postpone } as const

@@ -63,8 +63,8 @@ const toParts = (fields: Reply): ReadonlyArray<ChunkPart> => {
 
 /** Reads the record of a job. */
 export const toRecord = (id: string, fields: Reply): JobRecord => {
-  const [tenant, endpoint, settings, state, total, chunks, cancelled, created, updated, expires, ...tally] = fields
-  const [succeeded, failed, skipped] = tally.map(Number)
+  const [tenant, endpoint, settings, state, total, chunks, cancelled, created, updated, expires, ...others] = fields
+  const [succeeded, failed, skipped, waits] = others.map(Number)
   return {
     id,
     tenant: toTenant(tenant),
@@ -80,6 +80,7 @@ export const toRecord = (id: string, fields: Reply): JobRecord => {
     succeeded: succeeded!,
     failed: failed!,
     skipped: skipped!,
+    ...(waits! > 0 && { waiting: { for: "quota", until: waits! } }),
   }
 }
 

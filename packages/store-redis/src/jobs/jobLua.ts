@@ -58,8 +58,11 @@ local function touch()
   call('HSET', head, 'updated', string.format('%d', math.max(now, number('updated') + 1)))
 end
 local function record()
-  return call('HMGET', head, 'tenant', 'endpoint', 'settings', 'state', 'total', 'chunks', 'cancelled',
+  local fields = call('HMGET', head, 'tenant', 'endpoint', 'settings', 'state', 'total', 'chunks', 'cancelled',
     'created', 'updated', 'expires', 'succeeded', 'failed', 'skipped')
+  local waits = number('waits')
+  fields[#fields + 1] = waits > now and number('running') == 0 and string.format('%d', waits) or false
+  return fields
 end
 `
 

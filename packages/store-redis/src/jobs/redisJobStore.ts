@@ -104,8 +104,8 @@ export const makeJobStore = (client: Redis | Cluster, prefix: string, texts: Job
       else void acceptance.track(job, "open", { ended }).catch(() => undefined)
       return { _tag: "kept", due: toRefs(job, due), hasEnded: hasEnded === 1 }
     },
-    postpone: async ({ job, chunk, epoch }, delayMs, now) => {
-      const args = [clock(now), chunk, epoch, Math.ceil(delayMs)]
+    postpone: async ({ job, chunk, epoch }, delayMs, now, waitsFor) => {
+      const args = [clock(now), chunk, epoch, Math.ceil(delayMs), waitsFor ?? ""]
       const reply = (await scripts.onChunk("postpone", job, chunk, args)) as Reply | null
       if (reply === null) return undefined
       const [dispatch, isCancelled] = reply

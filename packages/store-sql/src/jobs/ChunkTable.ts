@@ -1,5 +1,5 @@
 /** The statements on the tables of chunks and of their parts. */
-import type { ChunkHold, ChunkPart, ChunkRef, ChunksQuery, NewChunk } from "@multistatus/core/store"
+import type { ChunkHold, ChunkPart, ChunkRef, ChunksQuery, Job, NewChunk } from "@multistatus/core/store"
 import { type RawBuilder, sql } from "kysely"
 
 import { type JobConnection, prepared } from "./JobConnection.ts"
@@ -113,12 +113,30 @@ export class ChunkTable {
     return rows.reduce((sum, { operations }) => sum + operations, 0)
   }
 
-  async postpone({ job, chunk }: ChunkHold, { starts, dispatch }: ChunkRow, aliveAt: number): Promise<void> {
+  /** Postpones a chunk. The column `code` is what it waits for until it starts. */
+  async postpone(
+    { job, chunk }: ChunkHold,
+    { starts, dispatch }: ChunkRow,
+    aliveAt: number,
+    waitsFor: Job.JobWait["for"] | undefined,
+  ): Promise<void> {
     await sql`
       update multistatus_job_chunk
-      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${aliveAt}
+      set state = 'waiting', starts = ${starts - 1}, dispatch = ${dispatch + 1}, heard_at = ${aliveAt},
+        code = ${waitsFor ?? null}
       where job = ${job} and idx = ${chunk}
     `.execute(this.connection.db)
+  }
+
+  /** When the first of the chunks that wait for the quota is due; undefined if there is none, or if a chunk runs. */
+  async waitsUntil(job: string, now: number): Promise<number | undefined> {
+    const { rows } = await sql<{ running: number; until: number | string | null }>`
+      select coalesce(max(case when state = 'running' then 1 else 0 end), 0) as running,
+        min(case when state = 'waiting' and code = 'quota' and heard_at > ${now} then heard_at end) as until
+      from multistatus_job_chunk where job = ${job} and state in ('waiting', 'running') and heard_at is not null
+    `.execute(this.connection.db)
+    const { running, until } = rows[0]!
+    return running > 0 || until === null ? undefined : Number(until)
   }
 
   /** Makes the postponed chunks of a job overdue. */
@@ -152,6 +170,21 @@ export class ChunkTable {
       where job = ${job} and idx >= ${from} and idx < ${to} ${condition} order by idx limit ${limit}
     `.execute(this.connection.db)
     return rows
+  }
+
+  /** One chunk that is due and waits, for each tenant that has one. */
+  async due(limit: number, given: number | undefined): Promise<ReadonlyArray<Job.DueChunk>> {
+    const { connection } = this
+    const { rows } = await sql<{ tenant: string | null; job: string; idx: number }>`
+      select tenant, job, idx from (
+        select j.tenant, c.job, c.idx, c.heard_at,
+          row_number() over (partition by j.tenant order by c.heard_at, c.job, c.idx) as place
+        from multistatus_job_chunk c join multistatus_job j on j.id = c.job
+        where c.state in ('waiting', 'running') and c.state = 'waiting' and c.heard_at is not null
+          and c.heard_at <= ${connection.clock(given)} and j.state in ('queued', 'running')
+      ) as due where place = 1 order by heard_at, job limit ${limit}
+    `.execute(connection.db)
+    return rows.map(({ tenant, job, idx }) => ({ tenant: tenant ?? undefined, job, chunk: idx }))
   }
 
   /** Finds overdue chunks of all jobs, and gives each its next dispatch. */

@@ -129,7 +129,8 @@ const updateChunk = (
   const { failed, skipped } = Job.tallyOf(outcomes)
   return sql`
     update multistatus_job_chunk
-    set state = 'done', results = ${results}, outcomes = ${outcomes}, payload = '', unsuccessful = ${failed + skipped}
+    set state = 'done', results = ${results}, outcomes = ${outcomes}, payload = '', code = null,
+      unsuccessful = ${failed + skipped}
     where job = ${job} and idx = ${chunk} and state = 'running' and epoch = ${epoch} ${condition} returning 1 as one`
 }
 

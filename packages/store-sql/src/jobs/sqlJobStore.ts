@@ -112,21 +112,23 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
         await tables.jobs.release(outcomes.length + skipped)
         return { _tag: "kept", due, hasEnded }
       }),
-    postpone: (hold, delayMs, given) =>
+    postpone: (hold, delayMs, given, waitsFor) =>
       inTransaction(undefined, async ({ jobs, chunks }) => {
         const job = await jobs.lock(hold.job, given)
         const chunk = await chunks.lockHeld(hold)
         if (job === undefined || chunk === undefined) return undefined
         // A chunk of a cancelled job has nothing to wait for.
-        await chunks.postpone(hold, chunk, job.is_cancelled === 1 ? 0 : job.now + Math.ceil(delayMs))
+        await chunks.postpone(hold, chunk, job.is_cancelled === 1 ? 0 : job.now + Math.ceil(delayMs), waitsFor)
         return { job: hold.job, chunk: hold.chunk, dispatch: chunk.dispatch + 1 }
       }),
     find: async (id, given) => {
       const job = await direct.jobs.find(id, given)
       if (job === undefined || !isAccepted(job)) return undefined
-      return job.state === "forgotten" || isExpired(job)
-        ? { state: "forgotten", id, tenant: job.tenant ?? undefined }
-        : toRecord(job)
+      if (job.state === "forgotten" || isExpired(job)) {
+        return { state: "forgotten", id, tenant: job.tenant ?? undefined }
+      }
+      const until = isOpen(job) ? await direct.chunks.waitsUntil(id, job.now) : undefined
+      return { ...toRecord(job), ...(until !== undefined && { waiting: { for: "quota", until } }) }
     },
     results: (id, query) =>
       inTransaction(undefined, async ({ chunks }) => {
@@ -170,6 +172,7 @@ export const sqlJobStore = <DB>(db: Kysely<DB>): JobStore => {
       }
       return ids.length
     },
+    due: (limit, given) => retryTransient(() => direct.chunks.due(limit, given)),
     queued: () => direct.jobs.queued(),
   }
 }

@@ -20,6 +20,7 @@ import { limits } from "./limits.ts"
 import { results } from "./results.ts"
 import { running } from "./running.ts"
 import { check, outcomes, type RunOptions } from "./runs.ts"
+import { sharing } from "./sharing.ts"
 import { submitting } from "./submitting.ts"
 import { time } from "./time.ts"
 import { transcriptOf } from "./transcript.ts"
@@ -34,6 +35,8 @@ export { transcriptOf } from "./transcript.ts"
 export interface SuiteOptions extends RunOptions {
   /** Whether the store takes part in database transactions; needs `Backend.transaction`. Default false. */
   readonly transactional?: boolean | undefined
+  /** Whether the store has `due`. Default true. */
+  readonly sharesTenants?: boolean | undefined
   /** Number of random commands in the comparison with the memory store. Default 2,000. */
   readonly commands?: number | undefined
   /** Time limit for random commands, in milliseconds. Default 120,000. */
@@ -44,7 +47,7 @@ export interface SuiteOptions extends RunOptions {
 export const suite = (
   name: string,
   make: () => Backend | Promise<Backend>,
-  { transactional = false, commands = 2_000, timeout = 120_000, ...run }: SuiteOptions = {},
+  { transactional = false, sharesTenants = true, commands = 2_000, timeout = 120_000, ...run }: SuiteOptions = {},
 ): void => {
   describe(`JobStore (${name})`, () => {
     let opened: Backend | undefined
@@ -65,6 +68,7 @@ export const suite = (
     cancelling(backend)
     results(backend)
     time(backend)
+    if (sharesTenants) sharing(backend)
     transactions(backend, transactional)
 
     it("answers random commands as the memory store does", { timeout }, async () => {

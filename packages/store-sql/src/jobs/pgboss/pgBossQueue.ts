@@ -15,6 +15,7 @@ import type { PgBoss } from "pg-boss"
 
 import * as ChunkJob from "./ChunkJob.ts"
 import { loadDriver } from "../../database/loadDriver.ts"
+import { OutageReport } from "./OutageReport.ts"
 import { pgBossConsumer } from "./pgBossConsumer.ts"
 import { pgBossTransaction } from "./pgBossTransaction.ts"
 
@@ -37,7 +38,7 @@ export interface PgBossOptions {
 
 /** Reports an error as a process warning. @internal */
 export const emitWarning = (error: unknown): void =>
-  process.emitWarning(error instanceof Error ? error : String(error), "MultistatusWarning")
+  process.emitWarning(String(error instanceof Error ? error.message : error), "MultistatusWarning")
 
 const page = "jobs.md"
 
@@ -55,6 +56,10 @@ export interface PgliteLike {
   readonly exec: (text: string) => Promise<Array<{ rows: Array<unknown> }>>
 }
 
+/** Whether an error of PostgreSQL says that a table, a function or a schema does not exist. */
+const isMissingSchema = (error: unknown): boolean =>
+  ["42P01", "42883", "3F000"].includes(String((error as { readonly code?: unknown } | null)?.code))
+
 /** Time limit for a chunk, in seconds: jobs have no deadline, and heartbeats show that a worker lives. */
 const chunkSeconds = 23 * 3600
 
@@ -71,6 +76,9 @@ const chunkSeconds = 23 * 3600
  *
  * **Gotchas** A handler that blocks the event loop for longer than `heartbeat` is thought dead, and its chunk is
  * redelivered to another worker while it runs.
+ *
+ * Errors of pg-boss that repeat are reported once, and counted when they have ended. If its schema is dropped while workers run,
+ * it is created again.
  */
 export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOptions = {}): ChunkQueue => {
   checkOptions(pgBossOptions, options)
@@ -93,7 +101,10 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
             useListenNotify: true,
           })
         : new PgBoss({ ...settings, db: fromPglite(connection as Parameters<typeof fromPglite>[0]), backend: "pglite" })
-    boss.on("error", onError)
+    boss.on("error", (error) => {
+      report.add(error)
+      if (isMissingSchema(error)) void recreate()
+    })
     try {
       await boss.start()
       await boss.createQueue(dead)
@@ -115,8 +126,25 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
     }
   }
 
+  const report = new OutageReport({ onError })
   let opening: Promise<PgBoss> | undefined
   let isClosed = false
+
+  // Another instance creates the schema and the queues again; then the workers of the first find them. Chunks whose refs are
+  // lost are found as overdue.
+  let recreating: Promise<void> | undefined
+  const recreate = (): Promise<void> | undefined => {
+    if (isClosed || recreating !== undefined) return recreating
+    const create = async () => {
+      await (await open()).stop({ graceful: false })
+      onError(new Error(`The schema "${schema}" of pg-boss was missing, and was created again`))
+    }
+    recreating = create()
+      .catch(report.add)
+      .finally(() => (recreating = undefined))
+    return recreating
+  }
+
   const opened = async (): Promise<PgBoss> => {
     if (isClosed) throw new Error("The queue is closed: refs cannot be enqueued any more")
     opening ??= open()
@@ -152,6 +180,8 @@ export const pgBossQueue = (connection: string | PgliteLike, options: PgBossOpti
     },
     close: async () => {
       isClosed = true
+      await recreating
+      report.close()
       const boss = await opening?.catch(() => undefined)
       opening = undefined
       await boss?.stop({ graceful: false })

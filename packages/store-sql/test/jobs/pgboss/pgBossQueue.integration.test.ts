@@ -117,3 +117,24 @@ describe("jobs on PostgreSQL", () => {
     expect(errors).toEqual([expect.stringContaining(`"maxConnections" above 4, or set "jobs.workers" lower`)])
   })
 })
+
+it("creates its schema again if it is dropped while workers run", { timeout: 60_000 }, async () => {
+  const { url, db } = await open()
+  const errors: Array<string> = []
+  const queue = pgBossQueue(url, { onError: (error) => errors.push(String(error)) })
+  const delivered: Array<number> = []
+  const consumer = await queue.consume(
+    { run: async ({ ref }) => void delivered.push(ref.chunk), dead: async () => undefined },
+    2,
+  )
+  closing.push(async () => {
+    await consumer.close(1000)
+    await queue.close()
+  })
+  await queue.enqueue([{ job: "j", chunk: 1, dispatch: 0 }])
+  await expect.poll(() => delivered, { timeout: 10_000 }).toEqual([1])
+  await sql`drop schema multistatus_jobs cascade`.execute(db)
+  await expect.poll(() => errors.some((error) => error.includes("created again")), { timeout: 30_000 }).toBe(true)
+  await queue.enqueue([{ job: "j", chunk: 2, dispatch: 0 }])
+  await expect.poll(() => delivered, { timeout: 20_000 }).toEqual([1, 2])
+})
