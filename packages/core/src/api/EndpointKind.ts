@@ -55,7 +55,7 @@ export const bulk = <Request>(
   const { name = `${resource.name}.${action}`, list = resource.name, idempotencyKey, orderBy } = options
   return {
     name,
-    codec: ({ idempotency }) =>
+    codec: ({ idempotency, unknownMembers }) =>
       BulkCodec.make({
         action,
         list,
@@ -64,6 +64,7 @@ export const bulk = <Request>(
         identified: isIdentified(action, definition),
         idempotencyKey: idempotency && idempotencyKey,
         orderBy,
+        unknownMembers,
         ...answerSettings(options),
       }),
     dispatcher: () => (batch) => ActionDispatcher.make(resource, batch),
@@ -76,8 +77,13 @@ export const operations = <Request>(resource: Resource, options: OperationsOptio
   const { name = resource.name, orderBy } = options
   return {
     name,
-    codec: ({ idempotency }) =>
-      OperationsCodec.make({ orderBy, keyed: idempotency !== undefined, ...answerSettings(options) }),
+    codec: ({ idempotency, unknownMembers }) =>
+      OperationsCodec.make({
+        orderBy,
+        keyed: idempotency !== undefined,
+        unknownMembers,
+        ...answerSettings(options),
+      }),
     dispatcher: () => (batch) => ActionDispatcher.make(resource, batch),
   }
 }
