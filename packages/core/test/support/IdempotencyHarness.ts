@@ -85,6 +85,7 @@ export interface BatchOptions {
   readonly runMany?: Dispatcher<unknown>["runMany"]
   readonly prepare?: Dispatcher<unknown>["prepare"]
   readonly signal?: AbortSignal
+  readonly stop?: AbortSignal
   readonly limits?: Limits.LimitsOptions
   readonly options?: Partial<EngineOptions>
   readonly settings?: Partial<IdempotencySettings>
@@ -295,6 +296,7 @@ export class IdempotencyHarness {
       tenant: given.anonymous === true ? undefined : tenant,
       idempotencyKey: key,
       signal: given.signal,
+      stop: given.stop,
     }
     const running = Effect.gen(function* () {
       const { run } = yield* BatchEngine
