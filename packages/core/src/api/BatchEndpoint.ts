@@ -42,8 +42,9 @@ export interface BatchEndpoint {
 }
 
 /** Makes an endpoint that runs batches with the engine in the context. */
-export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOptions<Input>) {
+export const make = Effect.fnUntraced(function* <Input>(given: BatchEndpointOptions<Input>) {
   const engine = yield* BatchEngine
+  const options = { ...given, format: given.format ?? given.codec.format }
   const { codec, limits, strategy, endpoint } = options
   const quotaMemory: Quota.QuotaMemory = { restingUntil: 0 }
   const jobEndpoint = options.jobs && (yield* jobEndpointOf(options, quotaMemory))

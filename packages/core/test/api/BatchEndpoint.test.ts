@@ -202,6 +202,31 @@ describe("the answer of a batch with keys", () => {
     return { log, answer: () => Effect.runPromise(Effect.provide(answer, BatchEngine.layer)) }
   }
 
+  it("is replayed in the format of the codec", async () => {
+    const store = memoryIdempotencyStore()
+    const codec = {
+      ...OperationsCodec.make({ keyed: true }),
+      format: { toJson: () => "stored", fromJson: (json: unknown) => ({ id: json }), stub: () => null },
+    }
+    const make = BatchEndpoint.make({
+      ...resolveOptions({ tenant: () => "a", idempotency: { store } }),
+      endpoint: "users",
+      metrics: BatchMetrics.recorder("users"),
+      codec,
+      dispatcher: (batch) => ActionDispatcher.make(users, batch),
+      tenant: () => "a",
+      concurrencyLimit: ConcurrencyLimit.make(),
+    })
+    const request = { operations: [{ action: "create", data: {}, idempotency_key: "k" }] }
+    const answer = Effect.gen(function* () {
+      const endpoint = yield* make
+      yield* endpoint.handle(jsonRequest(request))
+      return yield* endpoint.handle(jsonRequest(request))
+    })
+    const { body } = await Effect.runPromise(Effect.provide(answer, BatchEngine.layer))
+    expect(JSON.parse(String(body)).results).toMatchObject([{ id: "stored", replayed: true }])
+  })
+
   it("is encoded while the store records results", async () => {
     const { answer, log } = setUp()
     expect((await answer()).status).toBe(200)
