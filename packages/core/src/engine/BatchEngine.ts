@@ -112,6 +112,7 @@ export class BatchEngine extends Context.Service<
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
         const timeLeft = Effect.map(elapsed, (milliseconds) => Math.max(0, deadlineMs - milliseconds))
         const onDefect = yield* reporter(options)
+        const onOutage = yield* outageReporter(options)
         const idempotency =
           options.idempotency === undefined
             ? Idempotency.none
@@ -121,6 +122,7 @@ export class BatchEngine extends Context.Service<
                 endpoint: keyScope ?? endpoint,
                 tenant,
                 idempotencyKey,
+                onOutage,
               })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect)).pipe(
@@ -199,6 +201,16 @@ const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected
     return OperationResult.error(internalFailure())
   }
   return onDefect
+})
+
+/** Makes the function that reports why the idempotency store did not answer. */
+const outageReporter = Effect.fnUntraced(function* ({ endpoint, onUnexpected }: EngineOptions) {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  return (error: unknown): void => {
+    if (onUnexpected === undefined)
+      fork(Effect.logError("The idempotency store failed", { endpoint }, Cause.die(error)))
+    else attempt(() => onUnexpected(error, { endpoint, operation: undefined }))
+  }
 })
 
 // An error that the application throws while it handles an error must not fail the batch.

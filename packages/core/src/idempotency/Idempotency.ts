@@ -67,12 +67,14 @@ export interface IdempotencyRequest {
   readonly tenant: string | undefined
   /** The client's key for the batch as a whole. */
   readonly idempotencyKey: string | undefined
+  /** Called with the error of the store, once for each outage. */
+  readonly onOutage: (error: unknown) => void
 }
 
 /** Hashes the keys of a batch. Inputs have to be as they were sent: not validated and not replaced. */
 export const prepare = Effect.fnUntraced(function* (
   batch: Batch,
-  { settings, format = jsonValues, idempotencyKey, endpoint, tenant }: IdempotencyRequest,
+  { settings, format = jsonValues, idempotencyKey, endpoint, tenant, onOutage }: IdempotencyRequest,
 ) {
   const { operations } = batch
   const due = operations.filter(({ result }) => result === undefined)
@@ -92,7 +94,7 @@ export const prepare = Effect.fnUntraced(function* (
   const clock = FiberClock.make(yield* Effect.context<never>())
   const claim = (deadlineMs: number): Effect.Effect<ClaimOutcome, BatchError> =>
     Effect.tryPromise({
-      try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, ...clock }),
+      try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, onOutage, ...clock }),
       catch: (error) => error,
     }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
   const idempotency: BatchIdempotency = {
