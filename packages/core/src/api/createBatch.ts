@@ -16,6 +16,7 @@ import { toSettings } from "./BatchSettings.ts"
 import * as ConcurrencyLimit from "./ConcurrencyLimit.ts"
 import * as EndpointKind from "./EndpointKind.ts"
 import { type EngineRuntime, type Platform, runtimeOf } from "./Platform.ts"
+import * as StoreCheck from "./StoreCheck.ts"
 
 /**
  * Makes batch endpoints that know no framework. Adapters convert its requests and responses.
@@ -33,6 +34,7 @@ export const createBatch = <Request = unknown>(
   const concurrencyLimit = ConcurrencyLimit.make(limits)
   const runtime = runtimeOf(platform)
   const jobs = makeJobs(options, limits.operations, platform, runtime)
+  const checkStores = StoreCheck.make(runtime)
 
   const endpoint = <Input>(
     own: BatchOptions<Request>,
@@ -44,6 +46,8 @@ export const createBatch = <Request = unknown>(
     const kind = makeKind()
     const merged = { ...options, ...own, limits: { ...options.limits, ...own.limits } }
     const settings = toSettings(merged, quotaStores)
+    const { idempotency, quota, onUnexpected } = merged
+    checkStores([idempotency?.store, quota?.store, options.jobs?.engine.store], kind.name, onUnexpected)
     const codec = kind.codec(settings)
     const made = runtime.runSync(
       BatchEndpoint.make({
