@@ -17,6 +17,20 @@ const bulk = async (
 const codes = ({ results }: { readonly results: ReadonlyArray<OperationResult> }) =>
   results.map(({ error }) => error?.code)
 
+describe("unknown members", () => {
+  it("refuse the batch in the envelope, and one operation in that operation", () =>
+    both(async (api) => {
+      const create = { action: "create", data: { name: "Ada" } }
+      const refused = await api.ask("POST", "/api/v1/users/batch", { body: { Atomic: true, operations: [create] } })
+      expect(refused).toMatchObject({ status: 400, body: { code: "UNKNOWN_MEMBER", pointer: "/Atomic" } })
+      expect(JSON.stringify(refused.body)).toContain(String.raw`did you mean \"atomic\"?`)
+      const { status, body } = await api.operations([{ ...create, idempotencyKey: "pay-1" }, create])
+      expect(status).toBe(207)
+      expect(codes(body)).toEqual(["UNKNOWN_MEMBER", undefined])
+      expect(await api.names()).toEqual(["Ada"])
+    }))
+})
+
 describe("operations", () => {
   it("of an unknown action fail alone, whatever its name is", () =>
     both(async (api) => {

@@ -58,7 +58,7 @@ export const bulk = <Request>(
   const { idempotencyKey, orderBy } = options as BulkOptions<Request>
   return {
     name,
-    codec: ({ idempotency }) =>
+    codec: ({ idempotency, unknownMembers }) =>
       BulkCodec.make({
         action,
         list,
@@ -67,6 +67,7 @@ export const bulk = <Request>(
         identified: isIdentified(action, definition),
         idempotencyKey: idempotency && idempotencyKey,
         orderBy,
+        unknownMembers,
         ...answerSettings(options),
       }),
     dispatcher: () => (batch) => ActionDispatcher.make(resource, batch, options),
@@ -84,8 +85,13 @@ export const operations = <Request>(
   const { orderBy } = options as OperationsOptions<Request>
   return {
     name,
-    codec: ({ idempotency }) =>
-      OperationsCodec.make({ orderBy, keyed: idempotency !== undefined, ...answerSettings(options) }),
+    codec: ({ idempotency, unknownMembers }) =>
+      OperationsCodec.make({
+        orderBy,
+        keyed: idempotency !== undefined,
+        unknownMembers,
+        ...answerSettings(options),
+      }),
     dispatcher: () => (batch) => ActionDispatcher.make(resource, batch, options),
   }
 }

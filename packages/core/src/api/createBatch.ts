@@ -15,6 +15,7 @@ import { toSettings } from "./BatchSettings.ts"
 import * as EndpointKind from "./EndpointKind.ts"
 import * as EndpointServices from "./EndpointServices.ts"
 import { makeRuntime, type Platform } from "./Platform.ts"
+import * as StoreCheck from "./StoreCheck.ts"
 
 /**
  * Makes batch endpoints that know no framework. Adapters convert its requests and responses.
@@ -35,6 +36,7 @@ export const createBatch = <Request = unknown>(
     jobs: options.jobs && JobSettings.resolveOptions(options.jobs, { hasUnitOfWork, operations: limits.operations }),
   })
   const jobs = Option.getOrUndefined(runtime.runSync(Effect.serviceOption(Jobs)))
+  const checkStores = StoreCheck.make((effect) => void runtime.runFork(effect))
 
   const endpoint = <Input>(
     own: BatchOptions<Request>,
@@ -46,6 +48,8 @@ export const createBatch = <Request = unknown>(
     const kind = makeKind()
     const merged = { ...options, ...own, limits: { ...options.limits, ...own.limits } }
     const settings = toSettings(merged, quotaStores)
+    const { idempotency, quota, onUnexpected } = merged
+    checkStores([idempotency?.store, quota?.store, options.jobs?.engine.store], kind.name, onUnexpected)
     const dispatcher = kind.dispatcher(settings)
     // Each endpoint has services of its own, beside those of the runtime.
     const making = Effect.provide(

@@ -16,6 +16,8 @@ export class OperationResult {
   readonly answered: boolean
   /** Whether the result was stored by an earlier execution. */
   readonly replayed: boolean
+  /** Whether the handler had begun and was stopped, so that the operation may have taken effect. */
+  readonly interrupted: boolean
 
   private constructor(
     outcome: Outcome,
@@ -24,6 +26,7 @@ export class OperationResult {
     failure: Failure | undefined,
     answered: boolean,
     replayed: boolean,
+    interrupted = false,
   ) {
     this.outcome = outcome
     this.status = status
@@ -31,6 +34,7 @@ export class OperationResult {
     this.failure = failure
     this.answered = answered
     this.replayed = replayed
+    this.interrupted = interrupted
   }
 
   /** The operation succeeded. */
@@ -43,9 +47,14 @@ export class OperationResult {
     return new OperationResult("error", failure.status, undefined, failure, true, false)
   }
 
-  /** The operation was refused before it started, was aborted, or was rolled back. */
+  /** The operation was refused before it started, or was rolled back. */
   static refused(failure: Failure): OperationResult {
     return new OperationResult("error", failure.status, undefined, failure, false, false)
+  }
+
+  /** The handler had begun and was stopped before it ended. The operation may have taken effect. */
+  static interrupted(failure: Failure): OperationResult {
+    return new OperationResult("error", failure.status, undefined, failure, false, false, true)
   }
 
   /** The operation is a sub-request that got an HTTP reply; statuses below 400 are successes. */
@@ -59,7 +68,12 @@ export class OperationResult {
   }
 
   /** The result was stored by an earlier execution. */
-  static replay({ outcome, status, value, failure }: Omit<OperationResult, "answered" | "replayed">): OperationResult {
+  static replay({
+    outcome,
+    status,
+    value,
+    failure,
+  }: Pick<OperationResult, "outcome" | "status" | "value" | "failure">): OperationResult {
     return new OperationResult(outcome, status, value, failure, true, true)
   }
 }

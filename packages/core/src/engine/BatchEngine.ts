@@ -103,10 +103,18 @@ export class BatchEngine extends Context.Service<
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
         const timeLeft = Effect.map(elapsed, (milliseconds) => Math.max(0, deadlineMs - milliseconds))
         const onDefect = yield* reporter(endpoint, errorHandler)
+        const onOutage = yield* outageReporter(endpoint, errorHandler)
         const idempotency =
           idempotent === undefined
             ? Idempotency.none
-            : yield* idempotent.prepare(batch, { format, endpoint: keyScope, tenant, idempotencyKey, areKeysChecked })
+            : yield* idempotent.prepare(batch, {
+                format,
+                endpoint: keyScope,
+                tenant,
+                idempotencyKey,
+                areKeysChecked,
+                onOutage,
+              })
         if (dispatcher.prepare !== undefined) {
           yield* Effect.promise(async () => dispatcher.prepare!(batch.operations, onDefect)).pipe(
             Effect.timeoutOrElse({
@@ -204,6 +212,16 @@ const reporter = Effect.fnUntraced(function* (endpoint: string, { mapError, onUn
     return OperationResult.error(internalFailure())
   }
   return onDefect
+})
+
+/** Makes the function that reports why the idempotency store did not answer. */
+const outageReporter = Effect.fnUntraced(function* (endpoint: string, { onUnexpected }: ErrorHandler) {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  return (error: unknown): void => {
+    if (onUnexpected === undefined)
+      fork(Effect.logError("The idempotency store failed", { endpoint }, Cause.die(error)))
+    else attempt(() => onUnexpected(error, { endpoint, operation: undefined }))
+  }
 })
 
 // An error that the application throws while it handles an error must not fail the batch.

@@ -35,6 +35,12 @@ const deadlineExceeded = () => failure("DEADLINE_EXCEEDED", "The batch exceeded 
 const disconnected = () => failure("CANCELLED", "The client disconnected", { retryable: true })
 const stopped = () => failure("SKIPPED", "Not begun: earlier operations failed", { retryable: true })
 
+// The handler may ignore its signal, or may have had its effect before it fired.
+const begun = (reason: Failure): Failure => ({
+  ...reason,
+  message: `${reason.message}. The operation had begun, and its outcome is unknown`,
+})
+
 /** The scheduler of one plan. */
 export class GroupScheduler<Input> {
   private readonly plan: Plan<Input>
@@ -161,7 +167,9 @@ export class GroupScheduler<Input> {
   private abort(running: RunningGroup<Input>, reason: Failure): void {
     if (running.settleAborted !== undefined) {
       if (!running.settleAborted(reason)) return
-    } else for (const operation of running.group.operations) operation.result ??= OperationResult.refused(reason)
+    } else {
+      for (const operation of running.group.operations) operation.result ??= OperationResult.interrupted(begun(reason))
+    }
     running.abort(new DOMException(reason.message, reason.code === "TIMEOUT" ? "TimeoutError" : "AbortError"))
     this.remove(running)
   }

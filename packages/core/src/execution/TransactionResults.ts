@@ -46,7 +46,7 @@ export const settleAborted = <Input>(
   if (attempted.some(isFailed)) return settle(running, attempted, "rolled-back")
   const interrupted = attempted.find(({ result }) => result === undefined) ?? attempted[0]
   for (const operation of attempted) {
-    operation.result = operation === interrupted ? OperationResult.refused(reason) : rolledBack()
+    operation.result = operation === interrupted ? OperationResult.interrupted(reason) : rolledBack()
   }
 }
 
@@ -59,7 +59,7 @@ const settleAbortedShared = <Input>(
     if (isFailed(operation)) continue
     const isInterrupted = operation.result === undefined && currentCall.includes(operation)
     if (reason.code === "TIMEOUT" && !isInterrupted) operation.result = rolledBack()
-    else if (isInterrupted || operation.result !== undefined) operation.result = OperationResult.refused(reason)
+    else if (isInterrupted || operation.result !== undefined) operation.result = OperationResult.interrupted(reason)
     else operation.result = OperationResult.skipped(reason)
   }
 }

@@ -10,6 +10,7 @@ import * as Strategy from "../batch/Strategy.ts"
 import type { Codec, EncodeOptions, Encoded, ItemCodec } from "../batch/Codec.ts"
 import * as MultiStatus from "./MultiStatus.ts"
 import * as OperationList from "./OperationList.ts"
+import type { UnknownMembers } from "./UnknownMember.ts"
 
 /** Options of the codec of bulk endpoints. */
 export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions> {
@@ -26,6 +27,8 @@ export interface BulkCodecOptions extends Partial<MultiStatus.MultiStatusOptions
   readonly identified: boolean
   /** Items with the same key run in request order among themselves. Default: their `id`. */
   readonly orderBy?: ((item: BulkItem) => string | undefined) | undefined
+  /** What happens to members of the envelope that the format does not have. Default `"refuse"`. */
+  readonly unknownMembers?: UnknownMembers | undefined
 }
 
 /** A decoded item. */
@@ -49,13 +52,16 @@ export const make = (options: BulkCodecOptions): Codec<unknown> => {
     list: options.list,
     items,
     decode: (envelope, decoding) =>
-      Result.flatMap(OperationList.read(envelope, options.list, decoding), (read) => {
+      Result.gen(function* () {
+        const read = yield* OperationList.read(envelope, options.list, decoding)
+        yield* OperationList.checkMembers(read.envelope, options.list, options.unknownMembers ?? "refuse")
         const { atomic, stop_after } = read.envelope
+        const strategy = yield* Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after })
         const refusal = OperationList.guard(envelope, read, decoding)
-        return Result.map(Strategy.choose(decoding.strategy, { atomic, stopAfter: stop_after }), (strategy) => ({
+        return {
           strategy,
           operations: read.items.map((item, index) => items.decodeItem(item, index, refusal(item))),
-        }))
+        }
       }),
     encode: (batch, encoding) =>
       encodeShort(batch, options, encoding) ??
@@ -100,7 +106,7 @@ const failureOf = <A>(result: Result.Result<A, Failure>): Failure | undefined =>
 const readIdentified = (item: unknown): Result.Result<BulkItem, Failure> => {
   if (!Predicate.isObject(item)) return Result.map(OperationList.readTargetId(item), (id) => ({ id, data: undefined }))
   const { id: given, ...data } = item as Readonly<Record<string, unknown>>
-  return given === undefined
+  return given === undefined || given === null
     ? Result.fail(failure("VALIDATION_ERROR", `"id" is missing`, { field: "id" }))
     : Result.map(OperationList.readTargetId(given), (id) => ({ id, data }))
 }

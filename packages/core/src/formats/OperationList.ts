@@ -6,6 +6,7 @@ import { type Failure, failure } from "../batch/Failure.ts"
 import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Json from "../batch/Json.ts"
 import type { DecodeOptions, Envelope } from "../batch/Codec.ts"
+import * as UnknownMember from "./UnknownMember.ts"
 
 /** The members of an envelope, and its list of operations. */
 export interface OperationList {
@@ -39,6 +40,19 @@ export const read = (
   const finding = Json.inspect(value, limits.depth)
   if (finding === "deep") return Result.fail(BatchError.tooDeep(limits.depth))
   return Result.succeed({ envelope: value as Record<string, unknown>, items, isSound: finding === "sound" })
+}
+
+/** Fails if an envelope has a member other than its list, `atomic` and `stop_after`. */
+export const checkMembers = (
+  members: OperationList["envelope"],
+  list: string,
+  mode: UnknownMember.UnknownMembers,
+): Result.Result<void, BatchError> => {
+  const known = new Set([list, "atomic", "stop_after"])
+  const name = mode === "ignore" ? undefined : UnknownMember.find(members, known)
+  if (name === undefined) return Result.succeed(undefined)
+  const pointer = `/${name.slice(0, 256).replaceAll("~", "~0").replaceAll("/", "~1")}`
+  return Result.fail(BatchError.invalid("UNKNOWN_MEMBER", UnknownMember.message(name, known), pointer))
 }
 
 /**
@@ -78,9 +92,9 @@ export const poisoned = failure(
   `The member names "__proto__" and "constructor.prototype" are not allowed`,
 )
 
-/** Reads the idempotency key of one operation; undefined if it has none. */
+/** Reads the idempotency key of one operation; undefined if it has none or null. */
 export const readKey = (key: unknown, field: string): Result.Result<string | undefined, Failure> =>
-  key === undefined
+  key === undefined || key === null
     ? Result.succeed(undefined)
     : Result.mapError(IdempotencyKey.fromValue(key), (why) =>
         failure("INVALID_IDEMPOTENCY_KEY", `${JSON.stringify(field)}: ${why}`, { field }),

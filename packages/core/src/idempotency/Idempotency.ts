@@ -76,6 +76,8 @@ export interface IdempotencyRequest {
   readonly idempotencyKey: string | undefined
   /** Whether required keys were checked when the batch was accepted, so that missing ones do not refuse it. Default false. */
   readonly areKeysChecked?: boolean | undefined
+  /** Called with the error of the store, once for each outage. */
+  readonly onOutage: (error: unknown) => void
 }
 
 /** Recognises retries of batches and operations by their idempotency keys. */
@@ -124,7 +126,7 @@ const make = (settings: IdempotencySettings): Idempotency["Service"] => ({
 const prepare = Effect.fnUntraced(function* (
   batch: Batch,
   settings: IdempotencySettings,
-  { format = jsonValues, idempotencyKey, endpoint, tenant, areKeysChecked = false }: IdempotencyRequest,
+  { format = jsonValues, idempotencyKey, endpoint, tenant, areKeysChecked = false, onOutage }: IdempotencyRequest,
 ) {
   const { operations } = batch
   const due = operations.filter(({ result }) => result === undefined)
@@ -145,7 +147,7 @@ const prepare = Effect.fnUntraced(function* (
   const clock = FiberClock.make(yield* Effect.context<never>())
   const claim = (deadlineMs: number): Effect.Effect<ClaimOutcome, BatchError> =>
     Effect.tryPromise({
-      try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, ...clock }),
+      try: () => claimKeys({ settings, operations, keys, batchKey, format, deadlineMs, onOutage, ...clock }),
       catch: (error) => error,
     }).pipe(Effect.catch((error) => (error instanceof BatchError ? Effect.fail(error) : Effect.die(error))))
   const prepared: BatchIdempotency = {

@@ -26,8 +26,9 @@ export interface IdempotencyOptions {
    */
   readonly maxResultBytes?: number | undefined
   /**
-   * What happens after a lease has expired without a result: with `retry` the operation may run again, with `hold` it is
-   * answered `OUTCOME_UNKNOWN` until somebody resolves it. A function decides by the action. Default `"retry"`.
+   * What happens to an operation that began and whose outcome is unknown: with `retry` it may run again after its lease,
+   * with `hold` it is answered `OUTCOME_UNKNOWN` until somebody resolves it. A function decides by the action. Default
+   * `"retry"`.
    */
   readonly onAmbiguous?: "retry" | "hold" | ((action: string) => "retry" | "hold") | undefined
   /**

@@ -134,4 +134,6 @@ export interface IdempotencyStore {
   ) => Promise<boolean>
   /** Removes at most `limit` expired records and returns how many. Stores that expire records by themselves do nothing. */
   readonly purge: (limit: number, now?: number) => Promise<number>
+  /** Rejects with a sentence if the store is not ready, such as without its table. Endpoints call it when they are created. */
+  readonly check?: (() => Promise<void>) | undefined
 }

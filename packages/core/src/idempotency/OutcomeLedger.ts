@@ -84,7 +84,8 @@ export class OutcomeLedger {
     const { result } = operation
     // An operation has no result where the batch was refused after its keys had been claimed.
     if (result === undefined || result.outcome === "skipped" || this.undone.has(operation)) return false
-    if (this.unencodable.has(operation) || ambiguousCodes.has(result.failure?.code ?? "")) return true
+    if (this.unencodable.has(operation) || result.interrupted || ambiguousCodes.has(result.failure?.code ?? ""))
+      return true
     return result.answered && this.onAmbiguous(operation) === "hold"
   }
 

@@ -29,6 +29,8 @@ export interface ClaimRequest {
   readonly now: () => number
   /** Milliseconds that the batch has left. */
   readonly deadlineMs: number
+  /** Called with the error of the store, once for each outage. */
+  readonly onOutage: (error: unknown) => void
 }
 
 /** The outcome of claiming the keys of a batch. */
@@ -93,6 +95,9 @@ const timesOf = ({ ttlMs, leaseMs }: IdempotencySettings): IdempotencyTimes => (
   resultTtlMs: ttlMs,
 })
 
+/** Stores whose last claim failed. Each outage is reported once, not with every batch. */
+const storesInOutage = new WeakSet<IdempotencySettings["store"]>()
+
 /** Asks the store for the claims; undefined where it cannot be reached and fails open. */
 const acquire = async (
   items: ReadonlyArray<AcquireItem>,
@@ -107,8 +112,12 @@ const acquire = async (
     return answer
   }
   try {
-    return await withTimeout(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
-  } catch {
+    const acquired = await withTimeout(ask, Math.min(answerMs(settings), Math.max(1000, deadlineMs)), timer)
+    storesInOutage.delete(settings.store)
+    return acquired
+  } catch (error) {
+    if (!storesInOutage.has(settings.store)) request.onOutage(error)
+    storesInOutage.add(settings.store)
     // The store may have claimed the keys, or may still claim them, and nothing runs under these claims.
     const releaseAll = () => void release(items, times, request)
     releaseAll()

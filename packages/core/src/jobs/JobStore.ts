@@ -199,4 +199,6 @@ export interface JobStore {
   readonly due?: ((limit: number, now?: number) => Promise<ReadonlyArray<DueChunk>>) | undefined
   /** Number of operations that count against `JobLimits`. */
   readonly queued: () => Promise<number>
+  /** Rejects with a sentence if the store is not ready, such as without its table. Endpoints call it when they are created. */
+  readonly check?: (() => Promise<void>) | undefined
 }

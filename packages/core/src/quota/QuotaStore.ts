@@ -23,4 +23,6 @@ export interface QuotaStore {
     rules: ReadonlyArray<QuotaRule>,
     now?: number,
   ) => Promise<ReadonlyArray<QuotaStanding>>
+  /** Rejects with a sentence if the store is not ready, such as without its table. Endpoints call it when they are created. */
+  readonly check?: (() => Promise<void>) | undefined
 }

@@ -204,6 +204,28 @@ describe("the answer of a batch with keys", () => {
     return { log, answer: () => Effect.runPromise(Effect.provide(answer, EndpointServices.fromSettings(settings))) }
   }
 
+  it("is replayed in the format of the codec", async () => {
+    const store = memoryIdempotencyStore()
+    const codec = {
+      ...OperationsCodec.make({ keyed: true }),
+      format: { toJson: () => "stored", fromJson: (json: unknown) => ({ id: json }), stub: () => null },
+    }
+    const settings = resolveOptions({ tenant: () => "a", idempotency: { store } })
+    const make = BatchEndpoint.make({
+      name: "users",
+      codec,
+      dispatcher: (batch) => ActionDispatcher.make(users, batch),
+    })
+    const request = { operations: [{ action: "create", data: {}, idempotency_key: "k" }] }
+    const answer = Effect.gen(function* () {
+      const endpoint = yield* make
+      yield* endpoint.handle(jsonRequest(request))
+      return yield* endpoint.handle(jsonRequest(request))
+    })
+    const { body } = await Effect.runPromise(Effect.provide(answer, EndpointServices.fromSettings(settings)))
+    expect(JSON.parse(String(body)).results).toMatchObject([{ id: "stored", replayed: true }])
+  })
+
   it("is encoded while the store records results", async () => {
     const { answer, log } = setUp()
     expect((await answer()).status).toBe(200)

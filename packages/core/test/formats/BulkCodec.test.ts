@@ -86,6 +86,35 @@ describe("an item", () => {
   })
 })
 
+describe("the envelope", () => {
+  const decodeEnvelope = (codec: typeof create) =>
+    codec.decode(
+      { value: { users: [{ Name: 1 }], Stop_After: 1 }, text: undefined, bytes: undefined },
+      { limits: Limits.make(), strategy: { default: partial, choices: [] } },
+    )
+
+  it("is refused with an unknown member, while items may have any", () => {
+    const refused = decodeEnvelope(create)
+    expect(Result.isFailure(refused) && refused.failure.reason).toMatchObject({
+      code: "UNKNOWN_MEMBER",
+      pointer: "/Stop_After",
+      detail: `Unknown member "Stop_After": did you mean "stop_after"?`,
+    })
+  })
+
+  it("may have unknown members where these are ignored", () => {
+    const lenient = Bulk.make({
+      action: "create",
+      list: "users",
+      count: "created",
+      successStatus: 201,
+      identified: false,
+      unknownMembers: "ignore",
+    })
+    expect(Result.isSuccess(decodeEnvelope(lenient))).toBe(true)
+  })
+})
+
 describe("the response", () => {
   it("has the short form if every item succeeded", () => {
     expect(encode(create, users, successes)).toEqual({

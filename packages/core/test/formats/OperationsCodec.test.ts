@@ -43,7 +43,7 @@ describe("an operation", () => {
     expect(second!.result).toBeUndefined()
   })
 
-  it.each([null, "", {}, [], 1.5, true, "x".repeat(257), "a\nb"])("with the id %j is refused alone", (id) => {
+  it.each(["", {}, [], 1.5, true, "x".repeat(257), "a\nb"])("with the id %j is refused alone", (id) => {
     const [first] = operations({ action: "update", id })
     expect(first!.result?.failure).toMatchObject({ code: "VALIDATION_ERROR", field: "id" })
   })
@@ -57,6 +57,33 @@ describe("an operation", () => {
   it("with member names that can reach a prototype is refused alone", () => {
     const [first] = operations({ action: "create", data: JSON.parse(`{"constructor":{"prototype":{}}}`) })
     expect(first!.result?.failure?.code).toBe("VALIDATION_ERROR")
+  })
+
+  it("with a misspelled member is refused alone, with the nearest known name", () => {
+    const [first, second] = operations(
+      { action: "create", idempotencyKey: "pay-1", data: {} },
+      { action: "create", data: { anyMember: "belongs to the application" } },
+    )
+    expect(first!.result?.failure).toMatchObject({
+      code: "UNKNOWN_MEMBER",
+      status: 400,
+      field: "idempotencyKey",
+      message: `Unknown member "idempotencyKey": did you mean "idempotency_key"?`,
+    })
+    expect(second!.result).toBeUndefined()
+  })
+
+  it("is decoded without unknown members where these are ignored", () => {
+    const codec = Operations.make({ unknownMembers: "ignore" })
+    const decoded = Result.getOrThrow(decode({ Atomic: true, operations: [{ action: "create", more: 1 }] }, codec))
+    expect(decoded.operations[0]!.result).toBeUndefined()
+  })
+
+  it("has no member whose value is null", () => {
+    const codec = Operations.make({ keyed: true })
+    const operation = { action: "create", id: null, idempotency_key: null, more: null }
+    const decoded = Result.getOrThrow(decode({ operations: [operation], atomic: null, stop_after: null }, codec))
+    expect(decoded.operations[0]).toMatchObject({ id: undefined, idempotencyKey: undefined, result: undefined })
   })
 
   it("can have another order key than its id", () => {
@@ -95,6 +122,16 @@ describe("the envelope", () => {
     expect(strategy({})).toEqual({ _tag: "partial" })
     expect(strategy({ stop_after: 3 })).toEqual({ _tag: "stop-after", failures: 3 })
     expect(strategy({ atomic: false })).toEqual({ _tag: "partial" })
+  })
+
+  it("is refused with a misspelled member, with its pointer and the nearest known name", () => {
+    const refused = decode({ Atomic: true, operations: [{ action: "create" }] })
+    expect(Result.isFailure(refused) && refused.failure.reason).toMatchObject({
+      code: "UNKNOWN_MEMBER",
+      status: 400,
+      pointer: "/Atomic",
+      detail: `Unknown member "Atomic": did you mean "atomic"?`,
+    })
   })
 
   it("is refused with a strategy that is not offered", () => {

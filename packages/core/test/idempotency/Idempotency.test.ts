@@ -44,6 +44,29 @@ describe("required keys", () => {
   )
 })
 
+describe("an outage of the store", () => {
+  const outage = Effect.fnUntraced(function* (harness: IdempotencyHarness, reported: Array<unknown>) {
+    harness.behaviour = "unreachable"
+    const options = { onUnexpected: (error: unknown) => void reported.push(error) }
+    for (const key of ["a", "b", "c"]) {
+      expect(refusalCode(yield* harness.run({ operations: keyed(key), options }))).toBe("STORE_UNAVAILABLE")
+    }
+    harness.behaviour = "works"
+    yield* harness.run({ operations: keyed("d"), options })
+  })
+
+  it.effect("is reported once with its cause, and again when it returns", () =>
+    Effect.gen(function* () {
+      const harness = new IdempotencyHarness()
+      const reported: Array<unknown> = []
+      yield* outage(harness, reported)
+      expect(reported).toEqual([new Error("ECONNREFUSED")])
+      yield* outage(harness, reported)
+      expect(reported).toHaveLength(2)
+    }),
+  )
+})
+
 describe("the tenant of a request with keys", () => {
   it.effect("has to be known, or the batch is refused", () =>
     Effect.gen(function* () {

@@ -186,13 +186,17 @@ describe("the reply of a sub-request", () => {
     expect((read.value as Reply).body).toEqual(body)
   })
 
-  it("that is too large keeps its status and location", () => {
+  it("that is too large keeps its status and location, and says that its body was not kept", () => {
     const headers = { location: "/users/1", "content-type": "text/plain" }
     const large = OperationResult.replied(201, reply({ status: 201, headers, text: "x".repeat(100_000) }))
     expect(roundTrip(large, replies)).toMatchObject({
       outcome: "success",
       status: 201,
-      value: { status: 201, headers: { location: "/users/1" }, text: "" },
+      value: {
+        status: 201,
+        headers: { location: "/users/1", "content-type": "application/problem+json" },
+        text: expect.stringContaining("RESULT_NOT_KEPT"),
+      },
     })
   })
 

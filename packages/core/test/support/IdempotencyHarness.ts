@@ -85,6 +85,7 @@ export interface BatchOptions {
   readonly runMany?: Dispatcher<unknown>["runMany"]
   readonly prepare?: Dispatcher<unknown>["prepare"]
   readonly signal?: AbortSignal
+  readonly stop?: AbortSignal
   readonly limits?: Limits.LimitsOptions
   /** Settings of the endpoint. Its name is `things` by default. */
   readonly options?: Partial<BatchSettings> & { readonly endpoint?: string }
@@ -289,6 +290,7 @@ export class IdempotencyHarness {
       tenant: given.anonymous === true ? undefined : tenant,
       idempotencyKey: key,
       signal: given.signal,
+      stop: given.stop,
     }
     const running = Effect.gen(function* () {
       const { run } = yield* BatchEngine

@@ -8,6 +8,7 @@ import { isJsonType } from "../../http/MediaType.ts"
 import * as Problem from "../../http/Problem.ts"
 import * as RequestTarget from "../../http/RequestTarget.ts"
 import * as Reference from "./Reference.ts"
+import { bodyNotKept } from "./storedReplies.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 
 /** A sub-request whose references have been replaced. */
@@ -144,7 +145,10 @@ class ReferenceResolver {
   }
 
   private valueOf(reference: Reference.Reference): unknown {
-    const root = this.replies.rootOf(this.operations.get(reference.id)!)
+    const operation = this.operations.get(reference.id)!
+    const root = this.replies.rootOf(operation)
+    const isBodyKept = (operation.result?.value as Reply | undefined)?.isBodyKept ?? true
+    if (!isBodyKept && reference.path[0] === "body") throw unresolved(reference, bodyNotKept)
     const value = Reference.follow(root, reference.path)
     if (Result.isFailure(value)) throw unresolved(reference, `"${value.failure}" does not exist`)
     this.remainingBytes -= this.replies.sizeOf(value.success)

@@ -28,6 +28,8 @@ export interface Reply {
   readonly body: Uint8Array
   /** `body`, decoded as UTF-8. */
   readonly text: string
+  /** False if the reply is a replay whose body was too large to be stored; `body` says so. */
+  readonly isBodyKept?: false | undefined
 }
 
 /** Methods that a sub-request may have (RFC 9110, section 9, and RFC 5789). */

@@ -3,6 +3,7 @@
  * also determines when two sub-requests are the same.
  */
 import * as Predicate from "effect/Predicate"
+import * as Problem from "../../http/Problem.ts"
 import * as Base64 from "../../platform/Base64.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import type { ValueFormat } from "../../batch/Codec.ts"
@@ -43,8 +44,8 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
     },
     fromJson: (json) => {
       if (!isStoredReply(json)) throw new TypeError("The stored value is not a reply")
-      // A stub has neither `t` nor `b`: its body was too large to be stored.
       const { s, h, t, b } = json
+      if (t === undefined && b === undefined) return notKept(s, h)
       const body = b === undefined ? encoder.encode(t ?? "") : Base64.decode(b)
       return { status: s, headers: h, body, text: t ?? new TextDecoder().decode(body) } satisfies Reply
     },
@@ -58,6 +59,18 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
       }
     },
   }
+}
+
+/** Says why the body of a stored reply is missing. */
+export const bodyNotKept = "the body of the earlier response was too large to be stored"
+
+// A stub has neither `t` nor `b`: its body was too large to be stored.
+const notKept = (status: number, stored: StoredReply["h"]): Reply => {
+  const { "content-encoding": _, ...headers } = stored
+  const detail = `The request ran earlier with this status, but ${bodyNotKept}: read the resource instead`
+  const text = JSON.stringify(Problem.make("RESULT_NOT_KEPT", status, detail))
+  const body = encoder.encode(text)
+  return { status, headers: { ...headers, "content-type": Problem.mediaType }, body, text, isBodyKept: false }
 }
 
 // Headers that differ between attempts, or do not change the meaning of the request.
