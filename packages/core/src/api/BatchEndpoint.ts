@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
       return yield* options.concurrencyLimit.within(tenant, jobs.upload(request, { tenant, keyScope }))
     }
     const reading = jobs === undefined ? limits : jobs.limitsFor(request)
-    const envelope = yield* readEnvelope(request, reading)
+    const envelope = yield* readEnvelope(request, reading, codec.list)
     const batch = yield* Effect.fromResult(codec.decode(envelope, { limits: reading, strategy }))
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isTaken(request, batch) === true) {
@@ -157,6 +157,8 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchE
     operations: limits.operations,
     body_bytes: limits.bodyBytes,
     operation_bytes: limits.operationBytes,
+    header_bytes: limits.headerBytes,
+    dependencies_per_operation: limits.dependenciesPerOperation,
     depth: limits.depth,
     deadline_ms: limits.deadlineMs,
     operation_timeout_ms: limits.operationTimeoutMs,

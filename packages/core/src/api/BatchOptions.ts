@@ -5,6 +5,7 @@ import { type LimitsOptions, limitsOptions } from "../batch/Limits.ts"
 import type { OnUnexpected } from "../engine/BatchEngine.ts"
 import type { BatchPolicy } from "../execution/BatchPolicy.ts"
 import type { UnitOfWork } from "../execution/UnitOfWork.ts"
+import type { UnknownMembers } from "../formats/UnknownMember.ts"
 import { type IdempotencyOptions, idempotencyOptions } from "../idempotency/IdempotencyOptions.ts"
 import { type JobOptions, jobOptions } from "../jobs/JobOptions.ts"
 import type { OptionGroup, OptionType } from "../options/Option.ts"
@@ -31,6 +32,11 @@ export interface BatchOptions<Request = unknown> {
   readonly limits?: LimitsOptions | undefined
   /** Number of operations of a batch that run at once: `sequential` means one, `parallel` all. Default 10. */
   readonly concurrency?: Concurrency | undefined
+  /**
+   * What happens to a member that the endpoint does not know: `refuse` answers `UNKNOWN_MEMBER`, for the batch or for the one
+   * operation that has it; `ignore` drops it. Default `"refuse"`.
+   */
+  readonly unknownMembers?: UnknownMembers | undefined
   /**
    * What happens when an operation fails: `partial` runs the others, `atomic` rolls all of them back, and
    * `{ stopAfter: n }` skips the rest after n failures. Default `"partial"`.
@@ -89,6 +95,7 @@ export const batchOptions = {
     unit: "operations",
     page: "limits.md",
   },
+  unknownMembers: { type: oneOf("refuse", "ignore"), default: "refuse", page: "endpoints.md" },
   strategy: { type: either(oneOf("partial", "atomic"), stopAfter), default: "partial", page: "strategies.md" },
   clientStrategies: {
     type: listOf(oneOf("partial", "atomic", "stop-after"), `a list of "partial", "atomic" and "stop-after"`),

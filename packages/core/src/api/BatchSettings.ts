@@ -11,7 +11,7 @@ import { type BatchOptions, batchOptions, type Concurrency } from "./BatchOption
 /** How an endpoint runs its batches, with defaults filled in. */
 export interface BatchSettings extends Pick<
   SettingsOf<BatchOptions, typeof batchOptions>,
-  "unitOfWork" | "transactionSize" | "mapError" | "onUnexpected" | "policies" | "planner"
+  "unknownMembers" | "unitOfWork" | "transactionSize" | "mapError" | "onUnexpected" | "policies" | "planner"
 > {
   readonly limits: Limits.Limits
   /** Number of commit groups that run at once; infinite for all of them. */

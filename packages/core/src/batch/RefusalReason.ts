@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 export const InvalidCode = Schema.Literals([
   "MALFORMED_JSON",
   "INVALID_BATCH",
+  "UNKNOWN_MEMBER",
   "EMPTY_BATCH",
   "DUPLICATE_ID",
   "INVALID_DEPENDENCY",

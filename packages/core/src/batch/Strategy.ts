@@ -14,7 +14,7 @@ export type Strategy =
   | { readonly _tag: "atomic" }
   | { readonly _tag: "stop-after"; readonly failures: number }
 
-/** The strategy that a client requests in the envelope; members that were not sent are undefined. */
+/** The strategy that a client requests in the envelope; a member that was not sent, or is null, counts as absent. */
 export interface StrategyRequest {
   readonly atomic: unknown
   readonly stopAfter: unknown
@@ -39,7 +39,8 @@ export const partial: Strategy = { _tag: "partial" }
  * endpoint does not offer the strategy.
  */
 export const choose = (offer: StrategyOffer, request: StrategyRequest): Result.Result<Strategy, BatchError> => {
-  const { atomic, stopAfter } = request
+  const atomic = request.atomic ?? undefined
+  const stopAfter = request.stopAfter ?? undefined
   if (atomic !== undefined && typeof atomic !== "boolean") {
     return Result.fail(BatchError.invalid("INVALID_BATCH", `"atomic" must be true or false`, "/atomic"))
   }

@@ -15,15 +15,19 @@ const scannedFrom = 256 * 1024
 
 /**
  * Reads and parses the body of a batch. Fails as soon as the body is known not to be JSON in UTF-8, or to exceed the
- * limits of bytes, depth or operations.
+ * limits of bytes, depth or operations. `list` is the member that holds the operations.
  */
-export const readEnvelope = (request: HttpRequest, limits: Limits): Effect.Effect<Envelope, BatchError> => {
+export const readEnvelope = (
+  request: HttpRequest,
+  limits: Limits,
+  list: string,
+): Effect.Effect<Envelope, BatchError> => {
   const error = checkHead(request, limits)
   if (error !== undefined) return Effect.fail(error)
   if (request.body._tag === "Parsed") return fromParsed(request.body.value, decodedLength(request), limits)
   const { bytes } = request.body
   return Effect.tryPromise({
-    try: () => collect(bytes, declaredLength(request), limits),
+    try: () => collect(bytes, declaredLength(request), limits, list),
     catch: (error) => (error instanceof BatchError ? error : new BatchError({ reason: new ClientGone({}) })),
   }).pipe(
     Effect.timeoutOrElse({
@@ -80,8 +84,9 @@ const collect = async (
   stream: AsyncIterable<Uint8Array>,
   declaredLength: number | undefined,
   { bodyBytes, operations, depth }: Limits,
+  list: string,
 ): Promise<ReadonlyArray<Uint8Array>> => {
-  const scanner = new JsonScanner(operations, depth)
+  const scanner = new JsonScanner(list, operations, depth)
   const chunks: Array<Uint8Array> = []
   let length = 0
   let scannedChunks = 0

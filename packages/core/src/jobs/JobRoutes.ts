@@ -94,8 +94,8 @@ const monitor = (job: JobRecord, headers: HttpRequest["headers"]): HttpResponse 
   if (
     known !== undefined &&
     String(known)
-      .split(/\s*,\s*/)
-      .includes(etag)
+      .split(",")
+      .some((tag) => tag.trim() === etag)
   )
     return respond(304, "", fields)
   return respond(ended ? 200 : 202, body, { "content-type": json, ...fields })

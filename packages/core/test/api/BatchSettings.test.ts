@@ -13,6 +13,7 @@ describe("resolveOptions", () => {
     expect(resolveOptions({})).toStrictEqual({
       limits: Limits.defaults,
       concurrency: 10,
+      unknownMembers: "refuse",
       strategy: { default: { _tag: "partial" }, choices: [] },
       unitOfWork: undefined,
       transactionSize: undefined,

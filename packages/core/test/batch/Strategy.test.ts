@@ -51,8 +51,14 @@ describe("choose", () => {
     expect(error.message).toContain(offered.default._tag)
   })
 
+  it.each<Partial<StrategyRequest>>([{ atomic: null }, { stopAfter: null }, { atomic: null, stopAfter: null }])(
+    "takes the default for %j, because null means absent",
+    (members) => {
+      expect(Result.getOrThrow(choose(offer(stopAfter(3)), request(members)))).toEqual(stopAfter(3))
+    },
+  )
+
   it.each<Partial<StrategyRequest>>([
-    { atomic: null },
     { atomic: 1 },
     { atomic: "true" },
     { atomic: [] },
@@ -63,7 +69,6 @@ describe("choose", () => {
     { stopAfter: Number.POSITIVE_INFINITY },
     { stopAfter: 2 ** 53 },
     { stopAfter: "1" },
-    { stopAfter: null },
     { stopAfter: true },
     { stopAfter: [1] },
     { atomic: true, stopAfter: 1 },
