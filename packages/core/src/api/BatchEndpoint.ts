@@ -157,8 +157,10 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: BatchE
     operations: limits.operations,
     body_bytes: limits.bodyBytes,
     operation_bytes: limits.operationBytes,
-    header_bytes: limits.headerBytes,
-    dependencies_per_operation: limits.dependenciesPerOperation,
+    ...(codec.kind === "requests" && {
+      header_bytes: limits.headerBytes,
+      dependencies_per_operation: limits.dependenciesPerOperation,
+    }),
     depth: limits.depth,
     deadline_ms: limits.deadlineMs,
     operation_timeout_ms: limits.operationTimeoutMs,
