@@ -18,6 +18,11 @@ export interface Envelope {
   readonly text: string | undefined
   /** Bytes of the body; undefined where they are not known. */
   readonly bytes: number | undefined
+  /**
+   * Sizes of operations that are larger than one may be, by what stands in their place in `value`: their short members. They
+   * were not parsed. Undefined if the sizes are not known yet.
+   */
+  readonly oversized?: ReadonlyMap<unknown, number> | undefined
 }
 
 /** What decoding has to keep to. */

@@ -45,11 +45,14 @@ export const read = (
  * Tells what refuses one operation for its size. Sizes are only taken where the body is large enough to hold one that
  * is too large.
  */
-export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((item: unknown) => Failure | undefined) => {
+export const sizeGuard = (
+  { bytes, oversized }: Envelope,
+  { limits }: DecodeOptions,
+): ((item: unknown) => Failure | undefined) => {
   const limit = limits.operationBytes
-  if (bytes !== undefined && bytes <= limit) return () => undefined
+  if (oversized === undefined && bytes !== undefined && bytes <= limit) return () => undefined
   return (item) => {
-    const actual = Json.byteLength(item)
+    const actual = oversized === undefined ? Json.byteLength(item) : (oversized.get(item) ?? 0)
     return actual <= limit
       ? undefined
       : failure("PAYLOAD_TOO_LARGE", `The operation has ${actual} bytes, at most ${limit} are allowed`)

@@ -15,7 +15,10 @@ const byteOf = {
 }
 
 /** Whether the bytes scanned so far are within the limits. */
-export type ScanResult = "within" | "too many" | "too deep"
+export type ScanResult = "within" | "too many" | "too deep" | "too many members"
+
+/** How many members an envelope may have. It needs no more than a few; the names of many would take long to parse. */
+export const maximumMembers = 1_000
 
 /** Bytes that an escape sequence takes at most for one character (`\u0072`). */
 const escapeBytes = 6
@@ -37,6 +40,7 @@ export class JsonScanner {
   /** Whether the name before the last colon of the envelope is that of the list. */
   private isListNext = false
   private inList = false
+  private members = 0
   private items = 0
   private betweenItems = false
 
@@ -65,7 +69,9 @@ export class JsonScanner {
       }
       if (byte === byteOf.quote) this.openString()
       else if (byte === byteOf.colon) {
-        if (this.depth === 1) this.isListNext = this.isListName()
+        if (this.depth !== 1) continue
+        if (++this.members > maximumMembers) return "too many members"
+        this.isListNext = this.isListName()
       } else if (byte === byteOf.comma) this.betweenItems = this.inList && this.depth === 2
       else if (byte === byteOf.openArray || byte === byteOf.openObject) {
         if (++this.depth > this.maximumDepth) return "too deep"

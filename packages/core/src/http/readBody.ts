@@ -8,7 +8,8 @@ import type { Limits } from "../batch/Limits.ts"
 import { isJsonType } from "./MediaType.ts"
 import type { Envelope } from "../batch/Codec.ts"
 import type { HttpRequest } from "./HttpMessage.ts"
-import { JsonScanner } from "./JsonScanner.ts"
+import { JsonScanner, maximumMembers } from "./JsonScanner.ts"
+import { parseInSlices } from "./parseInSlices.ts"
 
 /** Bytes up to which a body is not scanned: a small body is parsed first, and its operations then counted exactly. */
 const scannedFrom = 256 * 1024
@@ -34,7 +35,7 @@ export const readEnvelope = (
       duration: Duration.millis(limits.receiveTimeoutMs),
       orElse: () => Effect.fail(new BatchError({ reason: new ReceiveTimeout({ limit: limits.receiveTimeoutMs }) })),
     }),
-    Effect.flatMap((chunks) => parse(chunks)),
+    Effect.flatMap((chunks) => parse(chunks, limits, list)),
   )
 }
 
@@ -101,21 +102,44 @@ const collect = async (
       const scan = scanner.scan(chunks[scannedChunks]!)
       if (scan === "too many") throw BatchError.tooMany("TOO_MANY_OPERATIONS", operations, scanner.count)
       if (scan === "too deep") throw BatchError.tooDeep(depth)
+      if (scan === "too many members") throw tooManyMembers
     }
   }
   return chunks
 }
 
+const tooManyMembers = BatchError.invalid(
+  "INVALID_BATCH",
+  `The body has more than ${maximumMembers} members beside each other: put the operations into the list`,
+  undefined,
+  maximumMembers,
+)
+
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-const parse = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<Envelope, BatchError> => {
+const parse = (
+  chunks: ReadonlyArray<Uint8Array>,
+  limits: Limits,
+  list: string,
+): Effect.Effect<Envelope, BatchError> => {
   const body = concat(chunks)
-  return Effect.try({
-    try: () => {
+  const malformed = (error: unknown) =>
+    BatchError.invalid("MALFORMED_JSON", `The body is not JSON: ${messageOf(error, body.length)}`)
+  if (body.length <= scannedFrom) {
+    return Effect.try({
+      try: () => {
+        const text = utf8.decode(body)
+        return { value: JSON.parse(text) as unknown, text, bytes: body.length }
+      },
+      catch: malformed,
+    })
+  }
+  return Effect.tryPromise({
+    try: async () => {
       const text = utf8.decode(body)
-      return { value: JSON.parse(text) as unknown, text, bytes: body.length }
+      return { ...(await parseInSlices(text, list, limits.operationBytes)), text, bytes: body.length }
     },
-    catch: (error) => BatchError.invalid("MALFORMED_JSON", `The body is not JSON: ${messageOf(error, body.length)}`),
+    catch: malformed,
   })
 }
 

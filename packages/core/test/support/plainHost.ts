@@ -3,7 +3,6 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { buffer } from "node:stream/consumers"
-import { setTimeout as delay } from "node:timers/promises"
 import type { BatchOptions, RequestsOptions } from "@multistatus/core"
 import { createBatch } from "@multistatus/core/adapter"
 import {
@@ -37,6 +36,7 @@ export interface PlainResponse {
 
 /** A running server. */
 export interface PlainHost {
+  readonly origin: string
   /** Posts the text of a batch. */
   readonly post: (text: string, headers?: Readonly<Record<string, string>>) => Promise<Response>
   /** Posts a batch of requests and returns its responses; fails unless the status is 200. */
@@ -44,8 +44,6 @@ export interface PlainHost {
     requests: ReadonlyArray<object>,
     headers?: Readonly<Record<string, string>>,
   ) => Promise<ReadonlyArray<PlainResponse>>
-  /** Returns the longest that anybody waited for `/health`, in milliseconds, while something ran. */
-  readonly longestWait: (running: Promise<unknown>) => Promise<number>
   readonly close: () => Promise<unknown>
 }
 
@@ -91,21 +89,12 @@ export const startPlainHost = async (
       body: text,
     })
   return {
+    origin,
     post,
     batch: async (requests, headers) => {
       const response = await post(JSON.stringify({ requests }), headers)
       if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`)
       return ((await response.json()) as { readonly responses: ReadonlyArray<PlainResponse> }).responses
-    },
-    longestWait: async (running) => {
-      const ended = running.then(() => true)
-      let longest = 0
-      do {
-        const startedAt = performance.now()
-        await (await fetch(`${origin}/health`)).text()
-        longest = Math.max(longest, performance.now() - startedAt)
-      } while (!(await Promise.race([ended, delay(1, false)])))
-      return longest
     },
     close: () => {
       server.closeAllConnections()

@@ -3,7 +3,7 @@
  * `@{req-1.status}`. A reference is parsed into a path of member names; nothing is evaluated.
  */
 import * as Result from "effect/Result"
-import type { JsonText } from "./JsonText.ts"
+import type { JsonText } from "../../batch/JsonText.ts"
 
 /** A reference to a part of the reply to the sub-request `id`. */
 export interface Reference {

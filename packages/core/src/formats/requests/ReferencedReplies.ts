@@ -1,7 +1,7 @@
 /** The responses of one batch as references read them. */
 import type { Operation } from "../../batch/Operation.ts"
 import * as Problem from "../../http/Problem.ts"
-import { JsonText } from "./JsonText.ts"
+import { JsonText } from "../../batch/JsonText.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 import type { ShowReply } from "./SubResponse.ts"
 

@@ -1,7 +1,7 @@
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { JsonText } from "../../../src/formats/requests/JsonText.ts"
+import { JsonText } from "../../../src/batch/JsonText.ts"
 import * as Reference from "../../../src/formats/requests/Reference.ts"
 
 const known = (...ids: ReadonlyArray<string>) => Reference.knownIds(new Set(ids))

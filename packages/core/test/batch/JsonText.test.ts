@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { JsonText, mayChangeNumbers, replaceStrings } from "../../../src/formats/requests/JsonText.ts"
+import { JsonText, mayChangeNumbers, replaceStrings } from "../../src/batch/JsonText.ts"
 
 const space = fc.constantFrom(undefined, 1, "\t", "\n \r")
 

@@ -7,9 +7,11 @@ const codeOf = { quote: 0x22, backslash: 0x5c, openArray: 0x5b, closeArray: 0x5d
 
 /** A JSON value inside of a text. The members of an object or array are located when the first one is read. */
 export class JsonText {
+  /** Position of the first character of the value. */
+  readonly start: number
+  /** Position after its last character. */
+  readonly end: number
   private readonly text: string
-  private readonly start: number
-  private readonly end: number
   private members: ReadonlyMap<string, JsonText> | undefined
   private elements: ReadonlyArray<JsonText> | undefined
 
@@ -29,23 +31,40 @@ export class JsonText {
   member(name: string): JsonText | undefined {
     const code = this.text.charCodeAt(this.start)
     if (code === codeOf.openObject) return (this.members ??= this.readMembers()).get(name)
-    if (code !== codeOf.openArray || !/^(?:0|[1-9]\d*)$/.test(name)) return undefined
-    return (this.elements ??= this.readElements())[Number(name)]
+    return /^(?:0|[1-9]\d*)$/.test(name) ? this.items?.[Number(name)] : undefined
+  }
+
+  /** The elements of an array; undefined for any other value. */
+  get items(): ReadonlyArray<JsonText> | undefined {
+    if (this.text.charCodeAt(this.start) !== codeOf.openArray) return undefined
+    return (this.elements ??= this.readElements())
+  }
+
+  /** Returns up to `count` members of an object, in order, whose values have at most `length` characters. */
+  shortMembers(count: number, length: number): ReadonlyArray<readonly [name: string, value: JsonText]> {
+    const members: Array<readonly [string, JsonText]> = []
+    for (const member of this.eachMember()) {
+      if (member[1].end - member[1].start <= length) members.push(member)
+      if (members.length === count) break
+    }
+    return members
   }
 
   // Of several members with one name the last counts, as with `JSON.parse`.
   private readMembers(): ReadonlyMap<string, JsonText> {
+    return new Map(this.eachMember())
+  }
+
+  private *eachMember(): Generator<readonly [name: string, value: JsonText]> {
     const { text } = this
-    const members = new Map<string, JsonText>()
     let position = skipSpace(text, this.start + 1)
     while (position < this.end && text.charCodeAt(position) === codeOf.quote) {
       const nameEnd = endOfString(text, position)
       const start = skipSpace(text, skipSpace(text, nameEnd) + 1)
       const end = endOfValue(text, start)
-      members.set(contentOf(text.slice(position, nameEnd)), new JsonText(text, start, end))
+      yield [contentOf(text.slice(position, nameEnd)), new JsonText(text, start, end)]
       position = skipSpace(text, skipSpace(text, end) + 1)
     }
-    return members
   }
 
   private readElements(): ReadonlyArray<JsonText> {
