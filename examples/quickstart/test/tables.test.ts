@@ -17,7 +17,7 @@ const section = (text: string, heading: string) => text.split(`\n## ${heading}\n
 const rows = (text: string) =>
   [...text.matchAll(/^\| `([^`]+)`\s*\| ([^|]+?)\s*\|/gm)].map(([, name = "", value = ""]) => [name, value] as const)
 
-const units: Readonly<Record<string, number>> = { MiB: 1024 * 1024, seconds: 1000 }
+const units: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 * 1024, seconds: 1000 }
 
 const toNumber = (value: string): number | undefined => {
   const [number = "", unit = ""] = value.replaceAll(",", "").split(" ")

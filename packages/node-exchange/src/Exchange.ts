@@ -70,7 +70,7 @@ export const makeExchange = (options: ExchangeOptions): Exchange => {
   const preParsed = options.preParsed === true
 
   const dispatch = (request: ExchangeRequest, outer: IncomingMessage, done: Done): (() => void) => {
-    const exchange = new PendingExchange(outer.socket, limit, done)
+    const exchange = new PendingExchange(outer.socket, limit, request.keep, done)
     try {
       const parsed = preParsed && request.parsed !== undefined && isJson(request.headers["content-type"])
       const body = typeof request.body === "function" && !parsed ? request.body() : request.body

@@ -16,6 +16,8 @@ export interface ExchangeReply {
   readonly body: Uint8Array
   /** The body as UTF-8 text. Free of cost if the application wrote strings. */
   readonly text: string
+  /** Whether the body was dropped because `keep` has refused a part of it. `body` is then empty. */
+  readonly truncated: boolean
 }
 
 /**
@@ -26,6 +28,7 @@ export class CapturedReply implements ExchangeReply {
   readonly status: number
   readonly statusMessage: string
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly truncated: boolean
   #chunks: ReadonlyArray<string | Buffer>
   #body: Uint8Array | undefined
   #text: string | undefined
@@ -35,11 +38,13 @@ export class CapturedReply implements ExchangeReply {
     statusMessage: string,
     headers: Readonly<Record<string, string | ReadonlyArray<string>>>,
     chunks: ReadonlyArray<string | Buffer>,
+    truncated: boolean,
   ) {
     this.status = status
     this.statusMessage = statusMessage
     this.headers = headers
     this.#chunks = chunks
+    this.truncated = truncated
   }
 
   get body(): Uint8Array {

@@ -18,6 +18,11 @@ export interface ExchangeRequest {
   readonly body?: string | Uint8Array | (() => string | Uint8Array) | undefined
   /** The parsed JSON value of `body`. Only an exchange with `preParsed` uses it. */
   readonly parsed?: unknown
+  /**
+   * Asks before the next bytes of the reply's body are kept; default: all are kept. Once it returns false, the whole body is
+   * dropped and the reply is `truncated`. The application writes the rest of it into the void.
+   */
+  readonly keep?: ((bytes: number) => boolean) | undefined
 }
 
 /**

@@ -41,20 +41,23 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
   response: ExchangeResponse | undefined = undefined
   #done: Done | undefined
   readonly #limit: number
+  readonly #keep: ((bytes: number) => boolean) | undefined
   #status = 0
   #statusMessage = ""
   #headers: Record<string, string | ReadonlyArray<string>> = {}
   #chunks: Array<string | Buffer> = []
   #bytes = 0
+  #isTruncated = false
   #unflushed = 0
   #aborted = false
 
-  constructor(outer: Socket, limit: number, done: Done) {
+  constructor(outer: Socket, limit: number, keep: ((bytes: number) => boolean) | undefined, done: Done) {
     // As on a server, each request has its own asynchronous scope: changes by a handler stay in it, and `done` runs in the
     // scope of the caller.
     super(resourceType, resourceOptions)
     this.socket = new ExchangeSocket(outer, this)
     this.#limit = limit
+    this.#keep = keep
     this.#done = done
   }
 
@@ -89,21 +92,32 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
     const length = data.length
     if (length === 0) return true
     this.socket.restartTimer()
-    // Bytes are copied: the writer may reuse the buffer after the write's callback.
-    const stored =
-      typeof data !== "string" ? Buffer.from(data) : isUtf8(encoding) ? data : Buffer.from(data, encoding ?? "utf8")
-    this.#bytes += typeof stored === "string" && this.#limit < Infinity ? Buffer.byteLength(stored) : stored.length
+    const bytes = typeof data === "string" ? Buffer.byteLength(data, encoding ?? "utf8") : length
+    this.#bytes += bytes
     if (this.#bytes > this.#limit) {
       this.#chunks = []
       this.#settle(makeFailure("too-large", `The response is larger than maxResponseBytes, ${this.#limit} bytes`))
       this.socket.destroy()
       return false
     }
-    this.#chunks.push(stored)
+    this.#store(data, encoding, bytes)
     this.#unflushed += length
     if (this.#unflushed < this.socket.writableHighWaterMark) return true
     if (this.#unflushed - length < this.socket.writableHighWaterMark) setImmediate(drain, this)
     return false
+  }
+
+  #store(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, bytes: number): void {
+    if (this.#isTruncated) return
+    if (this.#keep?.(bytes) === false) {
+      this.#isTruncated = true
+      this.#chunks = []
+      return
+    }
+    // Bytes are copied: the writer may reuse the buffer after the write's callback.
+    this.#chunks.push(
+      typeof data !== "string" ? Buffer.from(data) : isUtf8(encoding) ? data : Buffer.from(data, encoding ?? "utf8"),
+    )
   }
 
   /** Emits `drain`. It runs in a later turn of the event loop, so that a large response does not block other work. */
@@ -133,7 +147,7 @@ export class PendingExchange extends AsyncResource implements SocketOwner, Respo
     } else {
       close(request, response, socket)
     }
-    this.#settle(new CapturedReply(this.#status, this.#statusMessage, this.#headers, this.#chunks))
+    this.#settle(new CapturedReply(this.#status, this.#statusMessage, this.#headers, this.#chunks, this.#isTruncated))
   }
 
   /** Fails the exchange with an error of the handler and destroys the socket. */

@@ -115,6 +115,24 @@ describe("a dispatch", () => {
     expect(ids.size).toBe(3)
   })
 
+  it("drops a reply once its bytes are not to be kept, and lets the handler finish", async () => {
+    const asked: Array<number> = []
+    const keep = (bytes: number) => asked.push(bytes) < 3
+    const written: Array<string> = []
+    const reply = await server.dispatch({ keep }, async (_request, response) => {
+      for (const chunk of ["é", Buffer.alloc(10), "a", "b", "c"]) {
+        await new Promise<void>((resolve) => response.write(chunk, () => resolve()))
+        written.push(String(chunk.length))
+      }
+      response.end()
+    })
+    expect(reply).toMatchObject({ status: 200, truncated: true, text: "" })
+    expect(reply.body.length).toBe(0)
+    expect(asked).toEqual([2, 10, 1])
+    expect(written).toHaveLength(5)
+    expect(await server.dispatch({}, (_request, response) => response.end("x"))).toMatchObject({ truncated: false })
+  })
+
   it("fails when a reply exceeds maxResponseBytes", async () => {
     let closed = false
     const endless = (_request: unknown, response: ServerResponse): void => {

@@ -174,11 +174,11 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
 
   it("with a strategy that is invalid or not offered", () =>
     both(async (api) => {
-      for (const stop_after of [0, -1, 1.5, "1", true, [], {}, null, 1e300]) {
+      for (const stop_after of [0, -1, 1.5, "1", true, [], {}, 1e300]) {
         const body = { operations: [create], stop_after }
         await refused(api, operations, { body }, 400, "INVALID_BATCH", { pointer: "/stop_after" })
       }
-      for (const atomic of [1, "true", [], {}, null]) {
+      for (const atomic of [1, "true", [], {}]) {
         await refused(api, operations, { body: { operations: [create], atomic } }, 400, "INVALID_BATCH", {
           pointer: "/atomic",
         })
@@ -190,6 +190,20 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
         const body = { [name]: [path === bulkDelete ? "u_1" : post], stop_after: 1 }
         await refused(api, path, { body }, 400, "STRATEGY_NOT_OFFERED")
       }
+      expect(await api.names()).toEqual([])
+    }))
+
+  it("with a member that a JSON batch does not know", () =>
+    both(async (api) => {
+      const answer = await api.ask("POST", requests, { body: { requests: [post], Atomic: true } })
+      expect(answer).toMatchObject({
+        status: 400,
+        body: {
+          code: "UNKNOWN_MEMBER",
+          pointer: "/Atomic",
+          detail: `Unknown member "Atomic": did you mean "atomic"?`,
+        },
+      })
       expect(await api.names()).toEqual([])
     }))
 

@@ -48,62 +48,36 @@ describe("headers of sub-requests", () => {
     both(async (api) => {
       const own = {
         "Accept-Language": "fr",
-        "X-CUSTOM": " mine ",
-        "x-request-id": "r2",
+        TRACEPARENT: " 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 ",
         "If-Match": '"1"',
         Accept: "a/b",
       }
-      const { headers } = await echoed(api, own, { "accept-language": "de", "x-request-id": "r1" })
+      const { headers } = await echoed(api, own, { "accept-language": "de", traceparent: "other" })
       expect(headers).toMatchObject({
         "accept-language": "fr",
-        "x-custom": "mine",
-        "x-request-id": "r2",
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "if-match": '"1"',
         accept: "a/b",
       })
     }))
 
-  it("cannot impersonate another caller in any letter case", () =>
+  it("never pose as somebody else, in whatever letter case: the operation is refused, and others run", () =>
     both(async (api) => {
-      const own = {
-        Authorization: "Bearer mine",
-        COOKIE: "session=mine",
-        "X-API-Key": "mine",
-        Forwarded: "for=6.6.6.6",
-        "X-Forwarded-For": "6.6.6.6",
-        "x-forwarded-host": "evil.example",
-        "X-FORWARDED-PROTO": "https",
-        "X-Forwarded-Anything": "x",
-        "X-REAL-IP": "6.6.6.6",
-        "x-Real-Ip": "6.6.6.6",
-        "X-Client-IP": "6.6.6.6",
-        "True-Client-IP": "6.6.6.6",
-        "CF-Connecting-IP": "6.6.6.6",
-        "X-HTTP-Method-Override": "DELETE",
-        "X-HTTP-Method": "DELETE",
-        "X-Method-Override": "DELETE",
-        "X-Original-URL": "/admin",
-        "X-Rewrite-URL": "/admin",
-        Host: "evil.example",
-        "Content-Length": "5",
-        "Transfer-Encoding": "chunked",
-        Connection: "x-custom",
-        "Keep-Alive": "timeout=1",
-        Expect: "100-continue",
-        TE: "trailers",
-        Trailer: "x",
-        Upgrade: "h2c",
-        "Proxy-Authorization": "Basic x",
-        "Proxy-Connection": "close",
+      const forbidden = [
+        "Authorization COOKIE X-API-Key Forwarded X-Forwarded-For x-forwarded-host X-Forwarded-Anything X-REAL-IP",
+        "X-Client-IP True-Client-IP CF-Connecting-IP X-HTTP-Method-Override X-HTTP-Method X-Method-Override",
+        "X-Original-URL X-Rewrite-URL Host Content-Length Transfer-Encoding Connection Keep-Alive Expect TE Trailer",
+        "Upgrade Proxy-Authorization Proxy-Connection x-forwarded forwarded-for fly-client-ip x-azure-clientip",
+        "x-envoy-external-address x-ms-client-principal x-goog-authenticated-user-email remote-user",
+        "x-ssl-client-verify user-agent x-request-id tracestate X-Custom",
+      ].flatMap((names) => names.split(" "))
+      const requests = forbidden.map((name, index) => post(`r${index}`, "Nobody", { headers: { [name]: "1" } }))
+      const responses = await api.requests([...requests, post("good", "Somebody")])
+      for (const [index, name] of forbidden.entries()) {
+        expect(responses[index]).toEqual({ ...invalid("headers"), id: `r${index}` })
+        expect((responses[index]!.body as { readonly detail: string }).detail).toContain(`The header "${name}" `)
       }
-      const { "x-Real-Ip": _, ...distinct } = own
-      const outer = { authorization: "Bearer outer", "x-forwarded-for": "1.2.3.4" }
-      const { headers, address } = await echoed(api, distinct, outer)
-      expect(headers).toEqual({ ...outer, host: new URL(api.origin).host })
-      expect(address).toBe("127.0.0.1")
-      expect(await one(api, { method: "GET", url: "/api/v1/echo", headers: own })).toEqual(invalid("headers"))
-      const blocked = { method: "GET", url: "/api/v1/users", headers: { "X-Api-Key": "blocked" } }
-      expect(await one(api, blocked)).toMatchObject({ status: 200 })
+      expect(await api.names()).toEqual(["Somebody"])
     }))
 
   it("that are invalid refuse their operation alone", () =>
@@ -112,24 +86,23 @@ describe("headers of sub-requests", () => {
         7,
         [],
         "x: y",
-        { "x-a": 1 },
-        { "x-a": null },
-        { "x-a": ["a", "b"] },
+        { "if-a": 1 },
+        { "if-a": ["a", "b"] },
         { "": "x" },
         { "x a": "y" },
         { "x:a": "y" },
         { "x-a\r\nx-b": "y" },
         { "x-ä": "y" },
-        { "x-a": "y\r\nX-Injected: 1" },
-        { "x-a": "y\nz" },
-        { "x-a": "y\u0000" },
-        { "x-a": "€" },
-        { "x-a": "1", "X-A": "2" },
+        { "if-a": "y\r\nX-Injected: 1" },
+        { "if-a": "y\nz" },
+        { "if-a": "y\u0000" },
+        { "if-a": "€" },
+        { "if-a": "1", "IF-A": "2" },
       ]
       const responses = await api.requests([
         ...wrong.map((headers, index) => post(`h${index}`, "Nobody", { headers })),
         JSON.parse('{"id":"proto","method":"GET","url":"/api/v1/echo","headers":{"__proto__":"x"}}'),
-        post("good", "Somebody", { headers: { "x-a": "caf\u00e9" } }),
+        post("good", "Somebody", { headers: { "if-a": null, "if-b": "caf\u00e9" } }),
       ])
       for (const response of responses.slice(0, -1)) {
         expect(response).toEqual({ ...invalid("headers"), id: response.id })
@@ -143,14 +116,14 @@ describe("headers of sub-requests", () => {
         id: `r${index}`,
         method: "GET",
         url: `/api/v1/echo?r=${index}`,
-        headers: { [`x-own-${index}`]: "1", "x-shared": `${index}` },
+        headers: { [`if-own-${index}`]: "1", "if-shared": `${index}` },
       }))
       const responses = await api.requests(requests)
       for (const [index, { body }] of responses.entries()) {
         const { headers, url } = body as { readonly headers: Readonly<Record<string, string>>; readonly url: string }
         expect(url).toBe(`/api/v1/echo?r=${index}`)
-        expect(Object.keys(headers).filter((name) => name.startsWith("x-own"))).toEqual([`x-own-${index}`])
-        expect(headers["x-shared"]).toBe(`${index}`)
+        expect(Object.keys(headers).filter((name) => name.startsWith("if-own"))).toEqual([`if-own-${index}`])
+        expect(headers["if-shared"]).toBe(`${index}`)
       }
     }))
 })

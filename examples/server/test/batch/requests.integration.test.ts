@@ -154,7 +154,9 @@ describe("a sub-request", () => {
         status: 415,
         body: { code: "UNSUPPORTED_MEDIA_TYPE" },
       })
-      expect(await send({ name: "x" }, as("text/plain"))).toMatchObject({ status: 415 })
+      expect(await send({ name: "x" }, as("text/plain"))).toEqual(invalid("body"))
+      expect(await send("name=x", as("application/x-www-form-urlencoded"))).toEqual(invalid("body"))
+      expect(await send(btoa("name=x"), as("application/x-www-form-urlencoded"))).toMatchObject({ status: 415 })
       expect(await send('{"name":"x"}')).toMatchObject({ status: 422, body: { message: "A user must be an object" } })
       expect(await api.names()).toEqual(["json", "named"])
     }))

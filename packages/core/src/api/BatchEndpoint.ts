@@ -244,6 +244,10 @@ const describe = <Input>({ codec, limits, strategy, concurrency, quota }: JobEnd
     operations: limits.operations,
     body_bytes: limits.bodyBytes,
     operation_bytes: limits.operationBytes,
+    ...(codec.kind === "requests" && {
+      header_bytes: limits.headerBytes,
+      dependencies_per_operation: limits.dependenciesPerOperation,
+    }),
     depth: limits.depth,
     deadline_ms: limits.deadlineMs,
     operation_timeout_ms: limits.operationTimeoutMs,

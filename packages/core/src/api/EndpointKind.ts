@@ -99,18 +99,25 @@ export const operations = <Request>(
 /** Sub-requests to the host application. */
 export const requests = <Request>(
   send: SubRequestDispatcher.Send,
-  { headers, exposeHeaders, contentType, requireTransaction }: RequestsOptions<Request>,
+  { headers, exposeHeaders, contentType, requireTransaction, orderBy }: RequestsOptions<Request>,
 ): EndpointKind<SubRequest> => {
   if (typeof send !== "function") throw new TypeError("A JSON batch needs a function that sends its sub-requests")
   const rules = HeaderRules.make(headers)
   return {
     name: "requests",
-    codec: ({ idempotency }) =>
-      JsonBatchCodec.make({ headers: rules, keyed: idempotency !== undefined, exposeHeaders, contentType }),
+    codec: ({ idempotency, unknownMembers }) =>
+      JsonBatchCodec.make({
+        headers: rules,
+        keyed: idempotency !== undefined,
+        unknownMembers,
+        orderBy,
+        exposeHeaders,
+        contentType,
+      }),
     dispatcher:
-      ({ limits: { operationBytes } }) =>
+      ({ limits }) =>
       (batch) =>
-        SubRequestDispatcher.make({ send, rules, requireTransaction, operationBytes }, batch),
+        SubRequestDispatcher.make({ send, rules, requireTransaction, limits, exposeHeaders, contentType }, batch),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { HeaderRulesOptions } from "../http/HeaderRules.ts"
 import type { OptionGroup } from "../options/Option.ts"
 import { anyFunction, flag, group, listOf, text } from "../options/OptionTypes.ts"
+import type { OrderRequestsBy } from "../formats/requests/SubRequestDecoder.ts"
 import type { BatchOptions } from "./BatchOptions.ts"
 
 /** Options of one JSON batch. They override those that all endpoints share. */
@@ -17,6 +18,11 @@ export interface RequestsOptions<Request = unknown> extends BatchOptions<Request
   readonly requireTransaction?: ((request: { readonly method: string; readonly url: string }) => boolean) | undefined
   /** Whether each sub-response with a body carries `Content-Type`, as clients of Microsoft Graph need it. Default `false`. */
   readonly contentType?: boolean | undefined
+  /**
+   * Returns the order key of a sub-request; sub-requests with the same key run in request order. Must not throw. Default: the
+   * path for PUT, PATCH and DELETE, and none for the others.
+   */
+  readonly orderBy?: OrderRequestsBy | undefined
 }
 
 const page = "endpoints.md"
@@ -29,6 +35,7 @@ const headerNames = listOf(
 /** Definitions of the rules for headers. */
 export const headerRulesOptions = {
   inherit: { type: headerNames, default: [], page },
+  allow: { type: headerNames, default: [], page: "security.md" },
   credentials: { type: headerNames, default: [], page: "security.md" },
   ownCredentials: { type: flag, default: false, page: "security.md" },
 } satisfies OptionGroup<HeaderRulesOptions>
@@ -43,4 +50,9 @@ export const requestsOptions = {
     page: "strategies.md",
   },
   contentType: { type: flag, default: false, page },
+  orderBy: {
+    type: anyFunction(),
+    defaultText: "the path for PUT, PATCH and DELETE, and none for the others",
+    page: "strategies.md",
+  },
 } satisfies OptionGroup<Omit<RequestsOptions, keyof BatchOptions>>

@@ -19,6 +19,11 @@ export interface Envelope {
   readonly text: string | undefined
   /** Size of the body in bytes; undefined if it is not known. */
   readonly bytes: number | undefined
+  /**
+   * Sizes of operations that are larger than one may be, by what stands in their place in `value`: their short members. They
+   * were not parsed. Undefined if the sizes are not known yet.
+   */
+  readonly oversized?: ReadonlyMap<unknown, number> | undefined
 }
 
 /** What a batch is checked against while it is decoded. */

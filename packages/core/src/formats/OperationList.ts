@@ -59,10 +59,13 @@ export const checkMembers = (
  * Makes the check of one operation's size. Items are measured only if the body is large enough to contain one that is too
  * large.
  */
-export const sizeGuard = ({ bytes }: Envelope, { limits }: DecodeOptions): ((item: unknown) => Failure | undefined) => {
+export const sizeGuard = (
+  { bytes, oversized }: Envelope,
+  { limits }: DecodeOptions,
+): ((item: unknown) => Failure | undefined) => {
   const limit = limits.operationBytes
-  if (bytes !== undefined && bytes <= limit) return () => undefined
-  return (item) => checkSize(Json.byteLength(item), limit)
+  if (oversized === undefined && bytes !== undefined && bytes <= limit) return () => undefined
+  return (item) => checkSize(oversized === undefined ? Json.byteLength(item) : (oversized.get(item) ?? 0), limit)
 }
 
 /** The failure of an operation that is larger than the limit; undefined if it is not. */

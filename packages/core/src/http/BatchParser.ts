@@ -34,7 +34,7 @@ export class BatchParser extends Context.Service<
   static readonly layer: Layer.Layer<BatchParser> = Layer.sync(BatchParser, () =>
     BatchParser.of({
       parse: (request, codec, options) =>
-        Effect.flatMap(readEnvelope(request, options.limits), (envelope) =>
+        Effect.flatMap(readEnvelope(request, options.limits, codec.list), (envelope) =>
           Effect.fromResult(Result.map(codec.decode(envelope, options), (batch) => ({ envelope, batch }))),
         ),
     }),

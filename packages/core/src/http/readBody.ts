@@ -8,29 +8,34 @@ import type { Limits } from "../batch/Limits.ts"
 import { isJsonType } from "./MediaType.ts"
 import type { Envelope } from "../batch/Codec.ts"
 import type { HttpRequest } from "./HttpMessage.ts"
-import { JsonScanner } from "./JsonScanner.ts"
+import { JsonScanner, maximumMembers } from "./JsonScanner.ts"
+import { parseInSlices } from "./parseInSlices.ts"
 
 /** Bytes up to which a body is not scanned: a small body is parsed first, and its operations then counted exactly. */
 const scannedFrom = 256 * 1024
 
 /**
  * Reads and parses the body of a batch. Fails as soon as the body is known not to be JSON in UTF-8, or to exceed the
- * limits of bytes, depth or operations.
+ * limits of bytes, depth or operations. `list` is the member that holds the operations.
  */
-export const readEnvelope = (request: HttpRequest, limits: Limits): Effect.Effect<Envelope, BatchError> => {
+export const readEnvelope = (
+  request: HttpRequest,
+  limits: Limits,
+  list: string,
+): Effect.Effect<Envelope, BatchError> => {
   const error = checkHead(request, limits)
   if (error !== undefined) return Effect.fail(error)
   if (request.body._tag === "Parsed") return fromParsed(request.body.value, decodedLength(request), limits)
   const { bytes } = request.body
   return Effect.tryPromise({
-    try: () => collect(bytes, declaredLength(request), limits),
+    try: () => collect(bytes, declaredLength(request), limits, list),
     catch: (error) => (error instanceof BatchError ? error : new BatchError({ reason: new ClientGone({}) })),
   }).pipe(
     Effect.timeoutOrElse({
       duration: Duration.millis(limits.receiveTimeoutMs),
       orElse: () => Effect.fail(new BatchError({ reason: new ReceiveTimeout({ limit: limits.receiveTimeoutMs }) })),
     }),
-    Effect.flatMap((chunks) => parse(chunks)),
+    Effect.flatMap((chunks) => parse(chunks, limits, list)),
   )
 }
 
@@ -80,8 +85,9 @@ const collect = async (
   stream: AsyncIterable<Uint8Array>,
   declaredLength: number | undefined,
   { bodyBytes, operations, depth }: Limits,
+  list: string,
 ): Promise<ReadonlyArray<Uint8Array>> => {
-  const scanner = new JsonScanner(operations, depth)
+  const scanner = new JsonScanner(list, operations, depth)
   const chunks: Array<Uint8Array> = []
   let length = 0
   let scannedChunks = 0
@@ -96,21 +102,44 @@ const collect = async (
       const scan = scanner.scan(chunks[scannedChunks]!)
       if (scan === "too many") throw BatchError.tooMany("TOO_MANY_OPERATIONS", operations, scanner.count)
       if (scan === "too deep") throw BatchError.tooDeep(depth)
+      if (scan === "too many members") throw tooManyMembers
     }
   }
   return chunks
 }
 
+const tooManyMembers = BatchError.invalid(
+  "INVALID_BATCH",
+  `The body has more than ${maximumMembers} members beside each other: put the operations into the list`,
+  undefined,
+  maximumMembers,
+)
+
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-const parse = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<Envelope, BatchError> => {
+const parse = (
+  chunks: ReadonlyArray<Uint8Array>,
+  limits: Limits,
+  list: string,
+): Effect.Effect<Envelope, BatchError> => {
   const body = concat(chunks)
-  return Effect.try({
-    try: () => {
+  const malformed = (error: unknown) =>
+    BatchError.invalid("MALFORMED_JSON", `The body is not JSON: ${messageOf(error, body.length)}`)
+  if (body.length <= scannedFrom) {
+    return Effect.try({
+      try: () => {
+        const text = utf8.decode(body)
+        return { value: JSON.parse(text) as unknown, text, bytes: body.length }
+      },
+      catch: malformed,
+    })
+  }
+  return Effect.tryPromise({
+    try: async () => {
       const text = utf8.decode(body)
-      return { value: JSON.parse(text) as unknown, text, bytes: body.length }
+      return { ...(await parseInSlices(text, list, limits.operationBytes)), text, bytes: body.length }
     },
-    catch: (error) => BatchError.invalid("MALFORMED_JSON", `The body is not JSON: ${messageOf(error, body.length)}`),
+    catch: malformed,
   })
 }
 

@@ -102,27 +102,44 @@ export const sort = (waits: Waits): Array<number> => {
   const missing = waits.map((awaited) => awaited.size)
   const dependants: Array<Array<number>> = waits.map(() => [])
   waits.forEach((awaited, index) => awaited.forEach((earlier) => dependants[earlier]!.push(index)))
-  const ready = missing.flatMap((count, index) => (count === 0 ? [index] : [])).reverse()
+  // Ascending numbers are a heap already.
+  const ready = missing.flatMap((count, index) => (count === 0 ? [index] : []))
   const order: Array<number> = []
   while (ready.length > 0) {
-    const next = ready.pop()!
+    const next = removeLowest(ready)
     order.push(next)
     for (const dependant of dependants[next]!) {
-      if (--missing[dependant]! === 0) insertDescending(ready, dependant)
+      if (--missing[dependant]! === 0) insert(ready, dependant)
     }
   }
   return order
 }
 
-const insertDescending = (sorted: Array<number>, value: number): void => {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (sorted[middle]! > value) low = middle + 1
-    else high = middle
+// A binary heap: no number is lower than the one at half of its position.
+const insert = (heap: Array<number>, value: number): void => {
+  let position = heap.push(value) - 1
+  while (position > 0) {
+    const parent = (position - 1) >> 1
+    if (heap[parent]! <= value) break
+    heap[position] = heap[parent]!
+    position = parent
   }
-  sorted.splice(low, 0, value)
+  heap[position] = value
+}
+
+const removeLowest = (heap: Array<number>): number => {
+  const lowest = heap[0]!
+  const last = heap.pop()!
+  if (heap.length === 0) return lowest
+  let position = 0
+  for (let child = 1; child < heap.length; child = 2 * position + 1) {
+    if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++
+    if (heap[child]! >= last) break
+    heap[position] = heap[child]!
+    position = child
+  }
+  heap[position] = last
+  return lowest
 }
 
 // An operation that could not be sorted waits for another one like it, so following these leads into a cycle.

@@ -240,7 +240,11 @@ describe("an atomicity group of a JSON batch", () => {
       inGroup("h", "d", "/d", { dependsOn: ["b"] }),
     ]
     const byReference = [inGroup("g", "a"), inGroup("g", "c", "/@{b.body.key}"), request("b", "/@{a.body.key}")]
-    const samePath = [inGroup("g", "a", "/same"), inGroup("g", "c", "/c", { dependsOn: ["b"] }), request("b", "/same")]
+    const samePath = [
+      inGroup("g", "a", "/same", { method: "PUT" }),
+      inGroup("g", "c", "/c", { dependsOn: ["b"] }),
+      request("b", "/same", { method: "PUT" }),
+    ]
     for (const requests of [through, twoGroups, byReference, samePath]) {
       const { endpoint, calls } = requestsEndpoint()
       expect(await sendBatch(endpoint, { requests })).toMatchObject({

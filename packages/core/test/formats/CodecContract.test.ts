@@ -109,7 +109,7 @@ const requests: fc.Arbitrary<ReadonlyArray<Sent>> = fc
       id: ids,
       method: fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
       url: fc.array(fc.stringMatching(/^[\w~-]+$/), { minLength: 1 }).map((parts) => `/${parts.join("/")}`),
-      headers: fc.dictionary(fc.stringMatching(/^x-own-[a-z]{1,8}$/), fc.stringMatching(/^[!-~]*$/)),
+      headers: fc.dictionary(fc.stringMatching(/^if-[a-z]{1,8}$/), fc.stringMatching(/^[!-~]*$/)),
       body: json.filter((value) => value !== null && !JSON.stringify(value).includes("@{")),
       dependsOn: fc.array(fc.nat()),
     }),

@@ -9,10 +9,10 @@ import { readEnvelope } from "../../src/http/readBody.ts"
 import { request, stream } from "../support/request.ts"
 
 const read = (sent: HttpRequest, limits: Limits.LimitsOptions = {}) =>
-  Effect.runPromise(readEnvelope(sent, Limits.make(limits)))
+  Effect.runPromise(readEnvelope(sent, Limits.make(limits), "users"))
 
 const refusal = async (sent: HttpRequest, limits: Limits.LimitsOptions = {}): Promise<BatchError["reason"]> =>
-  (await Effect.runPromise(Effect.flip(readEnvelope(sent, Limits.make(limits))))).reason
+  (await Effect.runPromise(Effect.flip(readEnvelope(sent, Limits.make(limits), "users")))).reason
 
 /** A body that fails the test if it is read. */
 const unreadable: HttpRequest["body"] = {
@@ -189,10 +189,18 @@ describe("the limit on operations", () => {
   })
 
   it("is checked from the first byte if the declared length is large", async () => {
-    const { consumed, body } = endless(`[${"0,".repeat(2_000)}`)
+    const { consumed, body } = endless(`{"users":[${"0,".repeat(2_000)}`)
     const sent = request(body, { headers: { "content-length": "1000000" } })
     expect((await refusal(sent)).code).toBe("TOO_MANY_OPERATIONS")
     expect(consumed.bytes).toBeLessThan(20_000)
+  })
+})
+
+describe("a large body with an unrelated array beside the list", () => {
+  it("is not refused for the members of that array", async () => {
+    const value = { users: [{ name: "a" }], pad: "x".repeat(300_000), labels: Array.from({ length: 1_001 }, () => 1) }
+    const sent = request(stream(JSON.stringify(value)))
+    expect((await read(sent)).value).toEqual(value)
   })
 })
 
@@ -226,7 +234,7 @@ describe("an incomplete body", () => {
   it.effect("is refused with 408 when the receive timeout has passed", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(
-        Effect.flip(readEnvelope(request(silent), Limits.make({ receiveTimeout: 1_000 }))),
+        Effect.flip(readEnvelope(request(silent), Limits.make({ receiveTimeout: 1_000 }), "users")),
       )
       yield* TestClock.adjust(999)
       expect(fiber.pollUnsafe()).toBeUndefined()

@@ -1,76 +1,58 @@
-/** Replaces the references of sub-requests with the parts of replies that they refer to. */
+/** Replaces the references of sub-requests with the parts of responses that they refer to. */
 import * as Result from "effect/Result"
-import { failure } from "../../batch/Failure.ts"
+import { type Failure, failure } from "../../batch/Failure.ts"
+import type { HeaderRecord } from "../../batch/Headers.ts"
 import * as Json from "../../batch/Json.ts"
 import type { Operation } from "../../batch/Operation.ts"
 import { OperationResult } from "../../batch/OperationResult.ts"
-import { isJsonType } from "../../http/MediaType.ts"
-import * as Problem from "../../http/Problem.ts"
+import * as HeaderRules from "../../http/HeaderRules.ts"
 import * as RequestTarget from "../../http/RequestTarget.ts"
+import { replaceStrings } from "../../batch/JsonText.ts"
 import * as Reference from "./Reference.ts"
+import type { ReferencedReplies } from "./ReferencedReplies.ts"
 import { bodyNotKept } from "./storedReplies.ts"
 import type { Reply, SubRequest } from "./SubRequest.ts"
 
 /** A sub-request whose references have been replaced. */
-export type ResolvedRequest = Pick<SubRequest, "method" | "url" | "headers" | "body" | "poisoned">
+export interface ResolvedRequest extends Pick<SubRequest, "method" | "url" | "headers"> {
+  /** The body as JSON text; undefined without a body. */
+  readonly text: string | undefined
+  /** The value of `text`, if it is the same as the text; undefined otherwise. */
+  readonly value: unknown
+}
 
-/** Replaces the references of an operation; fails with the operation's result. `operationBytes` limits their values. */
+/** What references of one batch read, and how much they may bring. */
+export interface ResolveOptions {
+  readonly replies: ReferencedReplies
+  /** Maximum bytes of the values that references bring into one request. */
+  readonly operationBytes: number
+  /** The host that the batch was sent to, as in the header `Host`; undefined if it is not known. */
+  readonly host: string | undefined
+}
+
+/** Replaces the references of an operation; fails with the operation's result. */
 export const resolve = (
   operation: Operation<SubRequest>,
-  replies: ReplyCache,
-  operationBytes: number,
+  options: ResolveOptions,
 ): Result.Result<ResolvedRequest, OperationResult> => {
   const { input } = operation
-  if (input.urlTemplate === undefined && !input.bodyHasReferences) return Result.succeed(input)
-  const resolver = new ReferenceResolver(operation, replies, operationBytes)
+  const { method, body, bodyText } = input
+  const written = body === undefined ? undefined : (bodyText ?? JSON.stringify(body))
+  if (input.urlTemplate === undefined && input.headerTemplates === undefined && !input.bodyHasReferences) {
+    const value = input.poisoned || bodyText !== undefined ? undefined : body
+    return Result.succeed({ method, url: input.url, headers: input.headers, text: written, value })
+  }
+  const resolver = new ReferenceResolver(operation, options)
   try {
     const url = input.urlTemplate === undefined ? input.url : resolver.fillUrl(input.urlTemplate)
     const checked = RequestTarget.check(url)
-    if (Result.isFailure(checked)) {
-      return Result.fail(OperationResult.refused(failure("INVALID_REQUEST", checked.failure, { field: "url" })))
-    }
-    const body = input.bodyHasReferences ? resolver.fillBody(input.body) : input.body
-    return Result.succeed({ ...input, url, body, poisoned: input.poisoned || resolver.usedObjects })
+    if (Result.isFailure(checked)) throw invalid(checked.failure, "url")
+    const headers = resolver.fillHeaders(input)
+    const text = input.bodyHasReferences && written !== undefined ? resolver.fillBody(written) : written
+    return Result.succeed({ method, url, headers, text, value: undefined })
   } catch (error) {
     if (error instanceof ResolveError) return Result.fail(error.result)
     throw error
-  }
-}
-
-/** The replies of one batch as references see them. Each is parsed once, and each referenced value measured once. */
-export class ReplyCache {
-  private readonly roots = new Map<Operation, unknown>()
-  private readonly sizes = new WeakMap<object, number>()
-
-  /** Returns the value `{ status, headers, body }` that references to an operation look into. */
-  rootOf(operation: Operation): unknown {
-    if (!this.roots.has(operation)) this.roots.set(operation, readRoot(operation))
-    return this.roots.get(operation)
-  }
-
-  /** Returns the size of a value in bytes. */
-  sizeOf(value: unknown): number {
-    if (typeof value !== "object" || value === null) return String(value).length
-    const size = this.sizes.get(value) ?? Json.byteLength(value)
-    this.sizes.set(value, size)
-    return size
-  }
-}
-
-const readRoot = ({ result }: Operation): unknown => {
-  if (result!.failure !== undefined) {
-    return { status: result!.status, headers: {}, body: Problem.ofFailure(result!.failure) }
-  }
-  const { status, headers, text } = result!.value as Reply
-  return { status, headers, body: readBody(headers["content-type"], text) }
-}
-
-const readBody = (type: string | ReadonlyArray<string> | undefined, text: string): unknown => {
-  if (typeof type !== "string" || !isJsonType(type)) return text
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
   }
 }
 
@@ -82,6 +64,11 @@ class ResolveError {
   }
 }
 
+const refused = (error: Failure): ResolveError => new ResolveError(OperationResult.refused(error))
+
+const invalid = (message: string, field: string): ResolveError =>
+  refused(failure("INVALID_REQUEST", message, { field }))
+
 const unresolved = (reference: Reference.Reference, detail: string): ResolveError =>
   new ResolveError(
     OperationResult.skipped(
@@ -89,79 +76,112 @@ const unresolved = (reference: Reference.Reference, detail: string): ResolveErro
     ),
   )
 
-const tooLarge = (limit: number): ResolveError =>
-  new ResolveError(
-    OperationResult.refused(failure("PAYLOAD_TOO_LARGE", `The values of its references exceed ${limit} bytes`)),
-  )
-
 class ReferenceResolver {
-  /**
-   * Whether the body contains objects of replies. They have not been inspected, and other requests may contain the same
-   * objects, so the body must be passed on as text only.
-   */
-  usedObjects = false
-  private readonly replies: ReplyCache
-  private readonly limit: number
+  private readonly options: ResolveOptions
   private remainingBytes: number
   private readonly known: Reference.KnownIds
   private readonly operations: ReadonlyMap<string, Operation>
 
-  constructor({ dependsOn }: Operation<SubRequest>, replies: ReplyCache, limit: number) {
-    this.replies = replies
-    this.limit = limit
-    this.remainingBytes = limit
+  constructor({ dependsOn }: Operation<SubRequest>, options: ResolveOptions) {
+    this.options = options
+    this.remainingBytes = options.operationBytes
     this.operations = new Map(dependsOn.map(({ operation }) => [operation.id!, operation]))
     this.known = Reference.knownIds(new Set(this.operations.keys()))
   }
 
   fillUrl(template: Reference.Template): string {
-    return template.map((part) => (typeof part === "string" ? part : encodeForUrl(part, this.valueOf(part)))).join("")
-  }
-
-  fillBody(value: unknown): unknown {
-    if (typeof value === "string") return this.fillText(value)
-    if (typeof value !== "object" || value === null) return value
-    if (Array.isArray(value)) return value.map((element) => this.fillBody(element))
-    // `fromEntries` defines own properties, so a member named "__proto__" stays a member.
-    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, this.fillBody(member)]))
-  }
-
-  private fillText(text: string): unknown {
-    const template = Reference.parse(text, this.known)
-    if (template === undefined) return text
     const [only] = template
-    if (template.length === 1 && only !== undefined && typeof only !== "string") {
-      const value = this.valueOf(only)
-      if (typeof value === "object" && value !== null) this.usedObjects = true
-      return value
+    if (template.length === 1 && only !== undefined && typeof only !== "string" && isLocation(only)) {
+      return this.pathOfLocation(only)
     }
     return template
-      .map((part) => {
-        if (typeof part === "string") return part
-        const value = this.valueOf(part)
-        return typeof value === "string" ? value : JSON.stringify(value)
-      })
+      .map((part) => (typeof part === "string" ? part : encodeForUrl(part, this.scalarOf(part, "a URL"))))
       .join("")
   }
 
-  private valueOf(reference: Reference.Reference): unknown {
+  fillHeaders({ headers, headerTemplates }: SubRequest): HeaderRecord {
+    if (headerTemplates === undefined) return headers
+    const filled = Object.assign(Object.create(null), headers) as Record<string, string>
+    for (const [name, template] of headerTemplates) {
+      const value = template.map((part) => (typeof part === "string" ? part : this.scalarOf(part, "a header"))).join("")
+      if (!HeaderRules.isValue(value)) throw invalid(HeaderRules.invalidValue(name), "headers")
+      filled[name] = value.trim()
+    }
+    return filled
+  }
+
+  fillBody(text: string): string {
+    return replaceStrings(text, (content) => {
+      const template = Reference.parse(content, this.known)
+      if (template === undefined) return undefined
+      const [only] = template
+      if (template.length === 1 && only !== undefined && typeof only !== "string") return this.textOf(only)
+      return JSON.stringify(
+        template.map((part) => (typeof part === "string" ? part : plainText(this.textOf(part)))).join(""),
+      )
+    })
+  }
+
+  // A location may be relative to the URL of its request, or name the host (RFC 9110, section 10.2.2).
+  private pathOfLocation(reference: Reference.Reference): string {
+    const { host, replies } = this.options
+    const base = `http://${host ?? "host.invalid"}${replies.urlOf(this.operations.get(reference.id)!)}`
+    const location = this.scalarOf(reference, "a URL")
+    let target: URL
+    try {
+      target = new URL(location, base)
+    } catch {
+      throw unresolved(reference, "it is not a URL")
+    }
+    if (!/^https?:$/.test(target.protocol) || target.host !== new URL(base, "http://host.invalid").host) {
+      throw unresolved(reference, "it is a URL of another host")
+    }
+    return target.pathname + target.search
+  }
+
+  private scalarOf(reference: Reference.Reference, place: string): string {
+    const text = this.textOf(reference)
+    if (text === "null" || text.startsWith("{") || text.startsWith("[")) {
+      throw unresolved(reference, `only strings, numbers and booleans are allowed in ${place}`)
+    }
+    return plainText(text)
+  }
+
+  /** Returns the value of a reference as JSON text, as the response shows it. */
+  private textOf(reference: Reference.Reference): string {
+    const { replies, operationBytes } = this.options
     const operation = this.operations.get(reference.id)!
-    const root = this.replies.rootOf(operation)
+    const root = replies.rootOf(operation)
     const isBodyKept = (operation.result?.value as Reply | undefined)?.isBodyKept ?? true
     if (!isBodyKept && reference.path[0] === "body") throw unresolved(reference, bodyNotKept)
-    const value = Reference.follow(root, reference.path)
+    if (root === undefined) {
+      throw unresolved(reference, "the response was left out: it does not fit in the response of the batch")
+    }
+    const [part, name, ...rest] = reference.path
+    // Names of headers have no letter case.
+    const path = part === "headers" && name !== undefined ? [part, name.toLowerCase(), ...rest] : reference.path
+    const value = Reference.follow(root, path)
     if (Result.isFailure(value)) throw unresolved(reference, `"${value.failure}" does not exist`)
-    this.remainingBytes -= this.replies.sizeOf(value.success)
-    if (this.remainingBytes < 0) throw tooLarge(this.limit)
-    return value.success
+    const text = value.success.raw
+    const bytes = Json.utf8Length(text)
+    this.remainingBytes -= bytes
+    if (this.remainingBytes < 0) {
+      throw refused(failure("PAYLOAD_TOO_LARGE", `The values of its references exceed ${operationBytes} bytes`))
+    }
+    if (!replies.take(bytes)) {
+      const detail = `The values of all references of the batch exceed ${replies.maximumBytes} bytes: send a smaller batch`
+      throw refused(failure("PAYLOAD_TOO_LARGE", detail))
+    }
+    return text
   }
 }
 
-const encodeForUrl = (reference: Reference.Reference, value: unknown): string => {
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-    throw unresolved(reference, "only strings, numbers and booleans are allowed in a URL")
-  }
-  const text = String(value)
+const isLocation = ({ path }: Reference.Reference): boolean =>
+  path.length === 2 && path[0] === "headers" && path[1]!.toLowerCase() === "location"
+
+const plainText = (text: string): string => (text.startsWith('"') ? (JSON.parse(text) as string) : text)
+
+const encodeForUrl = (reference: Reference.Reference, text: string): string => {
   if (text === "" || text === "." || text === "..") {
     throw unresolved(reference, `${JSON.stringify(text)} is not allowed in a URL`)
   }

@@ -28,12 +28,13 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
   const storedNames = [...new Set([...alwaysStored, ...exposeHeaders.map((name) => name.toLowerCase())])]
   return {
     toJson: (value) => {
-      const { status, headers, text, body } = value as Reply
+      const { status, headers, text, body, truncated } = value as Reply
       const h: Record<string, string | ReadonlyArray<string>> = {}
       for (const name of storedNames) {
         const header = headers[name]
         if (header !== undefined) h[name] = header
       }
+      if (truncated === true) return { s: status, h } satisfies StoredReply
       const isText = sameBytes(encoder.encode(text), body)
       return { s: status, h, ...(isText ? { t: text } : { b: Base64.encode(body) }) } satisfies StoredReply
     },
@@ -51,10 +52,12 @@ export const storedReplies = (exposeHeaders: ReadonlyArray<string> = []): ValueF
     },
     // Without the id, which only identifies the request within its batch.
     purpose: ({ input }) => {
-      const { url, headers, body } = input as SubRequest
+      const { url, headers, body, bodyText } = input as SubRequest
       return {
         url,
         body,
+        // Two numbers that differ in the text may be the same once they are parsed.
+        ...(bodyText !== undefined && { bodyText }),
         headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !ignoredHeaders.has(name))),
       }
     },
@@ -94,5 +97,8 @@ const isStoredReply = (json: unknown): json is StoredReply => {
 
 const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
 
-const sameBytes = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && left.every((byte, index) => byte === right[index])
+const sameBytes = (left: Uint8Array, right: Uint8Array): boolean => {
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
+  return true
+}

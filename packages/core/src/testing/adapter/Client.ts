@@ -80,7 +80,7 @@ export const envelope = (requests: ReadonlyArray<SubRequestMembers>) => ({
   requests: requests.map((request, index) => ({ ...request, id: request.id ?? String(index) })),
 })
 
-/** Creates the request that is sent alone: with the headers that it would inherit in a batch, and its body as text. */
+/** Creates the request that is sent alone: with the headers that it would inherit in a batch, and its body as bytes. */
 export const alone = (
   { method, url, headers: own = {}, body }: ContractRequest,
   outer: WireRequest["headers"],
@@ -89,9 +89,14 @@ export const alone = (
   for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = value
   if (body === undefined) return { method: method.toUpperCase(), url, headers }
   const type = (headers["content-type"] ??= "application/json")
-  const text = typeof body === "string" && !isJsonType(type) ? body : JSON.stringify(body)
-  return { method: method.toUpperCase(), url, headers, body: text }
+  const isCoded = headers["content-encoding"] !== undefined
+  if (!isCoded && isJsonType(type)) return { method: method.toUpperCase(), url, headers, body: JSON.stringify(body) }
+  const text = String(body)
+  const isText = !isCoded && type.startsWith("text/")
+  return { method: method.toUpperCase(), url, headers, body: isText ? text : bytesOf(text) }
 }
+
+const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
 
 /** Returns the body of a response as text. */
 export const textOf = ({ body }: WireResponse): string => new TextDecoder().decode(body)

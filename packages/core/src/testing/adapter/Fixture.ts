@@ -115,6 +115,12 @@ export const batchOptions: BatchOptions = { limits: { bodyBytes: 1024 * 1024 }, 
 
 /** The options of the endpoint at `/batch`, which exposes all headers so that they can be compared. */
 export const requestsOptions: RequestsOptions = {
+  headers: {
+    allow: [
+      "user-agent origin access-control-request-method cache-control",
+      "x-custom x-empty x-latin x-spaces x-list x-mark x-a",
+    ].flatMap((names) => names.split(" ")),
+  },
   exposeHeaders: [
     "content-type content-length content-encoding content-language content-disposition cache-control expires",
     "last-modified vary allow link accept-ranges content-range www-authenticate x-powered-by",

@@ -6,7 +6,7 @@ export interface ContractRequest {
   readonly method: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** A JSON value, or text if the headers have a content type that is not JSON. */
+  /** A JSON value; text if the headers have a content type of text; base64 for any other content type or coding. */
   readonly body?: unknown
 }
 
@@ -80,12 +80,13 @@ const bodies: ReadonlyArray<ContractRequest> = [
   echo({ a: 1 }, "application/vnd.other+json"),
   echo("text ✓", "text/plain"),
   echo("", "text/plain"),
-  echo("a=1&b=%20&b=2", "application/x-www-form-urlencoded"),
-  echo("<x>", "application/xml"),
+  echo(btoa("a=1&b=%20&b=2"), "application/x-www-form-urlencoded"),
+  echo(btoa("<x>"), "application/xml"),
+  echo(btoa("\u0000\u0001\u00fe\u00ff"), "application/octet-stream"),
   echo("{not: json", "text/plain; charset=utf-8"),
-  echo({ a: 1 }, "not a content type"),
-  requestOf("POST", "/echo", { a: 1 }, { "content-encoding": "gzip" }),
-  requestOf("POST", "/echo", { a: 1 }, { "content-encoding": "none-such" }),
+  echo(btoa('{"a":1}'), "not a content type"),
+  requestOf("POST", "/echo", btoa('{"a":1}'), { "content-encoding": "gzip" }),
+  requestOf("POST", "/echo", btoa('{"a":1}'), { "content-encoding": "none-such" }),
   ...["PUT", "PATCH", "DELETE"].map((method) => requestOf(method, "/echo", { of: method })),
 ]
 

@@ -49,24 +49,24 @@ const post = (id: string, body: unknown, members: Readonly<Record<string, unknow
 })
 
 describe("a sub-request", () => {
-  it("is decoded with its method in upper case and without credentials", () => {
+  it("is decoded with its method in upper case and its headers in lower case", () => {
     const [operation] = operations([
       {
         id: "req-1",
         method: "post",
         url: "/users?a=1",
-        headers: { "X-Own": "1", Cookie: "x" },
+        headers: { "If-Match": "1" },
         body: { name: "Alice" },
       },
     ])
-    expect(operation).toMatchObject({ index: 0, id: "req-1", action: "POST", orderKey: "/users", result: undefined })
+    expect(operation).toMatchObject({ index: 0, id: "req-1", action: "POST", orderKey: undefined, result: undefined })
     expect(operation!.input).toMatchObject({
       method: "POST",
       url: "/users?a=1",
       body: { name: "Alice" },
       poisoned: false,
     })
-    expect({ ...operation!.input.headers }).toEqual({ "x-own": "1" })
+    expect({ ...operation!.input.headers }).toEqual({ "if-match": "1" })
   })
 
   it.each(["GET", "head", "Post", "PUT", "patch", "DELETE", "options"])("may have the method %s", (method) => {
@@ -235,9 +235,14 @@ describe("references", () => {
     expect(dependenciesOf(requests)).toEqual([[], ["a 404"]])
   })
 
-  it("are plain text in member names, in headers, and with unknown ids", () => {
-    const requests = [get("a"), post("b", { "@{a.body}": "@{x.body}" }, { headers: { "x-own": "@{a.status}" } })]
+  it("are plain text in member names, and with unknown ids", () => {
+    const requests = [get("a"), post("b", { "@{a.body}": "@{x.body}" })]
     expect(dependenciesOf(requests)).toEqual([[], []])
+  })
+
+  it("are dependencies in the values of headers", () => {
+    const requests = [get("a"), post("b", 1, { headers: { "If-Match": "@{a.headers.etag}" } })]
+    expect(dependenciesOf(requests)).toEqual([[], ["a"]])
   })
 
   it("postpone the check of the URL until they are resolved", () => {
@@ -252,6 +257,84 @@ describe("references", () => {
     const decoded = Result.getOrThrow(codec.decode(envelope, { limits: Limits.make(), strategy: offer }))
     expect(decoded.operations[1]!.dependsOn).toHaveLength(1)
   })
+})
+
+describe("an unknown member", () => {
+  it.each([
+    ["depends_on", `Unknown member "depends_on": did you mean "dependsOn"?`],
+    ["header", `Unknown member "header": did you mean "headers"?`],
+    ["if", `Unknown member "if": remove it. Known are id, method, url, headers, body, dependsOn, atomicityGroup`],
+  ])("%s of a request refuses that request alone", (name, message) => {
+    expect(failureOf({ [name]: ["x"] })).toMatchObject({ code: "UNKNOWN_MEMBER", status: 400, field: name, message })
+  })
+
+  it("that is null is absent", () => {
+    expect(failureOf({ if: null, headers: null, body: null, dependsOn: null, atomicityGroup: null })).toBeUndefined()
+  })
+
+  const envelope = (members: object) => ({ value: { requests: [get("a")], ...members }, text: undefined, bytes: 1 })
+
+  it.each([
+    ["Atomic", "/Atomic", `Unknown member "Atomic": did you mean "atomic"?`],
+    ["a/b~c", "/a~1b~0c", `Unknown member "a/b~c": remove it. Known are requests, atomic, stop_after`],
+  ])("%s of the envelope refuses the batch", (name, pointer, message) => {
+    const decoded = codec.decode(envelope({ [name]: true }), { limits: Limits.make(), strategy: offer })
+    const { reason } = Result.getOrThrow(Result.flip(decoded))
+    expect(reason).toMatchObject({ code: "UNKNOWN_MEMBER", status: 400, pointer, message })
+  })
+
+  it("is ignored if the endpoint is configured so", () => {
+    const lenient = JsonBatch.make({ headers: HeaderRules.make(), unknownMembers: "ignore" })
+    const value = { requests: [{ ...get("a"), if: "x" }], comment: "x" }
+    const decoded = lenient.decode(
+      { value, text: undefined, bytes: undefined },
+      { limits: Limits.make(), strategy: offer },
+    )
+    expect(Result.getOrThrow(decoded).operations[0]!.result).toBeUndefined()
+  })
+})
+
+describe("the order key", () => {
+  it("is the normal form of the path for PUT, PATCH and DELETE, and absent for POST and reads", () => {
+    const methods = ["PUT", "PATCH", "DELETE", "POST", "GET", "OPTIONS"]
+    const all = operations(methods.map((method) => ({ id: method, method, url: "/Users/1/?x=1" })))
+    expect(all.map(({ orderKey }) => orderKey)).toEqual(["/users/1", "/users/1", "/users/1", ...Array(3)])
+  })
+
+  it("is what the endpoint is configured to return", () => {
+    const ordered = JsonBatch.make({
+      headers: HeaderRules.make(),
+      orderBy: ({ id, method, url }) => (method === "POST" ? `${id} ${url}` : undefined),
+    })
+    const value = { requests: [post("a", 1), { ...post("b", 1), method: "PUT" }] }
+    const decoded = ordered.decode(
+      { value, text: undefined, bytes: undefined },
+      { limits: Limits.make(), strategy: offer },
+    )
+    expect(Result.getOrThrow(decoded).operations.map(({ orderKey }) => orderKey)).toEqual(["a /", undefined])
+  })
+})
+
+describe("the URL and the headers", () => {
+  it("together refuse their request if they are too large", () => {
+    expect(failureOf({ url: `/${"x".repeat(16_383)}` })).toBeUndefined()
+    expect(failureOf({ url: `/${"x".repeat(16_384)}` })).toMatchObject({ code: "HEADERS_TOO_LARGE", status: 431 })
+    const headers = { "if-none-match": "x".repeat(16_000) }
+    expect(failureOf({ headers })).toBeUndefined()
+    expect(failureOf({ headers, url: `/${"x".repeat(400)}` })).toMatchObject({
+      code: "HEADERS_TOO_LARGE",
+      message: "The URL and the headers have 16418 bytes, at most 16384 are allowed",
+    })
+  })
+
+  it.each(["authorization", "x-custom", "host", "x-forwarded-for"])(
+    "with the header %s, which a request may not set, refuse it and name the header",
+    (name) => {
+      const refusal = failureOf({ headers: { [name]: "1" } })
+      expect(refusal).toMatchObject({ code: "INVALID_REQUEST", status: 400, field: "headers" })
+      expect(refusal!.message).toContain(`"${name}"`)
+    },
+  )
 })
 
 describe("atomicityGroup", () => {
@@ -285,21 +368,41 @@ describe("a hostile batch", () => {
     }
   })
 
-  it("that repeats a dependency 150,000 times is decoded within 2 s", () => {
+  const refusalWithin = (milliseconds: number, requests: unknown, strategy = offer) => {
+    const startedAt = performance.now()
+    const decoded = decode(requests, strategy)
+    expect(performance.now() - startedAt).toBeLessThan(milliseconds)
+    return Result.getOrThrow(Result.flip(decoded)).reason
+  }
+
+  it("that repeats a dependency 150,000 times is refused within 2 s", () => {
     const repeated = Array.from({ length: 150_000 }, () => "0")
     const references = Array.from({ length: count - 2 }, (_, index) => `@{${index + 1}.body}`)
     const requests = Array.from({ length: count }, (_, index) =>
       index === count - 1 ? post(String(index), references, { dependsOn: repeated }) : post(String(index), 0),
     )
-    expect(decodeWithin(2_000, requests).at(-1)!.dependsOn).toHaveLength(count - 1)
+    expect(refusalWithin(2_000, requests)).toMatchObject({ code: "INVALID_DEPENDENCY", limit: 10_000 })
   })
 
-  it("that repeats the name of a large group is decoded within 2 s", () => {
+  it("that repeats the name of a large group is refused within 2 s", () => {
     const repeated = Array.from({ length: 200 }, () => "g")
     const requests = Array.from({ length: count }, (_, index) =>
       post(String(index), 0, index < 900 ? { atomicityGroup: "g" } : { dependsOn: repeated }),
     )
-    const decoded = decodeWithin(2_000, requests, { default: { _tag: "partial" }, choices: ["atomic"] })
-    expect(decoded.at(-1)!.dependsOn).toHaveLength(900)
+    const reason = refusalWithin(2_000, requests, { default: { _tag: "partial" }, choices: ["atomic"] })
+    expect(reason).toMatchObject({ code: "INVALID_DEPENDENCY", limit: 10_000 })
+  })
+
+  it("may have ten dependencies per request on average, and not one more", () => {
+    const all = Array.from({ length: 21 }, (_, index) => post(String(index), 0))
+    const before = (index: number) => all.slice(0, index).map(({ id }) => id)
+    const requests = all.map((request, index) => ({ ...request, dependsOn: before(index) }))
+    expect(operations(requests).at(-1)!.dependsOn).toHaveLength(20)
+    expect(decodeWithin(2_000, [...requests, { ...get("more"), dependsOn: before(10) }])).toHaveLength(22)
+    expect(reasonOf([...requests, { ...get("more"), dependsOn: before(11) }])).toMatchObject({
+      code: "INVALID_DEPENDENCY",
+      pointer: "/requests/21/dependsOn",
+      limit: 220,
+    })
   })
 })

@@ -63,7 +63,7 @@ const urlOf = async (url: string) => {
 const bodyOf = async (body: unknown) => {
   const { received, codes } = await run([first, { id: "b", method: "PUT", url: "/x", body }], reply)
   const sent = received.get("/x")
-  return sent === undefined ? codes[1] : JSON.parse(sent.body!)
+  return sent === undefined ? codes[1] : JSON.parse(sent.body as string)
 }
 
 describe("a reference in a URL", () => {
@@ -94,7 +94,8 @@ describe("a reference in a URL", () => {
   )
 
   it("is followed by another check of the URL", async () => {
-    expect(await urlOf("@{a.headers.location}")).toBe("INVALID_REQUEST")
+    expect(await urlOf("@{a.headers.location}x")).toBe("INVALID_REQUEST")
+    expect(await urlOf("@{a.body.id}")).toBe("INVALID_REQUEST")
     expect(await urlOf("/@{a.body.dots}/@{a.body.dots}/x")).toBe("UNRESOLVED_REFERENCE")
   })
 
@@ -132,7 +133,7 @@ describe("a reference in a body", () => {
       "@{a}",
       {
         status: 201,
-        headers: { location: "/users/7", "x-many": ["1", "2"], "content-type": "application/json" },
+        headers: { location: "/users/7" },
         body: user,
       },
     ],
@@ -142,7 +143,7 @@ describe("a reference in a body", () => {
       { x: [{ y: "@{a.status}" }], "@{a.status}": "key" },
       { x: [{ y: 201 }], "@{a.status}": "key" },
     ],
-    ["@{a.headers.x-many.1}", "2"],
+    ["@{a.headers.Location}", "/users/7"],
     ["@{unknown.body}", "@{unknown.body}"],
   ])("turns %j into %j", async (body, expected) => expect(await bodyOf(body)).toEqual(expected))
 
@@ -150,6 +151,8 @@ describe("a reference in a body", () => {
     "@{a.body.name}",
     "x @{a.body.tags.2} y",
     "@{a.headers.etag}",
+    "@{a.headers.x-many}",
+    "@{a.headers.content-type}",
     "@{a.nothing}",
     "@{a.body.__proto__}",
     "@{a.body.toString}",
@@ -243,11 +246,6 @@ describe("a reference to a large value", () => {
     expect(received.get("/b")!.json).toBeUndefined()
     expect(received.get("/c")!.json).toBeUndefined()
     expect(received.get("/b")!.body).toBe(received.get("/c")!.body)
-    const { received: scalars } = await run(
-      [first, { id: "b", method: "PUT", url: "/b", body: { age: "@{a.body.age}" } }],
-      reply,
-    )
-    expect(scalars.get("/b")!.json).toEqual({ age: 42 })
   })
 })
 
@@ -255,7 +253,8 @@ describe("the request to the host", () => {
   const sentFor = async (request: object, options: RunOptions = {}) => {
     const { received } = await run([{ id: "a", method: "POST", url: "/x", ...request }], () => ({ json: {} }), options)
     const hostRequest = received.get("/x")!
-    return { ...hostRequest, headers: { ...hostRequest.headers } }
+    const { keep: _, ...sent } = hostRequest
+    return { ...sent, headers: { ...sent.headers } }
   }
 
   it("has a JSON body as text and parsed", async () => {
@@ -292,23 +291,24 @@ describe("the request to the host", () => {
       "user-agent": "outer",
       "x-other": "no",
     }
-    const headers = { Authorization: "Bearer own", "Accept-Language": "en", "X-Own": "1", Cookie: "s=own" }
-    expect((await sentFor({ headers }, { outer })).headers).toEqual({
+    const headers = { "Accept-Language": "en", "X-Own": "1" }
+    const rules = { allow: ["x-own"] }
+    expect((await sentFor({ headers }, { outer, rules })).headers).toEqual({
       authorization: "Bearer outer",
       cookie: "s=outer",
       "accept-language": "en",
       "user-agent": "outer",
       "x-own": "1",
     })
-    expect((await sentFor({ headers }, { outer, rules: { ownCredentials: true } })).headers).toMatchObject({
-      authorization: "Bearer own",
-      cookie: "s=own",
-    })
+    const credentials = { Authorization: "Bearer own", Cookie: "s=own" }
+    expect((await sentFor({ headers: credentials }, { outer, rules: { ownCredentials: true } })).headers).toMatchObject(
+      { authorization: "Bearer own", cookie: "s=own" },
+    )
   })
 
   it("never has a header of another request", async () => {
     const requests = [
-      { id: "a", method: "GET", url: "/a", headers: { "x-own": "secret" } },
+      { id: "a", method: "GET", url: "/a", headers: { "if-match": "secret" } },
       { id: "b", method: "GET", url: "/b" },
     ]
     const { received } = await run(requests, ({ headers }) => {
@@ -316,7 +316,7 @@ describe("the request to the host", () => {
       return { json: {} }
     })
     expect(Object.keys(received.get("/b")!.headers)).toEqual(["x-added-by-host"])
-    expect({ ...received.get("/a")!.headers }["x-own"]).toBe("secret")
+    expect({ ...received.get("/a")!.headers }["if-match"]).toBe("secret")
   })
 })
 
