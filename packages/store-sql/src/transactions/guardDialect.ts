@@ -1,7 +1,7 @@
 /**
  * A Kysely dialect that rejects statements outside of the current transaction.
  */
-import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely"
+import type { DatabaseConnection, Dialect, DialectAdapter, Driver, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, isInside } from "./AmbientTransaction.ts"
 import { OutsideTransactionError } from "./OutsideTransactionError.ts"
@@ -22,13 +22,20 @@ export const guardDialect = (dialect: Dialect): Dialect => {
   }
   const adapter = dialect.createAdapter()
   const isSingle = adapter.supportsMultipleConnections === false
+  const guarded = isSingle ? new Proxy(adapter, withConnectionSupport) : adapter
+  guardedAdapters.add(guarded)
   return {
-    createAdapter: () => (isSingle ? new Proxy(adapter, withConnectionSupport) : adapter),
+    createAdapter: () => guarded,
     createDriver: () => new GuardedDriver(dialect.createDriver(), isSingle),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
   }
 }
+
+const guardedAdapters = new WeakSet<object>()
+
+/** Returns whether the dialect of a database is guarded. @internal */
+export const isGuarded = <DB>(db: Kysely<DB>): boolean => guardedAdapters.has(db.getExecutor().adapter)
 
 // Kysely itself would wait for the single connection before it calls the driver. The wait must come after the guard's check.
 const withConnectionSupport: ProxyHandler<DialectAdapter> = {

@@ -7,6 +7,7 @@ import {
   checkOptions,
   duration,
   type DurationInput,
+  flag,
   oneOf,
   type OptionGroup,
   settingsOf,
@@ -20,6 +21,7 @@ import type { ControlledTransaction, Kysely } from "kysely"
 import { type AmbientTransaction, ambientTransaction, newAmbientTransaction } from "./AmbientTransaction.ts"
 import { checkKysely } from "./checkKysely.ts"
 import { commitOracle, type CommitOracle, withTimeout } from "./CommitOracle.ts"
+import { isGuarded } from "./guardDialect.ts"
 import { inSavepoint } from "./inSavepoint.ts"
 import { isTransient } from "./transientErrors.ts"
 
@@ -33,6 +35,11 @@ export interface SqlUnitOfWorkOptions {
   readonly commitTimeout?: DurationInput | undefined
   /** Time after which this lookup gives up and the outcome is unknown. Default `"5 seconds"`. */
   readonly outcomeTimeout?: DurationInput | undefined
+  /**
+   * Accepts a database whose dialect is not wrapped with `guardDialect`. Statements that do not go through the transaction
+   * are then not noticed and not rolled back. Default false.
+   */
+  readonly allowUnguarded?: boolean | undefined
 }
 
 const page = "strategies.md"
@@ -42,6 +49,7 @@ const sqlUnitOfWorkOptions = {
   attempts: { type: wholeNumber(), default: 10, page },
   commitTimeout: { type: duration(), default: "5 seconds", page },
   outcomeTimeout: { type: duration(), default: "5 seconds", page },
+  allowUnguarded: { type: flag, default: false, page },
 } satisfies OptionGroup<SqlUnitOfWorkOptions>
 
 /**
@@ -51,11 +59,17 @@ const sqlUnitOfWorkOptions = {
  * database made with `joinTransactions`. On PostgreSQL, statements and idle time are limited to the time that remains
  * until the batch's deadline. If the reply to a commit is lost, another connection reads the outcome from the database; if
  * that fails, the outcome is `unknown`. MySQL and MariaDB need a table for this, which `migrate` creates.
+ *
+ * Throws a `TypeError` if the dialect of the database is not guarded (see `guardDialect`), unless `allowUnguarded` is set.
  */
 export const sqlUnitOfWork = <DB>(db: Kysely<DB>, options: SqlUnitOfWorkOptions = {}): UnitOfWork => {
   checkKysely(db, "The first argument of sqlUnitOfWork")
   checkOptions(sqlUnitOfWorkOptions, options)
-  const { isolationLevel, attempts, commitTimeoutMs, outcomeTimeoutMs } = settingsOf(sqlUnitOfWorkOptions, options)
+  const { isolationLevel, attempts, commitTimeoutMs, outcomeTimeoutMs, allowUnguarded } = settingsOf(
+    sqlUnitOfWorkOptions,
+    options,
+  )
+  if (!allowUnguarded && !isGuarded(db)) throw new TypeError(unguarded)
   const begin = (): Promise<ControlledTransaction<DB>> => {
     const transaction = db.startTransaction()
     return (isolationLevel === undefined ? transaction : transaction.setIsolationLevel(isolationLevel)).execute()
@@ -82,6 +96,11 @@ export const sqlUnitOfWork = <DB>(db: Kysely<DB>, options: SqlUnitOfWorkOptions 
     },
   }
 }
+
+const unguarded =
+  "The database of sqlUnitOfWork is not guarded: statements that do not go through the transaction would not be rolled back. " +
+  "Wrap its dialect, as in new Kysely({ dialect: guardDialect(new PostgresDialect({ pool })) }), or open it with openDatabase(url). " +
+  'If every statement uses the transaction, set the option "allowUnguarded"'
 
 const maximumDelayMs = 200
 
