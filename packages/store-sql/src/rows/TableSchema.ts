@@ -43,6 +43,8 @@ export interface TableSchema {
   readonly columns: ReadonlyMap<string, ColumnSchema>
   readonly constraints: ReadonlyMap<string, ConstraintSchema>
   readonly uniques: ReadonlyArray<UniqueSchema>
+  /** Whether `uniques` is complete. It is not for a view, whose rows other tables keep unique. */
+  readonly knowsUniques: boolean
   /** Columns of foreign keys to the table itself. One statement would check such rows together, not one after another. */
   readonly selfReferencingColumns: ReadonlyArray<string>
   /** Whether a trigger or rule may drop or change rows before they are stored. */

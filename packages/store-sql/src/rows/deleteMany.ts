@@ -3,11 +3,12 @@ import type { Selectable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { runInRounds } from "./runInRounds.ts"
-import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
+import { returnedColumns, toResults } from "./toResults.ts"
 
 /**
  * Deletes many rows by their keys and returns a result for each: the row or a failure, in the order given.
@@ -30,11 +31,11 @@ export const deleteMany = async <
   if (!Array.isArray(keys)) throw new TypeError("The keys of deleteMany must be an array, such as [1, 2, 3]")
   if (keys.length === 0) return []
   const session = openSession(db)
-  const { table: schema, columns } = await resolveTable(session, table, [])
+  const { table: found, columns } = await resolveTable(session, table, [])
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
+  const schema = await keyedTable(session, found, keyName)
+  const returning = returnedColumns(session, schema, options.returning)
   const rowDialect = rowDialectOf(session)
   const outcomes = await runInRounds(keys, (indexes) =>
     rowDialect.remove({

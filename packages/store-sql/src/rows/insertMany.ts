@@ -3,6 +3,7 @@ import type { Insertable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
@@ -38,10 +39,12 @@ export const insertMany = async <
   if (rows.length === 0) return []
   const session = openSession(db)
   const givenRows = rows as ReadonlyArray<Readonly<Record<string, unknown>>>
-  const { table: schema, columns } = await resolveTable(session, table, givenRows)
+  const { table: found, columns } = await resolveTable(session, table, givenRows)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
+  // Returned rows are matched by their key.
+  const schema = options.returning === undefined ? found : await keyedTable(session, found, keyName)
+  const returning = returnedColumns(session, schema, options.returning)
   const outcomes = await rowDialectOf(session).insert({
     session,
     table: schema,

@@ -3,11 +3,12 @@ import type { Updateable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { runInRounds } from "./runInRounds.ts"
-import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
+import { returnedColumns, toResults } from "./toResults.ts"
 
 /** New values for the row with a key. */
 export interface RowChange<DB, Table extends keyof DB> {
@@ -47,11 +48,11 @@ export const updateMany = async <
   if (changes.length === 0) return []
   const session = openSession(db)
   const sets = changes.map(({ set }) => set as Readonly<Record<string, unknown>>)
-  const { table: schema, columns } = await resolveTable(session, table, sets)
+  const { table: found, columns } = await resolveTable(session, table, sets)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
+  const schema = await keyedTable(session, found, keyName)
+  const returning = returnedColumns(session, schema, options.returning)
   const rowDialect = rowDialectOf(session)
   const keys = changes.map((change) => change.key)
   const outcomes = await runInRounds(keys, (indexes) => {
