@@ -90,8 +90,9 @@ export const make = Effect.fnUntraced(function* <Input>(options: BatchEndpointOp
     if (isCommitUnknown && codec.kind !== "requests" && batch.strategy._tag === "atomic") {
       return yield* Effect.fail(outcomeUnknown)
     }
-    const { status, body, preferenceApplied: honoured } = encoded ?? encode()
+    const { status, body, preferenceApplied: honoured, retryAfter } = encoded ?? encode()
     const headers = {
+      ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
       ...(honoured && { "preference-applied": `return=${prefer}` }),
       ...(completed && { "idempotency-replayed": "true" }),
       ...(unrecorded && { "idempotency-status": "not-recorded" }),

@@ -66,6 +66,8 @@ export interface Encoded {
   readonly body: string
   /** Whether the preference of the client made a difference to the answer. */
   readonly preferenceApplied: boolean
+  /** Whole seconds after which a retry makes sense, for the header `Retry-After`. */
+  readonly retryAfter?: number | undefined
 }
 
 /**

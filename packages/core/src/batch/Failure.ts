@@ -59,6 +59,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["PAYLOAD_TOO_LARGE", 413],
   ["RESPONSE_TOO_LARGE", 507],
   ["WORKER_LOST", 500],
+  ["STORE_UNAVAILABLE", 503],
   ["INTERNAL", 500],
 ])
 

@@ -22,6 +22,7 @@ import * as Retries from "../idempotency/withIdempotency.ts"
 import { Executor } from "../execution/Executor.ts"
 import { yieldToEventLoop } from "../platform/yieldToEventLoop.ts"
 import type * as BatchMetrics from "./BatchMetrics.ts"
+import { beginsOutage } from "./OutageReports.ts"
 
 /** How the batches of one endpoint are run. */
 export interface EngineOptions {
@@ -179,18 +180,34 @@ const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
 }
 
 // Failures that were thrown are failures; the rest is reported in full, and answered without a word of it.
-const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected }: EngineOptions) {
+const reporter = Effect.fnUntraced(function* ({ endpoint, mapError, onUnexpected, unitOfWork }: EngineOptions) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const log: OnUnexpected = (error, origin) => fork(Effect.logError("An operation died", origin, Cause.die(error)))
   const report = onUnexpected ?? log
   const onDefect: OnDefect = (defect, { index, action, id }) => {
     const known = isFailure(defect) ? defect : attempt(() => mapError?.(defect))
     if (known !== undefined) return OperationResult.error(known)
+    if (unitOfWork !== undefined && attempt(() => unitOfWork.isUnavailable?.(defect)) === true) {
+      if (beginsOutage(unitOfWork)) attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
+      return OperationResult.error(unavailable())
+    }
+    if (attempt(() => unitOfWork?.isTransient(defect)) === true) return OperationResult.error(conflict())
     attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
     return OperationResult.error(internalFailure())
   }
   return onDefect
 })
+
+const unavailable = () =>
+  failure("STORE_UNAVAILABLE", "The database cannot be reached: retry later", { retryable: true, retryAfter: 1 })
+
+// A handler outside of a transaction may have had other effects before, so the failure is not final as other conflicts are.
+const conflict = () =>
+  failure("CONFLICT", "The database reported a conflict with another transaction: retry later", {
+    status: 503,
+    retryable: true,
+    retryAfter: 1,
+  })
 
 // What the application does with an error must not become another one.
 const attempt = <A>(run: () => A): A | undefined => {

@@ -164,11 +164,11 @@ export const encodeWritten = (
 const encodeRollback = ({ operations }: Batch): Encoded => {
   const isCause = ({ result }: Operation) => isFailed(result) && result?.failure?.code !== "ROLLED_BACK"
   const { index, result } = operations.find(isCause) ?? operations[0]!
-  const { code, message } = result!.failure!
-  return rollbackOf({ index, code, message, status: result!.status })
+  const { code, message, retryAfter } = result!.failure!
+  return rollbackOf({ index, code, message, status: result!.status, retryAfter })
 }
 
-const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
+const rollbackOf = ({ index, code, message, status, retryAfter }: Rollback): Encoded => {
   const body = {
     status: "failed",
     error: `Operation ${index + 1} failed: ${uncapitalise(message)}`,
@@ -176,10 +176,10 @@ const rollbackOf = ({ index, code, message, status }: Rollback): Encoded => {
     failed_index: index,
     code,
   }
-  return { status, body: JSON.stringify(body), preferenceApplied: false }
+  return { status, body: JSON.stringify(body), preferenceApplied: false, retryAfter }
 }
 
-interface Rollback extends Pick<Failure, "code" | "message" | "status"> {
+interface Rollback extends Pick<Failure, "code" | "message" | "status" | "retryAfter"> {
   readonly index: number
 }
 

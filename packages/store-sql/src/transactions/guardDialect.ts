@@ -4,6 +4,7 @@
 import type { DatabaseConnection, Dialect, DialectAdapter, Driver, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, isInside } from "./AmbientTransaction.ts"
+import { noteDriverError } from "./connectionErrors.ts"
 import { OutsideTransactionError } from "./OutsideTransactionError.ts"
 import { isTransient } from "./transientErrors.ts"
 
@@ -90,6 +91,7 @@ class GuardedDriver implements Driver {
       if (owner !== undefined) this.#owners.set(connection, owner)
       return connection
     } catch (error) {
+      noteDriverError(error)
       if (this.#isSingle) this.#handOn()
       throw error
     }
@@ -126,6 +128,7 @@ class GuardedDriver implements Driver {
       try {
         return (await execute.apply(connection, parameters)) as never
       } catch (error) {
+        noteDriverError(error)
         if (owner?.state === "open" && isTransient(error)) owner.transientError = error
         throw error
       }
