@@ -106,6 +106,11 @@ export interface IdempotencyRecord {
  * back for a lone surrogate.
  */
 export interface IdempotencyStore {
+  /**
+   * Rejects with an error that says how to fix it if the store cannot work, such as one whose tables are missing. It is called
+   * when endpoints are made. Default: the store is not checked.
+   */
+  readonly check?: () => Promise<void>
   readonly acquire: (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Acquired>>
   readonly settle: (items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Settled>>
   /**

@@ -16,6 +16,11 @@ import type { QuotaCharge, QuotaDecision, QuotaRefund, QuotaRule, QuotaStanding 
  * may forget a policy whose whole limit is available.
  */
 export interface QuotaStore {
+  /**
+   * Rejects with an error that says how to fix it if the store cannot work, such as one whose tables are missing. It is called
+   * when endpoints are made. Default: the store is not checked.
+   */
+  readonly check?: () => Promise<void>
   readonly charge: (charge: QuotaCharge) => Promise<QuotaDecision>
   readonly refund: (refund: QuotaRefund) => Promise<void>
   readonly peek: (

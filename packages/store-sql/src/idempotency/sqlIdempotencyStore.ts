@@ -11,6 +11,7 @@ import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresIdempotency, postgresIdempotencyTexts } from "./postgres.ts"
 import { openSession, type Session } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { checkStoreSchema, explainMissingSchema } from "../database/storeSchema.ts"
 import { sqliteIdempotency } from "./sqlite.ts"
 
 /** Options of `sqlIdempotencyStore`. */
@@ -42,6 +43,8 @@ export interface SqlIdempotencyCapabilities {
 export interface SqlIdempotencyStore extends IdempotencyStore {
   /** Settles claims in a transaction of the batch, so results commit together with the changes of their operations. */
   readonly settleIn: NonNullable<IdempotencyStore["settleIn"]>
+  /** Rejects with an error that says how to fix the database if it lacks the tables of this release. */
+  readonly check: () => Promise<void>
   /** Properties of the database that matter to claims. */
   readonly capabilities: SqlIdempotencyCapabilities
 }
@@ -63,13 +66,14 @@ export const sqlIdempotencyStore = <DB>(
 ): SqlIdempotencyStore => {
   checkKysely(db, "The first argument of sqlIdempotencyStore")
   if (claims !== db) checkKysely(claims, 'The option "claims" of sqlIdempotencyStore')
-  const session = openSession(claims.withoutPlugins())
+  const session = explainMissingSchema(openSession(claims.withoutPlugins()))
   return idempotencyStoreOn(session, dialects[session.dialect])
 }
 
 /** Makes the store with other statements, for tests. @internal */
 export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect): SqlIdempotencyStore => ({
   capabilities: capabilities[session.dialect],
+  check: () => checkStoreSchema(session, { table: "multistatus_idempotency", migration: "0003_idempotency" }),
   acquire: (items, times) => {
     const rounded = roundTimes(times)
     return retryTransient(() => askTwice(items, (subset) => dialect.acquire(session, subset, rounded), busy))
@@ -79,7 +83,7 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
     return retryTransient(() => askTwice(items, (subset) => dialect.settle(session, subset, rounded), refused))
   },
   settleIn: async (transaction, items, times) => {
-    const inside = openSession((transaction as Kysely<unknown>).withoutPlugins())
+    const inside = explainMissingSchema(openSession((transaction as Kysely<unknown>).withoutPlugins()))
     if (!inside.inTransaction)
       throw new TypeError("Results must be settled in a transaction: pass a Kysely transaction to settleIn")
     return askTwice(items, (subset) => dialect.settle(inside, subset, roundTimes(times)), refused)

@@ -10,10 +10,13 @@ import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresQuota } from "./postgres.ts"
 import type { QuotaDialect } from "./QuotaDialect.ts"
 import { openSession, type Session } from "../database/Session.ts"
+import { checkStoreSchema, explainMissingSchema } from "../database/storeSchema.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
 
 /** A quota store in an SQL database. */
 export interface SqlQuotaStore extends QuotaStore {
+  /** Rejects with an error that says how to fix the database if it lacks the tables of this release. */
+  readonly check: () => Promise<void>
   /** Removes at most `limit` rows of subjects that have their whole quota again. Returns the number of removed rows. */
   readonly purge: (limit: number, now?: number) => Promise<number>
 }
@@ -28,12 +31,13 @@ export interface SqlQuotaStore extends QuotaStore {
  */
 export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
   checkKysely(db, "The first argument of sqlQuotaStore")
-  const session = openSession(db.withoutPlugins())
+  const session = explainMissingSchema(openSession(db.withoutPlugins()))
   return quotaStoreOn(session, dialects[session.dialect])
 }
 
 /** Makes the store with another dialect, for tests. @internal */
 export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaStore => ({
+  check: () => checkStoreSchema(session, { table: "multistatus_quota", migration: "0004_quota" }),
   charge: async (charge) => {
     Gcra.checkCharge(charge)
     return retryTransient(() => dialect.charge(session, charge))
