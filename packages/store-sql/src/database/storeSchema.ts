@@ -16,7 +16,7 @@ export interface StoreSchema {
  *
  * @internal
  */
-export const latestMigration = 5
+export const latestMigration = 6
 
 /** The end of the name of a migration after which older releases must not use the database. @internal */
 export const breakingSuffix = "_breaking"

@@ -4,8 +4,9 @@
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { idempotencyMigration } from "../idempotency/idempotencyMigration.ts"
 import { jobMigration } from "../jobs/jobMigration.ts"
-import { mysqlRowRoutine } from "../rows/mysql/rowRoutine.ts"
+import { firstMysqlRowRoutine, mysqlRowRoutine } from "../rows/mysql/rowRoutine.ts"
 import { quotaMigration } from "../quota/quotaMigration.ts"
+import { currentRowRoutine } from "../rows/postgres/currentRowRoutine.ts"
 import { postgresRowRoutine } from "../rows/postgres/rowRoutine.ts"
 
 /** A migration: its name, which orders it, and its statements; each can be run again. @internal */
@@ -34,6 +35,7 @@ const postgres: ReadonlyArray<StoreMigration> = [
   idempotency("postgres"),
   quota("postgres"),
   jobs("postgres"),
+  { name: "0006_rows", statements: [currentRowRoutine] },
 ]
 
 /** @internal */
@@ -41,7 +43,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
   postgres,
   pglite: postgres,
   mysql: [
-    { name: "0001_rows", statements: mysqlRowRoutine },
+    { name: "0001_rows", statements: firstMysqlRowRoutine },
     {
       name: "0002_commit",
       statements: [
@@ -52,6 +54,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
     },
     idempotency("mysql"),
     quota("mysql"),
+    { name: "0006_rows", statements: mysqlRowRoutine },
   ],
   sqlite: [idempotency("sqlite"), quota("sqlite"), jobs("sqlite")],
 }

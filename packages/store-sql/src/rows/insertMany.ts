@@ -8,6 +8,7 @@ import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOpt
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { returnedColumns, toResults } from "./toResults.ts"
+import { withTable } from "./withTable.ts"
 
 /**
  * Inserts many rows and returns a result for each: the row or a failure, in the order given.
@@ -39,20 +40,21 @@ export const insertMany = async <
   if (rows.length === 0) return []
   const session = openSession(db)
   const givenRows = rows as ReadonlyArray<Readonly<Record<string, unknown>>>
-  const { table: found, columns } = await resolveTable(session, table, givenRows)
+  const { quotedName, columns } = await resolveTable(session, table, givenRows)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  // Returned rows are matched by their key.
-  const schema = options.returning === undefined ? found : await keyedTable(session, found, keyName)
-  const returning = returnedColumns(session, schema, options.returning)
-  const outcomes = await rowDialectOf(session).insert({
-    session,
-    table: schema,
-    key: keyName,
-    columns,
-    rows: givenRows,
-    keys: [],
-    returning,
+  const outcomes = await withTable(session, quotedName, async (found) => {
+    // Returned rows are matched by their key.
+    const schema = options.returning === undefined ? found : await keyedTable(session, found, keyName)
+    return rowDialectOf(session).insert({
+      session,
+      table: schema,
+      key: keyName,
+      columns,
+      rows: givenRows,
+      keys: [],
+      returning: returnedColumns(session, schema, options.returning),
+    })
   })
   return toResults({
     action: "insert",

@@ -34,7 +34,7 @@ export const toResults = (call: CallOutcomes): ReadonlyArray<unknown> => {
       return failure("NOT_FOUND", `${table} ${keyText(keyOf(index))} not found`)
     }
     if ("row" in outcome) return outcome.row ?? defaultResult(index)
-    const { kind, constraint, message } = outcome.error
+    const { kind, constraint, message, sqlState } = outcome.error
     // A row cannot be deleted because other rows refer to its key.
     const columns = action === "delete" ? [key] : outcome.error.columns
     const names = columns.map((name) => givenNames.get(name) ?? name)
@@ -46,6 +46,7 @@ export const toResults = (call: CallOutcomes): ReadonlyArray<unknown> => {
       index,
       message,
       ...(constraint !== undefined && { constraint }),
+      ...(sqlState !== undefined && { sqlState }),
       ...(names[0] !== undefined && { column: names[0] }),
     }
     return describe?.(violation) ?? toFailure(violation)

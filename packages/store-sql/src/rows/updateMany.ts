@@ -9,6 +9,7 @@ import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { runInRounds } from "./runInRounds.ts"
 import { returnedColumns, toResults } from "./toResults.ts"
+import { withTable } from "./withTable.ts"
 
 /** New values for the row with a key. */
 export interface RowChange<DB, Table extends keyof DB> {
@@ -48,11 +49,9 @@ export const updateMany = async <
   if (changes.length === 0) return []
   const session = openSession(db)
   const sets = changes.map(({ set }) => set as Readonly<Record<string, unknown>>)
-  const { table: found, columns } = await resolveTable(session, table, sets)
+  const { quotedName, columns } = await resolveTable(session, table, sets)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  const schema = await keyedTable(session, found, keyName)
-  const returning = returnedColumns(session, schema, options.returning)
   const rowDialect = rowDialectOf(session)
   const keys = changes.map((change) => change.key)
   const outcomes = await runInRounds(keys, (indexes) => {
@@ -61,14 +60,17 @@ export const updateMany = async <
       indexes.length === changes.length
         ? columns
         : columns.filter(({ given }) => rows.some((row) => row[given] !== undefined))
-    return rowDialect.update({
-      session,
-      table: schema,
-      key: keyName,
-      columns: setColumns,
-      rows,
-      keys: indexes.map((index) => keys[index]),
-      returning,
+    return withTable(session, quotedName, async (found) => {
+      const schema = await keyedTable(session, found, keyName)
+      return rowDialect.update({
+        session,
+        table: schema,
+        key: keyName,
+        columns: setColumns,
+        rows,
+        keys: indexes.map((index) => keys[index]),
+        returning: returnedColumns(session, schema, options.returning),
+      })
     })
   })
   return toResults({

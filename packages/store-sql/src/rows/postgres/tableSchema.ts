@@ -1,6 +1,7 @@
 import type { Session } from "../../database/Session.ts"
 import type { ColumnSchema, ConstraintSchema, TableSchema, UniqueSchema } from "../TableSchema.ts"
-import { rowRoutine } from "./rowRoutine.ts"
+import { rowRoutine } from "./currentRowRoutine.ts"
+import { versionSql } from "./tableVersion.ts"
 
 /**
  * Reads the schema of a table from the catalog of PostgreSQL. Returns `undefined` if there is no such table.
@@ -10,7 +11,7 @@ import { rowRoutine } from "./rowRoutine.ts"
 export const postgresTableSchema = async (session: Session, quotedName: string): Promise<TableSchema | undefined> => {
   const [found] = await session.query(query, [quotedName, rowRoutine])
   if (found === undefined || found["columns"] === null) return undefined
-  const { columns, constraints, uniques, knowsUniques, mayAlterRows, routine } = found as unknown as CatalogRow
+  const { columns, constraints, uniques, relationKind, mayAlterRows, routine, version } = found as unknown as CatalogRow
   return {
     quotedName,
     columns: new Map(columns.map((column) => [column.name, { ...column, defaultSql: column.defaultSql ?? undefined }])),
@@ -25,7 +26,9 @@ export const postgresTableSchema = async (session: Session, quotedName: string):
       ]),
     ]),
     uniques,
-    knowsUniques,
+    knowsUniques: ["r", "p"].includes(relationKind),
+    isView: relationKind === "v",
+    version,
     selfReferencingColumns: constraints.flatMap(({ self, columns }) => (self ? columns : [])),
     mayAlterRows,
     routine: routine ?? undefined,
@@ -46,7 +49,8 @@ interface CatalogRow {
   readonly columns: ReadonlyArray<Omit<ColumnSchema, "defaultSql"> & { readonly defaultSql: string | null }>
   readonly constraints: ReadonlyArray<{ name: string; type: string; self: boolean; columns: ReadonlyArray<string> }>
   readonly uniques: ReadonlyArray<UniqueSchema & { readonly name: string }>
-  readonly knowsUniques: boolean
+  readonly relationKind: string
+  readonly version: string
   readonly mayAlterRows: boolean
   readonly routine: string | null
 }
@@ -106,7 +110,8 @@ select
     order by i.indisprimary desc, r.relname)
     from pg_catalog.pg_index i join target on i.indrelid = target.oid
     join pg_catalog.pg_class r on r.oid = i.indexrelid where i.indisunique), '[]') as uniques,
-  (select target.relkind in ('r', 'p') from target) as "knowsUniques",
+  (select target.relkind from target) as "relationKind",
+  ${versionSql("$1::text")} as version,
   (select target.relhasrules or exists (select from pg_catalog.pg_trigger g where g.tgrelid = target.oid
     and not g.tgisinternal and (g.tgtype & 64 <> 0 or g.tgtype & 7 = 7)) from target) as "mayAlterRows",
   (select pg_catalog.format('%I.%I', n.nspname, p.proname) from pg_catalog.pg_proc p
