@@ -21,7 +21,7 @@ export {
   type SqlIdempotencyOptions,
   type SqlIdempotencyStore,
 } from "./idempotency/sqlIdempotencyStore.ts"
-export { sqlQuotaStore, type SqlQuotaStore } from "./quota/sqlQuotaStore.ts"
+export { sqlQuotaStore, type SqlQuotaOptions, type SqlQuotaStore } from "./quota/sqlQuotaStore.ts"
 export { sqlJobStore } from "./jobs/sqlJobStore.ts"
 export { sqlJobs, type JobDatabase } from "./jobs/sqlJobs.ts"
 export { pgBossQueue, type PgBossOptions, type PgliteLike } from "./jobs/pgboss/pgBossQueue.ts"

@@ -33,7 +33,7 @@ export const postgresQuota: QuotaDialect = {
   purge: async (session, limit, now) => {
     const { affected } = await session.run(
       `delete from multistatus_quota where subject in (
-        select subject from multistatus_quota where expires_at <= ${clock("$2")} order by subject limit $1 for update skip locked
+        select subject from multistatus_quota where expires_at <= ${clock("$2")} order by expires_at limit $1 for update skip locked
       )`,
       [limit, now ?? null],
     )
