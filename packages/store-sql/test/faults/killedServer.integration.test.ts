@@ -33,8 +33,9 @@ it("a server that is killed or frozen in the midst of a batch is not waited for 
   const killed = endpoint.send(batch("killed"))
   await new Promise((resolve) => setTimeout(resolve, 300))
   await server.kill()
-  expect(await killed).toEqual({ status: 500, code: "INTERNAL", index: 2 })
-  expect(await endpoint.send(batch("while down"))).toEqual({ status: 500, code: "INTERNAL", index: 0 })
+  const unavailable = { status: 503, code: "STORE_UNAVAILABLE", index: 0 }
+  expect(await killed).toEqual(unavailable)
+  expect(await endpoint.send(batch("while down"))).toEqual(unavailable)
   await server.restart()
   expect(await keysIn(database.db)).toEqual([])
   expect((await endpoint.send(batch("good"))).status).toBe(200)
