@@ -7,6 +7,7 @@
 export { freshDatabase } from "./freshDatabase.ts"
 export type { Server, ServerOptions } from "./Server.ts"
 export { startMariadb } from "./startMariadb.ts"
+export { startPgbouncer } from "./startPgbouncer.ts"
 export { startPostgres } from "./startPostgres.ts"
 export { type Proxy, type ProxyOptions, startProxy } from "./startProxy.ts"
 export { type RedisOptions, startRedis } from "./startRedis.ts"

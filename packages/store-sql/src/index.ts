@@ -11,6 +11,7 @@ export { insertMany } from "./rows/insertMany.ts"
 export { updateMany, type RowChange } from "./rows/updateMany.ts"
 export { deleteMany } from "./rows/deleteMany.ts"
 export type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./rows/ManyOptions.ts"
+export { sqlErrors, type SqlErrorsOptions } from "./rows/sqlErrors.ts"
 export { toFailure, type Violation } from "./rows/Violation.ts"
 export { migrate } from "./migrations/migrate.ts"
 export { prepareMarked, type MarkableClient, type MarkablePool } from "./database/prepareMarked.ts"
@@ -20,7 +21,7 @@ export {
   type SqlIdempotencyOptions,
   type SqlIdempotencyStore,
 } from "./idempotency/sqlIdempotencyStore.ts"
-export { sqlQuotaStore, type SqlQuotaStore } from "./quota/sqlQuotaStore.ts"
+export { sqlQuotaStore, type SqlQuotaOptions, type SqlQuotaStore } from "./quota/sqlQuotaStore.ts"
 export { sqlJobStore } from "./jobs/sqlJobStore.ts"
 export { sqlJobs, type JobDatabase } from "./jobs/sqlJobs.ts"
 export { pgBossQueue, type PgBossOptions, type PgliteLike } from "./jobs/pgboss/pgBossQueue.ts"

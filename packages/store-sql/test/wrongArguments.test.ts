@@ -1,3 +1,4 @@
+import { CamelCasePlugin, Kysely, SqliteDialect } from "kysely"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 import {
@@ -13,6 +14,7 @@ import {
   sqlUnitOfWork,
   updateMany,
 } from "../src/index.ts"
+import { openNodeSqlite } from "../src/database/NodeSqlite.ts"
 
 interface Tables {
   readonly people: { readonly id: number; readonly name: string }
@@ -70,6 +72,21 @@ describe("an error for a wrong argument says how to fix the call", () => {
   it("of the options of sqlUnitOfWork", () => {
     expect(() => sqlUnitOfWork(database.db, { attempts: 0 })).toThrow('"attempts" must be a whole number')
     expect(() => sqlUnitOfWork(database.db, { commitTimeout: -1 })).toThrow('"commitTimeout" must be')
+  })
+
+  it("of a database whose dialect is not guarded", async () => {
+    const dialect = new SqliteDialect({ database: async () => openNodeSqlite(":memory:") })
+    const db = new Kysely<Tables>({ dialect })
+    expect(() => sqlUnitOfWork(db)).toThrow(
+      /is not guarded: .* would not be rolled back\. Wrap its dialect, as in new Kysely\({ dialect: guardDialect\(/,
+    )
+    expect(() => sqlUnitOfWork(joinTransactions(db))).toThrow("is not guarded")
+    expect(() => sqlUnitOfWork(db, { allowUnguarded: true })).not.toThrow()
+    const guarded = new Kysely<Tables>({ dialect: guardDialect(dialect) })
+    expect(() => sqlUnitOfWork(guarded)).not.toThrow()
+    expect(() => sqlUnitOfWork(guarded.withPlugin(new CamelCasePlugin()))).not.toThrow()
+    expect(() => sqlUnitOfWork(joinTransactions(guarded))).not.toThrow()
+    await Promise.all([db.destroy(), guarded.destroy()])
   })
 
   it("of rows, changes and keys that are no array", async () => {

@@ -19,7 +19,7 @@ const inDatabase = async (url: string) => {
   await direct.close()
   const proxy = await startProxy(url, { quietMs })
   const { db, close } = await openDatabase<unknown>(proxy.url, { maxConnections: 1 })
-  return { proxy, close, store: sqlIdempotencyStore(db) }
+  return { proxy, close, store: sqlIdempotencyStore(db, { purge: false }) }
 }
 
 const stores: Readonly<

@@ -168,9 +168,10 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
           return yield* Effect.fail(outcomeUnknown)
         }
         // Encoding takes place while the store records the results.
-        const { status, body, preferenceApplied } = codec.encode(batch, encoding)
+        const { status, body, preferenceApplied, retryAfter } = codec.encode(batch, encoding)
         const isRecorded = yield* recorded
         const headers = {
+          ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
           ...(preferenceApplied && { "preference-applied": `return=${encoding.prefer}` }),
           ...(completed && { "idempotency-replayed": "true" }),
           ...(!isRecorded && { "idempotency-status": "not-recorded" }),

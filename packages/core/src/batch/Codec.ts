@@ -75,6 +75,8 @@ export interface Encoded {
   readonly body: string
   /** Whether the client's preference was applied. */
   readonly preferenceApplied: boolean
+  /** Whole seconds after which a retry makes sense, for the header `Retry-After`. */
+  readonly retryAfter?: number | undefined
 }
 
 /**

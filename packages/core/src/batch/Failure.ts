@@ -61,6 +61,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["HEADERS_TOO_LARGE", 431],
   ["RESPONSE_TOO_LARGE", 507],
   ["WORKER_LOST", 500],
+  ["STORE_UNAVAILABLE", 503],
   ["INTERNAL", 500],
 ])
 

@@ -25,6 +25,7 @@ import { Planner } from "../planning/Planner.ts"
 import type { BatchQuota } from "../quota/Quota.ts"
 import { type BatchServices, batchServices } from "./BatchServices.ts"
 import { type ErrorHandler, ErrorHandling, type OnUnexpected } from "./ErrorHandling.ts"
+import { beginsOutage } from "./OutageReports.ts"
 import { Telemetry } from "./Telemetry.ts"
 
 /** One batch to run. */
@@ -102,7 +103,7 @@ export class BatchEngine extends Context.Service<
         const startedAt = yield* Clock.currentTimeMillis
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
         const timeLeft = Effect.map(elapsed, (milliseconds) => Math.max(0, deadlineMs - milliseconds))
-        const onDefect = yield* reporter(endpoint, errorHandler)
+        const onDefect = yield* reporter(endpoint, errorHandler, within ?? configuredUnitOfWork)
         const onOutage = yield* outageReporter(endpoint, errorHandler)
         const idempotency =
           idempotent === undefined
@@ -196,7 +197,11 @@ const skipUnprepared = (operations: ReadonlyArray<Operation>): void => {
 }
 
 /** Makes the function that answers for errors of handlers: failures as they are, unexpected ones without any detail. */
-const reporter = Effect.fnUntraced(function* (endpoint: string, { mapError, onUnexpected }: ErrorHandler) {
+const reporter = Effect.fnUntraced(function* (
+  endpoint: string,
+  { mapError, onUnexpected }: ErrorHandler,
+  unitOfWork: UnitOfWork["Service"] | undefined,
+) {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const log: OnUnexpected = (error, origin) =>
     fork(Effect.logError("Operation failed unexpectedly", origin, Cause.die(error)))
@@ -208,6 +213,11 @@ const reporter = Effect.fnUntraced(function* (endpoint: string, { mapError, onUn
         ? undefined
         : attempt(() => mapError?.(defect))
     if (known !== undefined) return OperationResult.error(known)
+    if (unitOfWork !== undefined && attempt(() => unitOfWork.isUnavailable?.(defect)) === true) {
+      if (beginsOutage(unitOfWork)) attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
+      return OperationResult.error(unavailable())
+    }
+    if (attempt(() => unitOfWork?.isTransient(defect)) === true) return OperationResult.error(conflict())
     attempt(() => report(defect, { endpoint, operation: { index, action, id } }))
     return OperationResult.error(internalFailure())
   }
@@ -223,6 +233,17 @@ const outageReporter = Effect.fnUntraced(function* (endpoint: string, { onUnexpe
     else attempt(() => onUnexpected(error, { endpoint, operation: undefined }))
   }
 })
+
+const unavailable = () =>
+  failure("STORE_UNAVAILABLE", "The database cannot be reached: retry later", { retryable: true, retryAfter: 1 })
+
+// A handler outside of a transaction may have had other effects before, so the failure is not final as other conflicts are.
+const conflict = () =>
+  failure("CONFLICT", "The database reported a conflict with another transaction: retry later", {
+    status: 503,
+    retryable: true,
+    retryAfter: 1,
+  })
 
 // An error that the application throws while it handles an error must not fail the batch.
 const attempt = <A>(run: () => A): A | undefined => {

@@ -38,8 +38,9 @@ export interface TransactionOptions {
  *
  * **Details** `run` opens a transaction, runs `work`, and commits if it returns `commit`. If it returns `rollback` or
  * rejects, nothing of it remains. If `work` or the commit rejects with a transient error, `work` is run again in a new
- * transaction, a bounded number of times with random pauses: it must be repeatable. Other rejections are passed on. The
- * outcome is `committed` only if the transaction is known to have been committed. After `run` has ended, the handle of the
+ * transaction, a bounded number of times with random pauses: it must be repeatable. If the database stays unreachable, `run`
+ * rejects with an error for which `isUnavailable` returns true. Other rejections are passed on. In both cases nothing of the
+ * transaction remains. A lost reply to a commit is not retried unless the commit is known to have failed. The outcome is `committed` only if the transaction is known to have been committed. After `run` has ended, the handle of the
  * transaction rejects all statements.
  */
 export interface UnitOfWork {
@@ -47,6 +48,11 @@ export interface UnitOfWork {
   readonly handle: unknown
   /** Whether a transaction that failed with this error may succeed if retried: a deadlock, a serialization failure. */
   readonly isTransient: (error: unknown) => boolean
+  /**
+   * Whether an error means that the database cannot be reached at the moment. Operations then fail with
+   * `STORE_UNAVAILABLE`. Default: such errors are unexpected.
+   */
+  readonly isUnavailable?: (error: unknown) => boolean
   readonly run: (
     work: (transaction: Transaction) => Promise<"commit" | "rollback">,
     options: TransactionOptions,

@@ -84,7 +84,7 @@ const effectiveListing = (options: MultiStatusOptions, prefer: EncodeOptions["pr
 const encodeRollback = ({ operations }: Batch): Encoded => {
   const isCause = ({ result }: Operation) => result?.failure !== undefined && result.failure.code !== "ROLLED_BACK"
   const { index, result } = operations.find(isCause) ?? operations[0]!
-  const { code, message } = result!.failure!
+  const { code, message, retryAfter } = result!.failure!
   const body = {
     status: "failed",
     error: `Operation ${index + 1} failed: ${uncapitalise(message)}`,
@@ -92,7 +92,7 @@ const encodeRollback = ({ operations }: Batch): Encoded => {
     failed_index: index,
     code,
   }
-  return { status: result!.status, body: JSON.stringify(body), preferenceApplied: false }
+  return { status: result!.status, body: JSON.stringify(body), preferenceApplied: false, retryAfter }
 }
 
 // Within a sentence, "User u_1 not found" begins with a small letter, but "URL is missing" does not.

@@ -108,6 +108,11 @@ export interface IdempotencyRecord {
  * keep them, return U+FFFD for a lone surrogate, or reject the call and change nothing.
  */
 export interface IdempotencyStore {
+  /**
+   * Rejects with an error that says how to fix it if the store cannot work, such as one whose tables are missing. It is called
+   * when endpoints are made. Default: the store is not checked.
+   */
+  readonly check?: (() => Promise<void>) | undefined
   readonly acquire: (items: ReadonlyArray<AcquireItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Acquired>>
   readonly settle: (items: ReadonlyArray<SettleItem>, times: IdempotencyTimes) => Promise<ReadonlyArray<Settled>>
   /**
@@ -134,6 +139,4 @@ export interface IdempotencyStore {
   ) => Promise<boolean>
   /** Removes at most `limit` expired records and returns how many. Stores that expire records by themselves do nothing. */
   readonly purge: (limit: number, now?: number) => Promise<number>
-  /** Rejects with a sentence if the store is not ready, such as without its table. Endpoints call it when they are created. */
-  readonly check?: (() => Promise<void>) | undefined
 }

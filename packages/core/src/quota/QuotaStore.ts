@@ -16,6 +16,11 @@ import type { QuotaCharge, QuotaDecision, QuotaRefund, QuotaRule, QuotaStanding 
  * may forget a policy whose whole limit is available.
  */
 export interface QuotaStore {
+  /**
+   * Rejects with an error that says how to fix it if the store cannot work, such as one whose tables are missing. It is called
+   * when endpoints are made. Default: the store is not checked.
+   */
+  readonly check?: (() => Promise<void>) | undefined
   readonly charge: (charge: QuotaCharge) => Promise<QuotaDecision>
   readonly refund: (refund: QuotaRefund) => Promise<void>
   readonly peek: (
@@ -23,6 +28,4 @@ export interface QuotaStore {
     rules: ReadonlyArray<QuotaRule>,
     now?: number,
   ) => Promise<ReadonlyArray<QuotaStanding>>
-  /** Rejects with a sentence if the store is not ready, such as without its table. Endpoints call it when they are created. */
-  readonly check?: (() => Promise<void>) | undefined
 }

@@ -10,6 +10,8 @@ export interface DatabaseUrl {
   readonly dialect: DatabaseDialect
   /** SQLite and PGlite: a file, a directory or `:memory:`. Other dialects: the connection URL of the server. */
   readonly target: string
+  /** PostgreSQL: the parameter `prepare=true` or `prepare=false` of the URL. `pgbouncer=true` means false. */
+  readonly prepare?: boolean | undefined
 }
 
 /** The accepted forms of database URLs, for error messages. */
@@ -32,13 +34,28 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
       return { dialect: "pglite", target: path === "memory" ? ":memory:" : path }
     case "postgres":
     case "postgresql":
-      if (isServer(rest)) return { dialect: "postgres", target: `postgres:${rest}` }
+      if (isServer(rest)) return { dialect: "postgres", ...withoutPrepare(`postgres:${rest}`) }
       break
     case "mysql":
     case "mariadb":
       if (isServer(rest)) return { dialect: "mysql", target: `mysql:${rest}` }
   }
   throw new Error(`"${redactDatabaseUrl(url)}" is not a database URL; accepted are ${acceptedDatabaseUrls}`)
+}
+
+// `pg` knows none of these parameters.
+const withoutPrepare = (target: string): Pick<DatabaseUrl, "target" | "prepare"> => {
+  const [address = "", query] = target.split(/\?(.*)/s)
+  if (query === undefined) return { target }
+  const parameters = new URLSearchParams(query)
+  const given = parameters.get("prepare") ?? (parameters.get("pgbouncer") === "true" ? "false" : null)
+  if (given === null) return { target }
+  if (given !== "true" && given !== "false") {
+    throw new Error(`The parameter "prepare" of a database URL must be true or false, but is "${given}"`)
+  }
+  parameters.delete("prepare")
+  parameters.delete("pgbouncer")
+  return { target: parameters.size === 0 ? address : `${address}?${parameters}`, prepare: given === "true" }
 }
 
 /** Replaces the password in a URL by `***`, for logs and error messages. */

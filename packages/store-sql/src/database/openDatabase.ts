@@ -2,18 +2,19 @@ import {
   checkOptions,
   duration,
   type DurationInput,
+  flag,
   type OptionGroup,
   type SettingsOf,
   settingsOf,
   wholeNumber,
 } from "@multistatus/core/store"
-import type { ClientConfig } from "pg"
+import type { ClientConfig, Pool } from "pg"
 import { Kysely, MysqlDialect, PGliteDialect, PostgresDialect, sql, SqliteDialect, type Dialect } from "kysely"
 
 import { type DatabaseDialect, type DatabaseUrl, parseDatabaseUrl, redactDatabaseUrl } from "./DatabaseUrl.ts"
 import { guardDialect } from "../transactions/guardDialect.ts"
 import { loadDriver } from "./loadDriver.ts"
-import { prepareMarked } from "./prepareMarked.ts"
+import { prepareMarkedIf } from "./prepareMarked.ts"
 
 /** An open database. */
 export interface OpenedDatabase<DB> {
@@ -38,6 +39,12 @@ export interface OpenDatabaseOptions {
   readonly connectTimeout?: DurationInput | undefined
   /** Time that SQLite waits for a lock of another process. Default `"5 seconds"`. */
   readonly busyTimeout?: DurationInput | undefined
+  /**
+   * Whether PostgreSQL prepares statements by name, which saves planning them again. Set it to false, here or as
+   * `?prepare=false` in the URL, behind a connection pooler in transaction mode, and to true behind one that supports prepared
+   * statements. Default: true for a direct connection, false if a pooler such as PgBouncer answers.
+   */
+  readonly prepare?: boolean | undefined
 }
 
 const page = "strategies.md"
@@ -45,6 +52,7 @@ const page = "strategies.md"
 const openDatabaseOptions = {
   maxConnections: { type: wholeNumber(), default: 10, page },
   connectTimeout: { type: duration(), default: "5 seconds", page },
+  prepare: { type: flag, defaultText: "true for a direct connection, false behind a pooler", page },
   busyTimeout: { type: duration({ minimum: 0 }), default: "5 seconds", page },
 } satisfies OptionGroup<OpenDatabaseOptions>
 
@@ -65,10 +73,11 @@ export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions
   const settings = settingsOf(openDatabaseOptions, options)
   const { maxConnections } = settings
   const parsed = parseDatabaseUrl(url)
-  const dialect = guardDialect(await dialects[parsed.dialect](parsed, settings))
-  const db = new Kysely<DB>({ dialect })
+  const { dialect, afterOpen } = await dialects[parsed.dialect](parsed, settings)
+  const db = new Kysely<DB>({ dialect: guardDialect(dialect) })
   try {
     await sql`select 1`.execute(db)
+    await afterOpen?.()
   } catch (error) {
     await db.destroy().catch(() => undefined)
     throw new Error(`Cannot open the database ${redactDatabaseUrl(url)}: ${reasonOf(error)}`, { cause: error })
@@ -84,18 +93,25 @@ export const openDatabase = async <DB>(url: string, options: OpenDatabaseOptions
 
 type OpenDatabaseSettings = SettingsOf<OpenDatabaseOptions, typeof openDatabaseOptions>
 
-type MakeDialect = (url: DatabaseUrl, settings: OpenDatabaseSettings) => Promise<Dialect>
+interface OpenDialect {
+  readonly dialect: Dialect
+  /** Completes the settings of the connections. */
+  readonly afterOpen?: () => Promise<void>
+}
+
+type MakeDialect = (url: DatabaseUrl, settings: OpenDatabaseSettings) => Promise<OpenDialect>
 
 const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
   sqlite: async ({ target }, { busyTimeoutMs }) => {
     const { openNodeSqlite } = await import("./NodeSqlite.ts")
-    return new SqliteDialect({ database: async () => openNodeSqlite(target, { busyTimeoutMs }) })
+    return { dialect: new SqliteDialect({ database: async () => openNodeSqlite(target, { busyTimeoutMs }) }) }
   },
   pglite: async ({ target }) => {
     const { PGlite } = await loadDriver("@electric-sql/pglite", "PGlite", () => import("@electric-sql/pglite"))
-    return new PGliteDialect({ pglite: () => (target === ":memory:" ? new PGlite() : new PGlite(target)) })
+    const pglite = () => (target === ":memory:" ? new PGlite() : new PGlite(target))
+    return { dialect: new PGliteDialect({ pglite }) }
   },
-  postgres: async ({ target }, { maxConnections, connectTimeoutMs }) => {
+  postgres: async ({ target, prepare: prepareOfUrl }, { maxConnections, connectTimeoutMs, prepare = prepareOfUrl }) => {
     const { Client, Pool } = await loadDriver("pg", "PostgreSQL", () => import("pg"))
     // On the pool, the same option would also limit the wait for a connection that is in use.
     class ClientWithTimeout extends Client {
@@ -104,19 +120,35 @@ const dialects: Readonly<Record<DatabaseDialect, MakeDialect>> = {
       }
     }
     const pool = new Pool({ connectionString: target, max: maxConnections, Client: ClientWithTimeout })
-    prepareMarked(pool)
+    let isPreparing = prepare ?? false
+    prepareMarkedIf(pool, () => isPreparing)
     // The pool drops a connection that breaks while idle. Without a listener the event would end the process.
     pool.on("error", () => undefined)
     // A connection can also break between two statements of a transaction: the next statement then fails.
     pool.on("connect", (client) => client.on("error", () => undefined))
-    return new PostgresDialect({ pool })
+    return {
+      dialect: new PostgresDialect({ pool }),
+      afterOpen: async () => {
+        if (prepare === undefined) isPreparing = await isDirect(pool)
+      },
+    }
   },
   mysql: async ({ target }, { maxConnections, connectTimeoutMs }) => {
     const { createPool } = await loadDriver("mysql2", "MySQL or MariaDB", () => import("mysql2"))
-    return new MysqlDialect({
-      pool: createPool({ uri: target, connectionLimit: maxConnections, connectTimeout: connectTimeoutMs }),
-    })
+    const pool = createPool({ uri: target, connectionLimit: maxConnections, connectTimeout: connectTimeoutMs })
+    return { dialect: new MysqlDialect({ pool }) }
   },
+}
+
+// A pooler tells its clients a process id of its own, because the server process changes with each transaction.
+const isDirect = async (pool: Pool): Promise<boolean> => {
+  const client = await pool.connect()
+  try {
+    const { rows } = await client.query<{ readonly pid: number }>("select pg_backend_pid() as pid")
+    return rows[0]?.pid === (client as { readonly processID?: number | null }).processID
+  } finally {
+    client.release()
+  }
 }
 
 // A host name with several addresses fails with an AggregateError, whose message is empty.

@@ -11,6 +11,9 @@ import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresIdempotency, postgresIdempotencyTexts } from "./postgres.ts"
 import { openSession, type Session } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { AutoPurge, purgeStep } from "../database/AutoPurge.ts"
+import { readPurgeLag } from "../database/purgeLag.ts"
+import { checkStoreSchema, explainMissingSchema } from "../database/storeSchema.ts"
 import { sqliteIdempotency } from "./sqlite.ts"
 
 /** Options of `sqlIdempotencyStore`. */
@@ -21,6 +24,11 @@ export interface SqlIdempotencyOptions<DB> {
    * heartbeats wait, and claims expire.
    */
   readonly claims?: Kysely<DB> | undefined
+  /**
+   * Whether the store removes expired records by itself while it is used, in small steps and as fast as they expire. Default
+   * true. Set it to false where processes end after a request, and call `purge` from a scheduled task instead.
+   */
+  readonly purge?: boolean | undefined
 }
 
 /** Properties of a database that matter to claims. */
@@ -42,6 +50,10 @@ export interface SqlIdempotencyCapabilities {
 export interface SqlIdempotencyStore extends IdempotencyStore {
   /** Settles claims in a transaction of the batch, so results commit together with the changes of their operations. */
   readonly settleIn: NonNullable<IdempotencyStore["settleIn"]>
+  /** Returns the milliseconds for which the oldest of the expired records has been kept, or 0 without any. For a metric. */
+  readonly purgeLag: () => Promise<number>
+  /** Rejects with an error that says how to fix the database if it lacks the tables of this release. */
+  readonly check: () => Promise<void>
   /** Properties of the database that matter to claims. */
   readonly capabilities: SqlIdempotencyCapabilities
 }
@@ -52,24 +64,35 @@ export interface SqlIdempotencyStore extends IdempotencyStore {
  * **Details** The store uses the clock of the database. A key that another transaction is settling is `in-progress`, and the
  * call does not wait for it (MariaDB waits up to two seconds, MySQL up to `innodb_lock_wait_timeout`). Transient errors, such
  * as deadlocks, are retried, except in `settleIn`, where they have ended the transaction. With an isolation level above
- * `read committed`, a heartbeat between the start of a transaction and `settleIn` causes a transient error.
+ * `read committed`, a heartbeat between the start of a transaction and `settleIn` causes a transient error. Expired records are removed while the
+ * store is used.
  *
  * **Gotchas** Call `settleIn` once, at the end of a transaction, because it locks the keys until the transaction ends. On
  * MySQL and MariaDB a single result or chunk must be smaller than `max_allowed_packet`.
  */
 export const sqlIdempotencyStore = <DB>(
   db: Kysely<DB>,
-  { claims = db }: SqlIdempotencyOptions<DB> = {},
+  { claims = db, purge = true }: SqlIdempotencyOptions<DB> = {},
 ): SqlIdempotencyStore => {
   checkKysely(db, "The first argument of sqlIdempotencyStore")
   if (claims !== db) checkKysely(claims, 'The option "claims" of sqlIdempotencyStore')
-  const session = openSession(claims.withoutPlugins())
-  return idempotencyStoreOn(session, dialects[session.dialect])
+  const session = explainMissingSchema(openSession(claims.withoutPlugins()))
+  const store = idempotencyStoreOn(session, dialects[session.dialect])
+  if (!purge) return store
+  const autoPurge = new AutoPurge((limit) => store.purge(limit))
+  return {
+    ...store,
+    acquire: (items, times) => {
+      if (times.now === undefined) autoPurge.note(items.length)
+      return store.acquire(items, times)
+    },
+  }
 }
 
 /** Makes the store with other statements, for tests. @internal */
 export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect): SqlIdempotencyStore => ({
   capabilities: capabilities[session.dialect],
+  check: () => checkStoreSchema(session, { table: "multistatus_idempotency", migration: "0003_idempotency" }),
   acquire: (items, times) => {
     const rounded = roundTimes(times)
     return retryTransient(() => askTwice(items, (subset) => dialect.acquire(session, subset, rounded), busy))
@@ -79,7 +102,7 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
     return retryTransient(() => askTwice(items, (subset) => dialect.settle(session, subset, rounded), refused))
   },
   settleIn: async (transaction, items, times) => {
-    const inside = openSession((transaction as Kysely<unknown>).withoutPlugins())
+    const inside = explainMissingSchema(openSession((transaction as Kysely<unknown>).withoutPlugins()))
     if (!inside.inTransaction)
       throw new TypeError("Results must be settled in a transaction: pass a Kysely transaction to settleIn")
     return askTwice(items, (subset) => dialect.settle(inside, subset, roundTimes(times)), refused)
@@ -100,6 +123,7 @@ export const idempotencyStoreOn = (session: Session, dialect: IdempotencyDialect
       if (purged < purgeStep) return removed
     }
   },
+  purgeLag: () => readPurgeLag(session, "multistatus_idempotency"),
 })
 
 const postgres = postgresIdempotency(postgresIdempotencyTexts)
@@ -120,9 +144,6 @@ const capabilities: Readonly<Record<DatabaseDialect, SqlIdempotencyCapabilities>
   mysql: { claimsInTransactions: true, statements: stepwise },
   sqlite: { claimsInTransactions: false, statements: stepwise },
 }
-
-/** Number of rows that one statement removes and so locks. */
-const purgeStep = 1000
 
 // Another call is claiming or settling the key at this moment.
 const busy: Acquired = { _tag: "in-progress", retryAfterMs: 50 }

@@ -2,8 +2,9 @@
 import type { DatabaseDialect } from "../database/DatabaseUrl.ts"
 import { idempotencyMigration } from "../idempotency/idempotencyMigration.ts"
 import { jobMigration, jobOutcomesMigration } from "../jobs/jobMigration.ts"
-import { mysqlRowRoutine } from "../rows/mysql/rowRoutine.ts"
+import { firstMysqlRowRoutine, mysqlRowRoutine } from "../rows/mysql/rowRoutine.ts"
 import { quotaMigration } from "../quota/quotaMigration.ts"
+import { currentRowRoutine } from "../rows/postgres/currentRowRoutine.ts"
 import { postgresRowRoutine } from "../rows/postgres/rowRoutine.ts"
 
 /**
@@ -37,6 +38,7 @@ const postgres: ReadonlyArray<StoreMigration> = [
   idempotency("postgres"),
   quota("postgres"),
   ...jobs("postgres"),
+  { name: "0007_rows", statements: [currentRowRoutine] },
 ]
 
 /** @internal */
@@ -44,7 +46,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
   postgres,
   pglite: postgres,
   mysql: [
-    { name: "0001_rows", statements: mysqlRowRoutine },
+    { name: "0001_rows", statements: firstMysqlRowRoutine },
     {
       name: "0002_commit",
       statements: [
@@ -55,6 +57,7 @@ export const storeMigrations: Readonly<Record<DatabaseDialect, ReadonlyArray<Sto
     },
     idempotency("mysql"),
     quota("mysql"),
+    { name: "0007_rows", statements: mysqlRowRoutine },
   ],
   sqlite: [idempotency("sqlite"), quota("sqlite"), ...jobs("sqlite")],
 }

@@ -109,7 +109,7 @@ export const optimisticQuota = ({ look, insert, expired }: OptimisticQuotaTexts)
       const { rows } = await session.run(expired, [now ?? null, limit])
       if (rows.length === 0) return 0
       // Rows are deleted by subject. A deletion by time would lock all rows that it scans.
-      const subjects = rows.map((row) => row["subject"])
+      const subjects = rows.map((row) => String(row["subject"])).sort()
       const placeholders = subjects.map(() => "?").join(", ")
       const end = Math.max(...rows.map((row) => Number(row["expires_at"])))
       const text = `delete from multistatus_quota where subject in (${placeholders}) and expires_at <= ?`

@@ -10,10 +10,26 @@ import { retryTransient } from "../transactions/retryTransient.ts"
 import { postgresQuota } from "./postgres.ts"
 import type { QuotaDialect } from "./QuotaDialect.ts"
 import { openSession, type Session } from "../database/Session.ts"
+import { AutoPurge, purgeStep } from "../database/AutoPurge.ts"
+import { readPurgeLag } from "../database/purgeLag.ts"
+import { checkStoreSchema, explainMissingSchema } from "../database/storeSchema.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+
+/** Options of `sqlQuotaStore`. */
+export interface SqlQuotaOptions {
+  /**
+   * Whether the store removes expired rows by itself while it is used, in small steps and as fast as they expire. Default
+   * true. Set it to false where processes end after a request, and call `purge` from a scheduled task instead.
+   */
+  readonly purge?: boolean | undefined
+}
 
 /** A quota store in an SQL database. */
 export interface SqlQuotaStore extends QuotaStore {
+  /** Returns the milliseconds for which the oldest of the expired rows has been kept, or 0 without any. For a metric. */
+  readonly purgeLag: () => Promise<number>
+  /** Rejects with an error that says how to fix the database if it lacks the tables of this release. */
+  readonly check: () => Promise<void>
   /** Removes at most `limit` rows of subjects that have their whole quota again. Returns the number of removed rows. */
   readonly purge: (limit: number, now?: number) => Promise<number>
 }
@@ -24,16 +40,27 @@ export interface SqlQuotaStore extends QuotaStore {
  * **Details** Each subject has one row. A charge is atomic: on PostgreSQL and PGlite it is one call of a routine; on MySQL,
  * MariaDB and SQLite the row is read and then written if it has not changed, or else read again. The store uses the clock of
  * the database. Charges of one subject wait for each other: one row takes about a thousand charges a second. Use a handle
- * with connections that transactions of batches cannot occupy, such as that of `claims` of the idempotency store.
+ * with connections that transactions of batches cannot occupy, such as that of `claims` of the idempotency store. Rows of
+ * subjects that have their whole quota again are removed while the store is used.
  */
-export const sqlQuotaStore = <DB>(db: Kysely<DB>): SqlQuotaStore => {
+export const sqlQuotaStore = <DB>(db: Kysely<DB>, { purge = true }: SqlQuotaOptions = {}): SqlQuotaStore => {
   checkKysely(db, "The first argument of sqlQuotaStore")
-  const session = openSession(db.withoutPlugins())
-  return quotaStoreOn(session, dialects[session.dialect])
+  const session = explainMissingSchema(openSession(db.withoutPlugins()))
+  const store = quotaStoreOn(session, dialects[session.dialect])
+  if (!purge) return store
+  const autoPurge = new AutoPurge((limit) => store.purge(limit))
+  return {
+    ...store,
+    charge: (charge) => {
+      if (charge.now === undefined) autoPurge.note(1)
+      return store.charge(charge)
+    },
+  }
 }
 
 /** Makes the store with another dialect, for tests. @internal */
 export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaStore => ({
+  check: () => checkStoreSchema(session, { table: "multistatus_quota", migration: "0004_quota" }),
   charge: async (charge) => {
     Gcra.checkCharge(charge)
     return retryTransient(() => dialect.charge(session, charge))
@@ -58,10 +85,8 @@ export const quotaStoreOn = (session: Session, dialect: QuotaDialect): SqlQuotaS
       if (purged < purgeStep) return removed
     }
   },
+  purgeLag: () => readPurgeLag(session, "multistatus_quota"),
 })
-
-/** Number of rows that one statement removes and so locks. */
-const purgeStep = 1000
 
 // `utc_timestamp` is not affected by daylight saving time.
 const mysqlNow = "coalesce(?, timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1000)"
@@ -75,11 +100,11 @@ const dialects: Readonly<Record<DatabaseDialect, QuotaDialect>> = {
   mysql: optimisticQuota({
     look: `select ${mysqlNow} as now, ${state} as state`,
     insert: "insert ignore into multistatus_quota (subject, state, expires_at) values (?, ?, ?)",
-    expired: `select subject, expires_at from multistatus_quota where expires_at <= ${mysqlNow} order by subject limit ?`,
+    expired: `select subject, expires_at from multistatus_quota where expires_at <= ${mysqlNow} order by expires_at limit ?`,
   }),
   sqlite: optimisticQuota({
     look: `select ${sqliteNow} as now, ${state} as state`,
     insert: "insert into multistatus_quota (subject, state, expires_at) values (?, ?, ?) on conflict do nothing",
-    expired: `select subject, expires_at from multistatus_quota where expires_at <= ${sqliteNow} order by subject limit ?`,
+    expired: `select subject, expires_at from multistatus_quota where expires_at <= ${sqliteNow} order by expires_at limit ?`,
   }),
 }

@@ -30,7 +30,7 @@ export interface RowTask {
 }
 
 /** The error of a database for one row. Names are those in the database. @internal */
-export type RowError = Pick<Violation, "kind" | "constraint" | "columns" | "message">
+export type RowError = Pick<Violation, "kind" | "constraint" | "columns" | "message" | "sqlState">
 
 /**
  * The outcome of one row: its returned columns, the database's error, or `undefined` if no row has its key.
@@ -50,7 +50,7 @@ export interface RowDialect {
 }
 
 /**
- * Loads the schema of a table and maps the columns that rows set to names in the database.
+ * Makes sure that the schema of a table is cached, and maps the columns that rows set to names in the database.
  *
  * @internal
  */
@@ -58,7 +58,7 @@ export const resolveTable = async (
   session: Session,
   tableName: string,
   rows: ReadonlyArray<Row>,
-): Promise<{ readonly table: TableSchema; readonly columns: ReadonlyArray<GivenColumn> }> => {
+): Promise<{ readonly quotedName: string; readonly columns: ReadonlyArray<GivenColumn> }> => {
   const names = new Set<string>()
   for (const row of rows) {
     for (const name of Object.keys(row)) {
@@ -77,7 +77,8 @@ export const resolveTable = async (
   const table = await tableSchemaOf(session, quotedName)
   // An unknown column may have been added after the schema was cached.
   const isOutdated = columns.some(({ name }) => !table.columns.has(name))
-  return { table: isOutdated ? await tableSchemaOf(session, quotedName, { refresh: true }) : table, columns }
+  if (isOutdated) await tableSchemaOf(session, quotedName, { refresh: true })
+  return { quotedName, columns }
 }
 
 /** Returns whether every row sets the column. @internal */

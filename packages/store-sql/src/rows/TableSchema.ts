@@ -43,6 +43,12 @@ export interface TableSchema {
   readonly columns: ReadonlyMap<string, ColumnSchema>
   readonly constraints: ReadonlyMap<string, ConstraintSchema>
   readonly uniques: ReadonlyArray<UniqueSchema>
+  /** Whether `uniques` is complete. It is not for a view, whose rows other tables keep unique. */
+  readonly knowsUniques: boolean
+  /** PostgreSQL: whether it is a view. The defaults of its columns are those of other tables. */
+  readonly isView?: boolean
+  /** PostgreSQL: the version of the table that this schema was read from (see `tableVersion`). */
+  readonly version?: string
   /** Columns of foreign keys to the table itself. One statement would check such rows together, not one after another. */
   readonly selfReferencingColumns: ReadonlyArray<string>
   /** Whether a trigger or rule may drop or change rows before they are stored. */

@@ -25,6 +25,8 @@ export interface Violation {
   readonly columns: ReadonlyArray<string>
   /** Position of the row in the call, from 0. */
   readonly index: number
+  /** The SQLSTATE of an error that a trigger raised with one of its own, such as `PT409`. */
+  readonly sqlState?: string | undefined
   /** The database's error message. It is for logs, not for clients. */
   readonly message: string
 }
@@ -34,14 +36,28 @@ export interface Violation {
  *
  * **Details** `unique` becomes `DUPLICATE`, `foreign-key` becomes `CONFLICT`, all others become `VALIDATION_ERROR`. `field`
  * is the column. For a constraint on several columns, `errors` has an entry for each. The failure contains no text of the
- * database.
+ * database, with one exception: an error that a trigger raised with an SQLSTATE of its own keeps its message. `PT` followed by
+ * a status from 400 to 499, such as `PT409`, also sets the status.
  */
 export const toFailure = (violation: Violation): Failure => {
+  if (violation.sqlState !== undefined) return raisedFailure(violation.sqlState, violation.message)
   const message = messageOf(violation)
   return failure(codes[violation.kind], message, {
     ...(violation.column !== undefined && { field: violation.column }),
     ...(violation.columns.length > 1 && { errors: violation.columns.map((field) => ({ field, message })) }),
   })
+}
+
+const raisedFailure = (sqlState: string, message: string): Failure => {
+  const status = /^PT(4\d\d)$/.exec(sqlState)?.[1]
+  return failure(raisedCodes[status ?? ""] ?? "VALIDATION_ERROR", message, status ? { status: Number(status) } : {})
+}
+
+const raisedCodes: Readonly<Record<string, string>> = {
+  "401": "UNAUTHORIZED",
+  "403": "FORBIDDEN",
+  "404": "NOT_FOUND",
+  "409": "CONFLICT",
 }
 
 const codes = {

@@ -3,11 +3,13 @@ import type { Selectable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { runInRounds } from "./runInRounds.ts"
-import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
+import { returnedColumns, toResults } from "./toResults.ts"
+import { withTable } from "./withTable.ts"
 
 /**
  * Deletes many rows by their keys and returns a result for each: the row or a failure, in the order given.
@@ -30,21 +32,22 @@ export const deleteMany = async <
   if (!Array.isArray(keys)) throw new TypeError("The keys of deleteMany must be an array, such as [1, 2, 3]")
   if (keys.length === 0) return []
   const session = openSession(db)
-  const { table: schema, columns } = await resolveTable(session, table, [])
+  const { quotedName, columns } = await resolveTable(session, table, [])
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
   const rowDialect = rowDialectOf(session)
   const outcomes = await runInRounds(keys, (indexes) =>
-    rowDialect.remove({
-      session,
-      table: schema,
-      key: keyName,
-      columns,
-      rows: [],
-      keys: indexes.map((index) => keys[index]),
-      returning,
+    withTable(session, quotedName, async (found) => {
+      const schema = await keyedTable(session, found, keyName)
+      return rowDialect.remove({
+        session,
+        table: schema,
+        key: keyName,
+        columns,
+        rows: [],
+        keys: indexes.map((index) => keys[index]),
+        returning: returnedColumns(session, schema, options.returning),
+      })
     }),
   )
   return toResults({

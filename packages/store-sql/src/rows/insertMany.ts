@@ -3,10 +3,12 @@ import type { Insertable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { returnedColumns, toResults } from "./toResults.ts"
+import { withTable } from "./withTable.ts"
 
 /**
  * Inserts many rows and returns a result for each: the row or a failure, in the order given.
@@ -38,18 +40,21 @@ export const insertMany = async <
   if (rows.length === 0) return []
   const session = openSession(db)
   const givenRows = rows as ReadonlyArray<Readonly<Record<string, unknown>>>
-  const { table: schema, columns } = await resolveTable(session, table, givenRows)
+  const { quotedName, columns } = await resolveTable(session, table, givenRows)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
-  const outcomes = await rowDialectOf(session).insert({
-    session,
-    table: schema,
-    key: keyName,
-    columns,
-    rows: givenRows,
-    keys: [],
-    returning,
+  const outcomes = await withTable(session, quotedName, async (found) => {
+    // Returned rows are matched by their key.
+    const schema = options.returning === undefined ? found : await keyedTable(session, found, keyName)
+    return rowDialectOf(session).insert({
+      session,
+      table: schema,
+      key: keyName,
+      columns,
+      rows: givenRows,
+      keys: [],
+      returning: returnedColumns(session, schema, options.returning),
+    })
   })
   return toResults({
     action: "insert",

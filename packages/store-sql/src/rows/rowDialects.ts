@@ -4,6 +4,7 @@ import { mysqlInsert } from "./mysql/insertRows.ts"
 import { mysqlUpdate } from "./mysql/updateRows.ts"
 import { postgresDelete, postgresUpdate } from "./postgres/changeRows.ts"
 import { postgresInsert } from "./postgres/insertRows.ts"
+import { isOutdated, OutdatedSchemaError } from "./postgres/tableVersion.ts"
 import { rejectNulRows } from "./postgres/rejectNulRows.ts"
 import type { Session } from "../database/Session.ts"
 import { sqliteRowDialect } from "./sqlite/changeRows.ts"
@@ -18,6 +19,8 @@ const forgettingSchema =
     try {
       return await run(task)
     } catch (error) {
+      if (isOutdated(error)) throw new OutdatedSchemaError(task.table.quotedName)
+      if (error instanceof OutdatedSchemaError) throw error
       forgetTableSchema(task.session, task.table.quotedName)
       throw error
     }

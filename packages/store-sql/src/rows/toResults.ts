@@ -34,7 +34,7 @@ export const toResults = (call: CallOutcomes): ReadonlyArray<unknown> => {
       return failure("NOT_FOUND", `${table} ${keyText(keyOf(index))} not found`)
     }
     if ("row" in outcome) return outcome.row ?? defaultResult(index)
-    const { kind, constraint, message } = outcome.error
+    const { kind, constraint, message, sqlState } = outcome.error
     // A row cannot be deleted because other rows refer to its key.
     const columns = action === "delete" ? [key] : outcome.error.columns
     const names = columns.map((name) => givenNames.get(name) ?? name)
@@ -46,6 +46,7 @@ export const toResults = (call: CallOutcomes): ReadonlyArray<unknown> => {
       index,
       message,
       ...(constraint !== undefined && { constraint }),
+      ...(sqlState !== undefined && { sqlState }),
       ...(names[0] !== undefined && { column: names[0] }),
     }
     return describe?.(violation) ?? toFailure(violation)
@@ -56,22 +57,9 @@ const keyText = (key: unknown): string =>
   ArrayBuffer.isView(key) ? Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("hex") : String(key)
 
 /** Returns the names in the database of the columns to return. @internal */
-export const returnedColumns = ({
-  session,
-  table,
-  key,
-  returning,
-}: {
-  readonly session: Session
-  readonly table: TableSchema
-  readonly key: string
-  readonly returning: "all" | ReadonlyArray<string> | undefined
-}): ReadonlyArray<string> | undefined => {
-  if (returning === undefined) return undefined
-  if (!table.columns.has(key)) throw missingKeyColumn(table, key)
-  return returning === "all" ? [...table.columns.keys()] : returning.map(session.columnName)
-}
-
-/** The error for a table without the key column. @internal */
-export const missingKeyColumn = (table: TableSchema, key: string): Error =>
-  new TypeError(`The table ${table.quotedName} has no column "${key}": name its key column in the option "key"`)
+export const returnedColumns = (
+  session: Session,
+  table: TableSchema,
+  returning: "all" | ReadonlyArray<string> | undefined,
+): ReadonlyArray<string> | undefined =>
+  returning === "all" ? [...table.columns.keys()] : returning?.map(session.columnName)

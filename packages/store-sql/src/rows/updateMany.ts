@@ -3,11 +3,13 @@ import type { Updateable } from "kysely"
 
 import { openSession } from "../database/Session.ts"
 import { checkKysely } from "../transactions/checkKysely.ts"
+import { keyedTable } from "./keyedTable.ts"
 import type { DatabaseHandle, ManyOptions, Returned, Returning, RowKey } from "./ManyOptions.ts"
 import { resolveTable } from "./RowDialect.ts"
 import { rowDialectOf } from "./rowDialects.ts"
 import { runInRounds } from "./runInRounds.ts"
-import { missingKeyColumn, returnedColumns, toResults } from "./toResults.ts"
+import { returnedColumns, toResults } from "./toResults.ts"
+import { withTable } from "./withTable.ts"
 
 /** New values for the row with a key. */
 export interface RowChange<DB, Table extends keyof DB> {
@@ -47,11 +49,9 @@ export const updateMany = async <
   if (changes.length === 0) return []
   const session = openSession(db)
   const sets = changes.map(({ set }) => set as Readonly<Record<string, unknown>>)
-  const { table: schema, columns } = await resolveTable(session, table, sets)
+  const { quotedName, columns } = await resolveTable(session, table, sets)
   const { key = "id" } = options
   const keyName = session.columnName(key)
-  if (!schema.columns.has(keyName)) throw missingKeyColumn(schema, keyName)
-  const returning = returnedColumns({ session, table: schema, key: keyName, returning: options.returning })
   const rowDialect = rowDialectOf(session)
   const keys = changes.map((change) => change.key)
   const outcomes = await runInRounds(keys, (indexes) => {
@@ -60,14 +60,17 @@ export const updateMany = async <
       indexes.length === changes.length
         ? columns
         : columns.filter(({ given }) => rows.some((row) => row[given] !== undefined))
-    return rowDialect.update({
-      session,
-      table: schema,
-      key: keyName,
-      columns: setColumns,
-      rows,
-      keys: indexes.map((index) => keys[index]),
-      returning,
+    return withTable(session, quotedName, async (found) => {
+      const schema = await keyedTable(session, found, keyName)
+      return rowDialect.update({
+        session,
+        table: schema,
+        key: keyName,
+        columns: setColumns,
+        rows,
+        keys: indexes.map((index) => keys[index]),
+        returning: returnedColumns(session, schema, options.returning),
+      })
     })
   })
   return toResults({

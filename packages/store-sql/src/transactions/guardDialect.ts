@@ -1,9 +1,10 @@
 /**
  * A Kysely dialect that rejects statements outside of the current transaction.
  */
-import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely"
+import type { DatabaseConnection, Dialect, DialectAdapter, Driver, Kysely } from "kysely"
 
 import { type AmbientTransaction, ambientTransaction, isInside } from "./AmbientTransaction.ts"
+import { noteDriverError } from "./connectionErrors.ts"
 import { OutsideTransactionError } from "./OutsideTransactionError.ts"
 import { isTransient } from "./transientErrors.ts"
 
@@ -22,13 +23,20 @@ export const guardDialect = (dialect: Dialect): Dialect => {
   }
   const adapter = dialect.createAdapter()
   const isSingle = adapter.supportsMultipleConnections === false
+  const guarded = isSingle ? new Proxy(adapter, withConnectionSupport) : adapter
+  guardedAdapters.add(guarded)
   return {
-    createAdapter: () => (isSingle ? new Proxy(adapter, withConnectionSupport) : adapter),
+    createAdapter: () => guarded,
     createDriver: () => new GuardedDriver(dialect.createDriver(), isSingle),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
   }
 }
+
+const guardedAdapters = new WeakSet<object>()
+
+/** Returns whether the dialect of a database is guarded. @internal */
+export const isGuarded = <DB>(db: Kysely<DB>): boolean => guardedAdapters.has(db.getExecutor().adapter)
 
 // Kysely itself would wait for the single connection before it calls the driver. The wait must come after the guard's check.
 const withConnectionSupport: ProxyHandler<DialectAdapter> = {
@@ -83,6 +91,7 @@ class GuardedDriver implements Driver {
       if (owner !== undefined) this.#owners.set(connection, owner)
       return connection
     } catch (error) {
+      noteDriverError(error)
       if (this.#isSingle) this.#handOn()
       throw error
     }
@@ -119,6 +128,7 @@ class GuardedDriver implements Driver {
       try {
         return (await execute.apply(connection, parameters)) as never
       } catch (error) {
+        noteDriverError(error)
         if (owner?.state === "open" && isTransient(error)) owner.transientError = error
         throw error
       }

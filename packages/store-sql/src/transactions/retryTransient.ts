@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises"
 
-import { isTransient } from "./transientErrors.ts"
+import { isConflict } from "./transientErrors.ts"
 
-/** Milliseconds after which transient errors are no longer retried. SQLite has its own busy timeout before that. */
+/** Milliseconds after which conflicts are no longer retried. SQLite has its own busy timeout before that. */
 const retryMs = 2000
 
 /**
- * Runs `work` and retries it after transient errors, such as deadlocks. A failed attempt must leave no changes behind.
+ * Runs `work` and retries it after conflicts, such as deadlocks. A failed attempt must leave no changes behind.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ export const retryTransient = async <A>(work: () => Promise<A>): Promise<A> => {
     try {
       return await work()
     } catch (error) {
-      if (!isTransient(error) || performance.now() > endsAt) throw error
+      if (!isConflict(error) || performance.now() > endsAt) throw error
       // The random delay keeps transactions that failed together from colliding again.
       await delay(Math.random() * Math.min(100, 5 * 2 ** attempt))
     }

@@ -102,6 +102,34 @@ describe.each(distinctUrls)("statements on many rows (%s)", (...url) => {
     ).rejects.toThrow(/no column "no"/)
   })
 
+  it("refuse a key that several rows may have, and change none of them", async () => {
+    const { db } = people
+    await insertMany(db, "people", [
+      { id: "a", email: "a@x", tenant: 1, code: "x" },
+      { id: "b", email: "b@x", tenant: 1, code: "y" },
+    ])
+    const message = /column "tenant" does not identify the rows of .*people.*: name a unique column in the option "key"/
+    await expect(deleteMany(db, "people", [1], { key: "tenant" })).rejects.toThrow(message)
+    const change = { key: 1, set: { name: "Ada" } }
+    await expect(updateMany(db, "people", [change], { key: "tenant" })).rejects.toThrow(message)
+    const rows = [{ id: "c", email: "c@x", tenant: 1 }]
+    await expect(insertMany(db, "people", rows, { key: "tenant", returning: ["id"] })).rejects.toThrow(message)
+    expect(await db.selectFrom("people").select(["id", "name"]).orderBy("id").execute()).toEqual([
+      { id: "a", name: "nobody" },
+      { id: "b", name: "nobody" },
+    ])
+    expect(await updateMany(db, "people", [{ key: "a@x", set: { name: "Ada" } }], { key: "email" })).toHaveLength(1)
+  })
+
+  it("take a key that became unique after their first call", async () => {
+    const labels = people.db as unknown as Kysely<{ readonly labels: { readonly id: number; readonly tag: string } }>
+    await sql`create table labels (id int primary key, tag varchar(20))`.execute(labels)
+    await insertMany(labels, "labels", [{ id: 1, tag: "a" }])
+    await expect(deleteMany(labels, "labels", ["a"], { key: "tag" })).rejects.toThrow("does not identify")
+    await sql`create unique index labels_tag on labels (tag)`.execute(labels)
+    expect(await deleteMany(labels, "labels", ["a"], { key: "tag" })).toEqual([{ tag: "a" }])
+  })
+
   it("do not deadlock with each other over the same values in opposite orders", async () => {
     if (!people.able.concurrentConnections) return
     const rows = Array.from({ length: 300 }, (_, index) => `same${index}@x`)

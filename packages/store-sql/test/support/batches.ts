@@ -56,7 +56,8 @@ export const each = (action: string, data: ReadonlyArray<unknown>) => data.map((
 export const keysFrom = (prefix: string, count = 100): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
-const requestOf = (body: string): HttpRequest => ({
+/** Makes the request of a batch. */
+export const requestOf = (body: string): HttpRequest => ({
   method: "POST",
   headers: { "content-type": "application/json" },
   body: { _tag: "Stream", bytes: ReadableStream.from([Buffer.from(body)]) as unknown as AsyncIterable<Uint8Array> },

@@ -34,6 +34,12 @@ const kinds: Readonly<Record<number, RowError["kind"]>> = {
   3903: "type",
 }
 
+/** The number of an error that a trigger signals. */
+const signal = 1644
+
+// Class 45 and the classes that the SQL standard leaves to applications.
+const signalledStates = /^(45|[5-9I-Z])/
+
 /** The error numbers of row errors, for the routine. @internal */
 export const mysqlRowErrorNumbers = Object.keys(kinds).join(",")
 
@@ -43,6 +49,7 @@ export const isMysqlRowError = (error: unknown): error is MysqlError =>
   "errno" in error &&
   typeof error.errno === "number" &&
   (error.errno in kinds ||
+    (error.errno === signal && "sqlState" in error && signalledStates.test(String(error.sqlState))) ||
     ("sqlState" in error && typeof error.sqlState === "string" && /^22...$|^45000$/.test(error.sqlState)))
 
 interface MysqlError extends Error {
@@ -63,6 +70,8 @@ export const toMysqlRowError = (
   { errno, state, message }: { readonly errno: number; readonly state: string; readonly message: string },
 ): RowError => {
   const kind = kinds[errno] ?? (state.startsWith("22") ? "type" : "check")
+  // A trigger signals any SQLSTATE; MySQL proposes 45000.
+  if (errno === signal && state !== "45000") return { kind, message, columns: [], sqlState: state }
   if (kind === "not-null" || kind === "type") {
     const column = lastQuoted(message, table.columns.keys())
     return { kind, message, columns: column === undefined ? [] : [column] }

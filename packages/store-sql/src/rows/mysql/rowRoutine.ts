@@ -1,12 +1,11 @@
 /** The name of the routine that isolates failing rows. @internal */
-export const rowRoutine = "multistatus_rows"
+export const rowRoutine = "multistatus_rows_2"
 
 // Some errors are raised as warnings, such as an unknown value of an ENUM. After an error the row count is -1; after a plain
 // warning it is not. The diagnostics list several conditions, of which any may be the row error.
-/** Statements that create the routine of MySQL and MariaDB. @internal */
-export const mysqlRowRoutine = [
-  `drop procedure if exists ${rowRoutine}`,
-  `create procedure ${rowRoutine}(in statements longtext, in refusals text, in alone boolean)
+const routineOf = (name: string, isRowError: string): ReadonlyArray<string> => [
+  `drop procedure if exists ${name}`,
+  `create procedure ${name}(in statements longtext, in refusals text, in alone boolean)
   modifies sql data sql security invoker
 begin
   declare place int default 0;
@@ -31,7 +30,7 @@ begin
         while affected < 0 and conditions > 0 and not known do
           get diagnostics condition conditions
             r_state = returned_sqlstate, r_number = mysql_errno, r_message = message_text;
-          set known = r_state like '22%' or r_state = '45000' or find_in_set(r_number, refusals);
+          set known = ${isRowError};
           set conditions = conditions - 1;
         end while;
         if affected = 0 then
@@ -56,3 +55,15 @@ begin
   if alone then commit; end if;
 end`,
 ]
+
+/** The first routine, which processes of older releases call until they are replaced. @internal */
+export const firstMysqlRowRoutine = routineOf(
+  "multistatus_rows",
+  "r_state like '22%' or r_state = '45000' or find_in_set(r_number, refusals)",
+)
+
+/** Statements that create the routine of MySQL and MariaDB. It also takes other errors that a trigger signals. @internal */
+export const mysqlRowRoutine = routineOf(
+  rowRoutine,
+  "r_state like '22%' or r_state = '45000' or find_in_set(r_number, refusals) or r_number = 1644 and r_state regexp '^(45|[5-9I-Z])'",
+)

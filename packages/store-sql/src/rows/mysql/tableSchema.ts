@@ -39,8 +39,9 @@ export const mysqlTableSchema = async (session: Session, quotedName: string): Pr
   )
   const [server] = await session.query(
     `select version() as version, @@auto_increment_increment as step, (select 1 from information_schema.routines
-      where routine_schema = database() and routine_name = ?) as routine`,
-    [rowRoutine],
+      where routine_schema = database() and routine_name = ?) as routine,
+      (select table_type from information_schema.tables where ${where}) as kind`,
+    [rowRoutine, schema, table],
   )
   const isMariadb = String(server?.["version"]).includes("MariaDB")
   const columnNames = columns.map((column) => String(column["name"]))
@@ -76,6 +77,7 @@ export const mysqlTableSchema = async (session: Session, quotedName: string): Pr
       primary: name === "PRIMARY",
       computed: constraint.columns.some((column) => !columnNames.includes(column)),
     })),
+    knowsUniques: server?.["kind"] === "BASE TABLE",
     selfReferencingColumns: references.filter(({ target }) => target === table).map((row) => String(row["column"])),
     mayAlterRows: false,
     routine: server?.["routine"] === null ? undefined : `\`${rowRoutine}\``,

@@ -5,6 +5,7 @@ import { succeeded, type RowOutcome, type RowError, type RowTask } from "../RowD
 import { type Cell, toArrayLiteral, toLiteral } from "./postgresText.ts"
 import type { Row } from "../../database/Session.ts"
 import { toPostgresRowError } from "./rowError.ts"
+import { OutdatedSchemaError, versionCheck } from "./tableVersion.ts"
 
 /** The statements and values of one call of the routine. @internal */
 export interface RoutineCall {
@@ -49,7 +50,7 @@ export const callRoutine = async (task: RowTask, call: RoutineCall): Promise<Rea
   const sequence = call.sequence === undefined ? null : toArrayLiteral(call.sequence.map((index) => String(index + 1)))
   const { rows } = await session.run(
     `/* multistatus */ select * from ${table.routine}($1::text, ($2::text)::text[], $3::int4, $4::text,
-      ($5::text)::text[], ($6::text)::int4[], $7::boolean, $8::text, $9::boolean) as o("~n" int4, "~state" text,
+      ($5::text)::text[], ($6::text)::int4[], $7::boolean, $8::text, $9::boolean, $10::text) as o("~n" int4, "~state" text,
       "~constraint" text, "~column" text, "~type" text, "~detail" text, "~message" text${resultColumns})`,
     [
       call.allRowsStatement ?? null,
@@ -61,6 +62,7 @@ export const callRoutine = async (task: RowTask, call: RoutineCall): Promise<Rea
       call.returnsNothing,
       errorsStatement,
       !session.inTransaction,
+      versionCheck(table),
     ],
   )
   return toOutcomes(task, call, size, rows)
@@ -80,6 +82,7 @@ const toOutcomes = (
   const errors = new Map<number, RowError>()
   for (const { "~n": position, ...report } of rows) {
     const index = Number(position) - 1
+    if (report["~state"] === "outdated") throw new OutdatedSchemaError(task.table.quotedName)
     // Position 0 means that the statement on all rows failed, so its rows before this one are void. Position -1 is no row.
     if (index === -1) outcomes = Array.from<RowOutcome>({ length: size }).fill(outcomeIfMissing)
     else if (index < 0) continue

@@ -12,6 +12,7 @@ import { isPostgresRowError } from "./rowError.ts"
 import { callRoutine, quote, reportColumns, type RoutineCall } from "./callRoutine.ts"
 import { type Cell, toArrayLiteral, toCell } from "./postgresText.ts"
 import { ascending } from "../rowOrder.ts"
+import { versionGuard } from "./tableVersion.ts"
 import type { ColumnSchema } from "../TableSchema.ts"
 
 /** @internal */
@@ -96,7 +97,7 @@ const change = async (
     return `with r as materialized (select * from unnest(${arrays.join(", ")}) with ordinality as r(${names})),
       l as materialized (select 1 from ${table.quotedName} as t join r on ${match} order by r.k for ${lock} of t)`
   }
-  const where = `where ${match} and (select count(*) from l) >= 0${guard}`
+  const where = `where ${match} and (select count(*) from l) >= 0${guard} and ${versionGuard(table)}`
   const aliased = (returning ?? []).map((name, index) => `, t.${quote(name)} as a${index}`).join("")
   const named = (returning ?? []).map((name, index) => `, w.a${index} as ${quote(name)}`).join("")
   const numbered = (position: number) => `$${position}`

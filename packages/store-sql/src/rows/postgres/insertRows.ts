@@ -6,15 +6,34 @@
  * are evaluated in the order of the call, and afterwards the rows are sorted by their unique values. If no default is
  * needed and nothing is returned, the rows are sorted before they are sent.
  */
-import { mayDependOnEachOther, succeeded, isInEveryRow, type RowOutcome, type RowTask } from "../RowDialect.ts"
+import type { Row } from "../../database/Session.ts"
+import {
+  type GivenColumn,
+  mayDependOnEachOther,
+  succeeded,
+  isInEveryRow,
+  type RowOutcome,
+  type RowTask,
+} from "../RowDialect.ts"
 import { isPostgresRowError } from "./rowError.ts"
 import { callRoutine, quote, reportColumns, type RoutineCall } from "./callRoutine.ts"
 import { type Cell, toArrayLiteral, toCell } from "./postgresText.ts"
 import { orderRows, ranksOf } from "../rowOrder.ts"
+import { versionGuard } from "./tableVersion.ts"
 import type { ColumnSchema, TableSchema } from "../TableSchema.ts"
 
 /** @internal */
 export const postgresInsert = async (task: RowTask): Promise<ReadonlyArray<RowOutcome>> => {
+  if (task.table.isView !== true) return insertTogether(task)
+  // The database itself finds the default of a column of a view, if the statement does not name the column.
+  const outcomes: Array<RowOutcome> = []
+  for (const { columns, rows } of runsOfSameColumns(task)) {
+    outcomes.push(...(await insertTogether({ ...task, columns, rows })))
+  }
+  return outcomes
+}
+
+const insertTogether = async (task: RowTask): Promise<ReadonlyArray<RowOutcome>> => {
   const { session, table, rows, returning } = task
   const plan = planOf(task)
   const writesUtc = session.dialect === "pglite"
@@ -72,6 +91,20 @@ export const postgresInsert = async (task: RowTask): Promise<ReadonlyArray<RowOu
   }
 }
 
+/** Returns runs of adjacent rows that set the same columns. */
+const runsOfSameColumns = ({ columns, rows }: RowTask): ReadonlyArray<Pick<RowTask, "columns" | "rows">> => {
+  const runs: Array<{ readonly columns: ReadonlyArray<GivenColumn>; readonly rows: Array<Row> }> = []
+  let lastMask: string | undefined
+  for (const row of rows) {
+    const given = columns.filter((column) => row[column.given] !== undefined)
+    const mask = JSON.stringify(given.map(({ name }) => name))
+    if (mask !== lastMask) runs.push({ columns: given, rows: [] })
+    lastMask = mask
+    runs.at(-1)!.rows.push(row)
+  }
+  return runs
+}
+
 /** The statements for inserts into a table. */
 interface InsertPlan {
   readonly columns: ReadonlyArray<ColumnSchema>
@@ -97,12 +130,15 @@ const planOf = ({ table, columns, key, returning }: RowTask): InsertPlan => {
     !generatedNames.includes(key) &&
     table.columns.get(key)?.isGenerated === true &&
     table.columns.get(key)?.defaultSql !== undefined
-  const id = JSON.stringify(["insert", generatedNames.sort(), returning, overridesKey && key])
+  const viewColumns = table.isView === true ? columns.map(({ name }) => name) : undefined
+  const id = JSON.stringify(["insert", generatedNames.sort(), returning, overridesKey && key, viewColumns])
   const cached = table.statementCache.get(id) as InsertPlan | undefined
   if (cached !== undefined) return cached
   const included = [
     ...[...table.columns.values()].filter(
-      (column) => !column.isGenerated || generatedNames.includes(column.name) || (overridesKey && column.name === key),
+      (column) =>
+        viewColumns?.includes(column.name) !== false &&
+        (!column.isGenerated || generatedNames.includes(column.name) || (overridesKey && column.name === key)),
     ),
     ...generatedNames.filter((name) => !table.columns.has(name)).map(unknownColumn),
   ]
@@ -128,13 +164,16 @@ const makePlan = (
     const isUnset = `get_bit(r.m, ${maskedNames.indexOf(column.name)}) = 1`
     return `case when ${isUnset} then (${column.defaultSql})::${column.type} else ${value} end as c${index}`
   })
+  const guard = versionGuard(table)
   const target = `insert into ${table.quotedName} as t (${columns.map(({ name }) => quote(name)).join(", ")})${overridesKey ? " overriding system value" : ""}`
   const source = (parameter: (position: number) => string) =>
     `select ${[...values, "r.o", "r.n"].join(", ")} from unnest(${[
       `(${parameter(1)}::text)::varbit[]`,
       `(${parameter(2)}::text)::int4[]`,
       ...columns.map((column, index) => arrayOf(column, parameter(index + 3))),
-    ].join(", ")}) with ordinality as r(${["m", "o", aliases, "n"].filter((name) => name !== "").join(", ")})`
+    ].join(
+      ", ",
+    )}) with ordinality as r(${["m", "o", aliases, "n"].filter((name) => name !== "").join(", ")}) where ${guard}`
   const keyAlias = `c${columns.findIndex(({ name }) => name === key)}`
   const aliased = (returning ?? []).map((name, index) => `t.${quote(name)} as a${index}`)
   const named = (returning ?? []).map((name, index) => `, i.a${index} as ${quote(name)}`).join("")
@@ -145,7 +184,7 @@ const makePlan = (
   return {
     columns,
     maskedNames,
-    sortedRowsStatement: `/* multistatus prepare */ ${target} select ${columns.map(valueOf).join(", ")} from unnest(${arrays.join(", ")}) as r(${aliases})`,
+    sortedRowsStatement: `/* multistatus prepare */ ${target} select ${columns.map(valueOf).join(", ")} from unnest(${arrays.join(", ")}) as r(${aliases}) where ${guard}`,
     statement: `/* multistatus prepare */ ${
       returning === undefined
         ? `${target} select ${aliases} from (${source(numbered)}) s order by s.o`

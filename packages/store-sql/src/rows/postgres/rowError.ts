@@ -3,8 +3,10 @@
  */
 import type { RowError } from "../RowDialect.ts"
 import type { Cell } from "./postgresText.ts"
+import { isCustomState, rowErrorStates } from "./rowErrorStates.ts"
 import type { Row } from "../../database/Session.ts"
 import { guessFaultyColumn } from "./guessFaultyColumn.ts"
+import { isOutdated } from "./tableVersion.ts"
 import { columnsMentionedIn, type TableSchema } from "../TableSchema.ts"
 
 /**
@@ -15,9 +17,10 @@ import { columnsMentionedIn, type TableSchema } from "../TableSchema.ts"
  */
 export const isPostgresRowError = (error: unknown): boolean =>
   error instanceof Error &&
+  !isOutdated(error) &&
   "code" in error &&
   typeof error.code === "string" &&
-  /^(22|23|44)...$|^P0001$/.test(error.code)
+  new RegExp(rowErrorStates).test(error.code)
 
 /**
  * Converts the routine's error report on a row. `cells` are the values that were sent for `columns`.
@@ -39,6 +42,7 @@ export const toPostgresRowError = (
     message,
     columns: columnNames,
     ...(constraint !== undefined && { constraint }),
+    ...(isCustomState(state) && { sqlState: state }),
   })
   switch (state) {
     case "23505":

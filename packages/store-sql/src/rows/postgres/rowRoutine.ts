@@ -1,12 +1,13 @@
-/** The name of the routine that isolates failing rows. @internal */
-export const rowRoutine = "multistatus_rows"
+/**
+ * The first routine that isolates failing rows. Processes of older releases call it until they are replaced.
+ */
 
 // The statement on all rows runs in its own block, so a failure rolls back only this block. Then the statement on one row runs
 // for each row, in a block of its own. It is prepared once, because parsing and planning it for each row would take most of
 // the time. The routine runs with the rights and the search path of its caller, so statements have the same meaning.
 /** The statement that creates the routine of PostgreSQL. @internal */
 export const postgresRowRoutine = `
-create or replace function ${rowRoutine}(
+create or replace function multistatus_rows(
   whole text, columns text[], expected int4, single text, arguments text[], sequence int4[], quiet boolean,
   refused text, alone boolean)
 returns setof record language plpgsql volatile security invoker as $routine$

@@ -1,6 +1,7 @@
 import type { Session } from "../../database/Session.ts"
 import type { ColumnSchema, ConstraintSchema, TableSchema, UniqueSchema } from "../TableSchema.ts"
-import { rowRoutine } from "./rowRoutine.ts"
+import { rowRoutine } from "./currentRowRoutine.ts"
+import { versionSql } from "./tableVersion.ts"
 
 /**
  * Reads the schema of a table from the catalog of PostgreSQL. Returns `undefined` if there is no such table.
@@ -10,7 +11,7 @@ import { rowRoutine } from "./rowRoutine.ts"
 export const postgresTableSchema = async (session: Session, quotedName: string): Promise<TableSchema | undefined> => {
   const [found] = await session.query(query, [quotedName, rowRoutine])
   if (found === undefined || found["columns"] === null) return undefined
-  const { columns, constraints, uniques, mayAlterRows, routine } = found as unknown as CatalogRow
+  const { columns, constraints, uniques, relationKind, mayAlterRows, routine, version } = found as unknown as CatalogRow
   return {
     quotedName,
     columns: new Map(columns.map((column) => [column.name, { ...column, defaultSql: column.defaultSql ?? undefined }])),
@@ -25,6 +26,9 @@ export const postgresTableSchema = async (session: Session, quotedName: string):
       ]),
     ]),
     uniques,
+    knowsUniques: ["r", "p"].includes(relationKind),
+    isView: relationKind === "v",
+    version,
     selfReferencingColumns: constraints.flatMap(({ self, columns }) => (self ? columns : [])),
     mayAlterRows,
     routine: routine ?? undefined,
@@ -45,6 +49,8 @@ interface CatalogRow {
   readonly columns: ReadonlyArray<Omit<ColumnSchema, "defaultSql"> & { readonly defaultSql: string | null }>
   readonly constraints: ReadonlyArray<{ name: string; type: string; self: boolean; columns: ReadonlyArray<string> }>
   readonly uniques: ReadonlyArray<UniqueSchema & { readonly name: string }>
+  readonly relationKind: string
+  readonly version: string
   readonly mayAlterRows: boolean
   readonly routine: string | null
 }
@@ -53,7 +59,7 @@ interface CatalogRow {
 // truncate values that are too long. Arrays of composite types are sent as text, because `unnest` would expand them into the
 // columns of the type. `format_type(…, -1)` returns the type without length; with null, `character` would mean one character.
 const query = `
-with target as (select c.oid, c.relhasrules from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1::text)),
+with target as (select c.oid, c.relkind, c.relhasrules from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1::text)),
 columns as (
   select a.attname, a.attnum, a.atttypid, a.atttypmod, a.attidentity, b.base, e.typtype, e.typcategory, e.typarray, e.typdelim,
     pg_catalog.format_type(e.typelem, -1) as element, pg_catalog.format_type(b.base, -1) as type,
@@ -104,6 +110,8 @@ select
     order by i.indisprimary desc, r.relname)
     from pg_catalog.pg_index i join target on i.indrelid = target.oid
     join pg_catalog.pg_class r on r.oid = i.indexrelid where i.indisunique), '[]') as uniques,
+  (select target.relkind from target) as "relationKind",
+  ${versionSql("$1::text")} as version,
   (select target.relhasrules or exists (select from pg_catalog.pg_trigger g where g.tgrelid = target.oid
     and not g.tgisinternal and (g.tgtype & 64 <> 0 or g.tgtype & 7 = 7)) from target) as "mayAlterRows",
   (select pg_catalog.format('%I.%I', n.nspname, p.proname) from pg_catalog.pg_proc p

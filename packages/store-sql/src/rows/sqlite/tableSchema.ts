@@ -63,6 +63,7 @@ export const sqliteTableSchema = async (session: Session, quotedName: string): P
         computed: Number(group[0]?.["partial"]) > 0 || group.some((row) => row["column"] === null),
       })),
     ],
+    knowsUniques: objects.some(({ type }) => type === "table"),
     selfReferencingColumns: references
       .filter(({ target }) => String(target).toLowerCase() === table.toLowerCase())
       .map((row) => String(row["column"])),
