@@ -16,7 +16,7 @@ export interface Exchange {
    * **Details**
    * The handler is called before `dispatch` returns. `done` is called exactly once, later, in the caller's asynchronous
    * context, with the reply or with a failure. `dispatch` never throws. The sub-request takes the client's address, TLS
-   * state, protocol and host from `outer`; nothing is added to `outer`. An abort looks like a client disconnect: the
+   * state, protocol and host from `outer`; nothing is added to `outer`. Its HTTP version is 1.1, whatever that of `outer`. An abort looks like a client disconnect: the
    * request emits `aborted` and `close`, the response emits `close`, and both are destroyed. An abort after `done` was
    * called has no effect.
    */
@@ -82,9 +82,10 @@ export const makeExchange = (options: ExchangeOptions): Exchange => {
       const incoming = Reflect.construct(IncomingMessage, [exchange.socket], Request) as RequestInternals
       incoming.method = request.method
       incoming.url = request.url
-      incoming.httpVersion = outer.httpVersion
-      incoming.httpVersionMajor = outer.httpVersionMajor
-      incoming.httpVersionMinor = outer.httpVersionMinor
+      // The response is one of HTTP/1.1. Node and frameworks would apply the rules of another version to it.
+      incoming.httpVersion = "1.1"
+      incoming.httpVersionMajor = 1
+      incoming.httpVersionMinor = 1
       // The raw list comes first: Node would merge it into `headers` if they were set already.
       incoming._addHeaderLines(head.raw, head.raw.length)
       if (head.headers !== undefined) incoming.headers = head.headers

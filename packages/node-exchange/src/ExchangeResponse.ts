@@ -60,7 +60,8 @@ function storeHeader(this: ExchangeResponse, firstLine: string, headers: Outgoin
   // After `setHeader` Node passes its internal table, and `getHeaders` returns a copy of it. Otherwise Node passes the
   // argument of `writeHead`, which is not validated yet.
   const record = this.getHeaderNames().length > 0 ? fromSetHeaders(this) : fromArgument(headers)
-  if (record === undefined || record["trailer"] !== undefined) {
+  // Node refuses trailers that HTTP cannot frame; nothing is framed here.
+  if (record === undefined) {
     // Node's method throws Node's own errors and follows the server's setting for lenient headers.
     nodeResponse._storeHeader.call(this, firstLine, headers)
     this.chunkedEncoding = false
@@ -145,39 +146,27 @@ const toReceived = (name: string, value: unknown): string | ReadonlyArray<string
 /** There is no output to flush. Older versions of Node emit `drain` only if this returns true. */
 const flushOutput = (): boolean => true
 
-const replacedMethods = {
-  _storeHeader: storeHeader,
-  _send: send,
-  _writeRaw: writeRaw,
-  _flushOutput: flushOutput,
-  _finish: finish,
-}
-
 /**
  * Returns a function that constructs responses.
  *
- * **Details** With a `prototype`, responses have exactly that prototype and carry the replaced methods as own properties.
- * A framework that sets the prototype of every response then changes nothing. Changing the prototype of a live object
- * would make it slow.
+ * **Details** Responses have exactly the given `prototype` and carry the replaced methods as own properties. So a framework
+ * may set the prototype of every response, as Express does, even if it is not the framework that the exchange was made for.
  *
  * @internal
  */
 export const responseConstructor = (
-  prototype: object | undefined,
+  prototype: object = ServerResponse.prototype,
 ): ((request: IncomingMessage, exchange: ResponseOwner, options: object | undefined) => ExchangeResponse) => {
   const Response = function () {} as unknown as new () => ExchangeResponse
-  Response.prototype = prototype ?? Object.assign(Object.create(ServerResponse.prototype), replacedMethods)
-  const hasPrototype = prototype !== undefined
+  Response.prototype = prototype
   return (request, exchange, options) => {
     const response = Reflect.construct(ServerResponse, [request, options], Response) as ExchangeResponse
     response[owner] = exchange
-    if (hasPrototype) {
-      response._storeHeader = storeHeader
-      response._send = send
-      response._writeRaw = writeRaw
-      response._flushOutput = flushOutput
-      response._finish = finish
-    }
+    response._storeHeader = storeHeader
+    response._send = send
+    response._writeRaw = writeRaw
+    response._flushOutput = flushOutput
+    response._finish = finish
     return response
   }
 }

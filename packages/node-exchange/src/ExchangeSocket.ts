@@ -45,13 +45,13 @@ export class ExchangeSocket extends EventEmitter {
 
   // Node reads `server` for every header that is set, so it gets a getter instead of the slower proxy below.
   get server(): unknown {
-    return (this.#outer as { readonly server?: unknown }).server
+    return ExchangeSocket.#read(this, "server")
   }
   get remoteAddress(): string | undefined {
-    return this.#outer.remoteAddress
+    return ExchangeSocket.#read(this, "remoteAddress") as string | undefined
   }
   get encrypted(): unknown {
-    return (this.#outer as { readonly encrypted?: unknown }).encrypted
+    return ExchangeSocket.#read(this, "encrypted")
   }
 
   destroy(error?: Error): this {
@@ -98,11 +98,19 @@ export class ExchangeSocket extends EventEmitter {
 
   /** Reads a property of the outer socket. */
   static readOuter(socket: ExchangeSocket, name: string): unknown {
-    const outer = socket.#outer as unknown as Readonly<Record<string, unknown>>
-    const value = outer[name]
+    const value = ExchangeSocket.#read(socket, name)
     if (typeof value !== "function") return value
     // Only methods that read something are available; a sub-request must not act on the outer socket.
-    return readMethod.test(name) ? value.bind(outer) : undefined
+    return readMethod.test(name) ? value.bind(socket.#outer) : undefined
+  }
+
+  // The socket of an HTTP/2 request throws on some reads, and on all of them once its session has ended.
+  static #read(socket: ExchangeSocket, name: string): unknown {
+    try {
+      return (socket.#outer as unknown as Readonly<Record<string, unknown>>)[name]
+    } catch {
+      return undefined
+    }
   }
 }
 

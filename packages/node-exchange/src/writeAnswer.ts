@@ -42,7 +42,8 @@ export const writeAnswer = (request: IncomingMessage, response: ServerResponse, 
     response.end(answer.body)
     return
   }
-  response.setHeader("connection", "close")
+  // HTTP/2 has no such header: there, the end of the response ends its stream.
+  if (request.httpVersionMajor < 2) response.setHeader("connection", "close")
   response.setHeader("content-length", Buffer.byteLength(answer.body))
   response.write(answer.body)
   const end = () => {
