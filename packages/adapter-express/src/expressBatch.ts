@@ -30,7 +30,7 @@ import { type ExpressApplication, expressExchange } from "./expressExchange.ts"
 
 /** A batch endpoint: the handler for `app.post(path, handler)`. */
 export interface ExpressBatchHandler {
-  (request: IncomingMessage, response: ServerResponse): void
+  (request: IncomingMessage, response: ServerResponse, next?: (error: unknown) => void): void
   /** The handler for `app.get(path, handler.describe)`: it returns the limits and strategies of the endpoint. */
   readonly describe: (request: IncomingMessage, response: ServerResponse) => void
 }
@@ -57,7 +57,7 @@ export interface ExpressBatch {
    * The handler with which clients poll, read and cancel their jobs, for `app.use(path, batch.jobs)`. The path must be that
    * of the option `jobs.url`. Reading the property throws a `TypeError` if `jobs` is not configured.
    */
-  readonly jobs: (request: IncomingMessage, response: ServerResponse) => void
+  readonly jobs: (request: IncomingMessage, response: ServerResponse, next?: (error: unknown) => void) => void
   /** Stops the job worker: waits for running chunks up to `jobs.shutdownTimeout`, then aborts them. */
   readonly close: () => Promise<void>
 }
@@ -110,8 +110,12 @@ const checkApplication = (app: unknown): void => {
 
 const toListener =
   ({ handle }: Pick<Endpoint, "handle">) =>
-  (request: IncomingMessage, response: ServerResponse): void =>
-    void handle(toHttpRequest(request, response)).then((answer) => writeAnswer(request, response, answer))
+  (request: IncomingMessage, response: ServerResponse, onError?: (error: unknown) => void): void => {
+    // An error of writing, such as a header that Node refuses, goes to the application's error handler.
+    handle(toHttpRequest(request, response))
+      .then((answer) => writeAnswer(request, response, answer))
+      .catch((error: unknown) => (onError === undefined ? response.destroy() : onError(error)))
+  }
 
 const toHandler = (endpoint: Endpoint): ExpressBatchHandler =>
   Object.assign(toListener(endpoint), {
