@@ -1,7 +1,7 @@
 /** Sends sub-requests, as promises. */
 import type { IncomingMessage } from "node:http"
 import type { Exchange } from "./Exchange.ts"
-import type { ExchangeFailure } from "./ExchangeFailure.ts"
+import { type ExchangeFailure, makeFailure } from "./ExchangeFailure.ts"
 import type { ExchangeReply } from "./ExchangeReply.ts"
 import type { ExchangeRequest } from "./ExchangeRequest.ts"
 
@@ -19,7 +19,9 @@ export class ExchangeError extends Error {
 /**
  * Sends a sub-request. Rejects with an `ExchangeError` if it gets no reply.
  *
- * **Details** `onAbort` is called once, at the start, with a function that aborts the sub-request.
+ * **Details** `onAbort` is called once, at the start, with a function that aborts the sub-request. Each sub-request begins
+ * in a turn of the event loop of its own, as requests that arrive over sockets do. Otherwise a rate limiter that counts
+ * and then awaits would count all sub-requests of a batch before it lets the first one pass.
  */
 export const send = (
   exchange: Exchange,
@@ -28,9 +30,37 @@ export const send = (
   onAbort: (abort: () => void) => void,
 ): Promise<ExchangeReply> =>
   new Promise((resolve, reject) => {
-    const abort = exchange.dispatch(request, outer, (result) => {
-      if (result._tag === "ExchangeReply") resolve(result)
-      else reject(new ExchangeError(result))
+    let isAborted = false
+    let abort = () => {
+      isAborted = true
+      reject(new ExchangeError(makeFailure("aborted", "The sub-request was aborted before it began")))
+    }
+    setImmediate(begin, () => {
+      if (isAborted) return
+      abort = exchange.dispatch(request, outer, (result) => {
+        if (result._tag === "ExchangeReply") resolve(result)
+        else reject(new ExchangeError(result))
+      })
     })
-    onAbort(abort)
+    onAbort(() => abort())
   })
+
+/** Milliseconds for which sub-requests begin before the event loop turns to other work. */
+const sliceMs = 5
+
+let sliceEnd: number | undefined
+
+// Node runs all immediates that are due one after another, with promise callbacks in between, and then looks for I/O.
+const begin = (dispatch: () => void): void => {
+  const now = performance.now()
+  if (sliceEnd === undefined) {
+    sliceEnd = now + sliceMs
+    setImmediate(endSlice)
+  }
+  if (now < sliceEnd) dispatch()
+  else setImmediate(begin, dispatch)
+}
+
+const endSlice = (): void => {
+  sliceEnd = undefined
+}
