@@ -73,7 +73,7 @@ declare module "fastify" {
  */
 export const fastifyBatch: FastifyPluginAsync<BatchOptions<FastifyRequest>> = Object.assign(
   async (app: FastifyInstance, options: BatchOptions<FastifyRequest>) => {
-    const batch = createBatch({ onUnexpected: logTo(app), ...withoutPluginOptions(options) }, nodePlatform)
+    const batch = createBatch({ onUnexpected: logTo(app), ...withoutRegisterOptions(options) }, nodePlatform)
     const exchange = fastifyExchange(app)
     const sendThrough: Parameters<BatchEndpoints["requests"]>[0] = (request, call, { request: outer }) =>
       send(exchange, request, (outer as FastifyRequest).raw, (abort) => call.onAbort(abort))
@@ -120,41 +120,53 @@ const logTo =
   (error, origin) =>
     app.log.error({ err: error, ...origin }, "Batch or operation failed unexpectedly")
 
-// Fastify passes its own options of `register` to the plugin, too.
-const withoutPluginOptions = ({
-  prefix: _,
-  logLevel: __,
-  logSerializers: ___,
-  ...options
-}: BatchOptions<FastifyRequest> & {
-  readonly prefix?: unknown
-  readonly logLevel?: unknown
-  readonly logSerializers?: unknown
-}) => options
+// Fastify passes its own options of `register` to the plugin, too. They apply to routes, and the plugin itself has none.
+const withoutRegisterOptions = (options: BatchOptions<FastifyRequest>): BatchOptions<FastifyRequest> => {
+  const { prefix, logLevel, logSerializers, ...batchOptions } = options as BatchOptions<FastifyRequest> &
+    Readonly<Record<"prefix" | "logLevel" | "logSerializers", unknown>>
+  for (const [name, value] of Object.entries({ prefix, logLevel, logSerializers })) {
+    if (value === undefined) continue
+    throw new TypeError(
+      `"${name}" has no effect on fastifyBatch. Set it where the endpoints are added, as in app.register(async (api) => api.batch.requests("/batch"), { ${name}: … })`,
+    )
+  }
+  return batchOptions
+}
 
-const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void => {
+type Handle = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
+
+const mount = (app: FastifyInstance, url: string, endpoint: Endpoint): void =>
+  addUnparsedRoutes(app, endpoint, (scope, handle) => {
+    scope.post(url, handle)
+    scope.get(`${url}/describe`, async (request, reply) => sendAnswer(request, reply, endpoint.describe()))
+  })
+
+const mountJobs = (app: FastifyInstance, url: string, jobs: JobsEndpoint): void =>
+  addUnparsedRoutes(app, jobs, (scope, handle) => {
+    scope.get(`${url}/:id`, handle)
+    scope.delete(`${url}/:id`, handle)
+    scope.get(`${url}/:id/results`, handle)
+    scope.get(`${url}/:id/events`, handle)
+  })
+
+// The endpoints read bodies themselves, or ignore them: a client may send a content type without a body.
+const addUnparsedRoutes = (
+  app: FastifyInstance,
+  endpoint: Pick<Endpoint, "handle">,
+  addRoutes: (scope: FastifyInstance, handle: Handle) => void,
+): void => {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null))
-    const handle = async (request: FastifyRequest, reply: FastifyReply) =>
+    const handle: Handle = async (request, reply) =>
       sendAnswer(request, reply, await endpoint.handle(toHttpRequest(request, reply)))
     // Fastify rejects an invalid media type before it calls a parser. The endpoint has its own response for that.
     scope.setErrorHandler(async (error: { readonly code?: unknown }, request, reply) => {
       if (error.code !== "FST_ERR_CTP_INVALID_MEDIA_TYPE") throw error
       return handle(request, reply)
     })
-    scope.post(url, handle)
-    scope.get(`${url}/describe`, async (request, reply) => sendAnswer(request, reply, endpoint.describe()))
+    addRoutes(scope, handle)
   })
-}
-
-const mountJobs = (app: FastifyInstance, url: string, jobs: JobsEndpoint): void => {
-  const handle = async (request: FastifyRequest, reply: FastifyReply) =>
-    sendAnswer(request, reply, await jobs.handle(toHttpRequest(request, reply)))
-  app.get(`${url}/:id`, handle)
-  app.delete(`${url}/:id`, handle)
-  app.get(`${url}/:id/results`, handle)
-  app.get(`${url}/:id/events`, handle)
 }
 
 const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpRequest => ({

@@ -1,4 +1,4 @@
-import { resource } from "@multistatus/core"
+import { memoryJobs, resource } from "@multistatus/core"
 import makeFastify from "fastify"
 import { expect, it } from "vitest"
 import { fastifyBatch } from "../src/index.ts"
@@ -37,5 +37,34 @@ it("throws a TypeError for the routes of jobs if jobs are not configured", async
   const app = makeFastify()
   await app.register(fastifyBatch, {})
   expect(() => app.batch.jobs("/jobs")).toThrow('pass the option "jobs" to fastifyBatch')
+  await app.close()
+})
+
+it.each(["prefix", "logLevel", "logSerializers"])("throws a TypeError for the option %s of register", async (name) => {
+  const app = makeFastify()
+  const registered = app.register(fastifyBatch, { [name]: "/api" }).then(() => app.ready())
+  await expect(registered).rejects.toThrow(
+    `"${name}" has no effect on fastifyBatch. Set it where the endpoints are added`,
+  )
+})
+
+it("cancels a job for a DELETE with a content type and no body", async () => {
+  const app = makeFastify()
+  await app.register(fastifyBatch, { tenant: () => "a", jobs: { engine: memoryJobs(), url: "/jobs", workers: 0 } })
+  app.batch.operations("/users/batch", users)
+  app.batch.jobs("/jobs")
+  const url = await app.listen({ port: 0, host: "127.0.0.1" })
+  const headers = { "content-type": "application/json", prefer: "respond-async" }
+  const body = JSON.stringify({ operations: [{ action: "create", data: {} }] })
+  const accepted = await fetch(`${url}/users/batch`, { method: "POST", headers, body })
+  const path = accepted.headers.get("location")!
+  for (const type of ["application/json", "text/plain", "nonsense"]) {
+    const cancelled = await fetch(url + path, { method: "DELETE", headers: { "content-type": type } })
+    expect([type, cancelled.status < 300, ((await cancelled.json()) as { status: string }).status]).toEqual([
+      type,
+      true,
+      "cancelled",
+    ])
+  }
   await app.close()
 })
