@@ -110,7 +110,7 @@ const weights: OptionType<Readonly<Record<string, number>>> = {
   expected: "an object of numbers of at least 0 with at most three decimals",
 }
 
-const per = duration({ maximum: Number.MAX_SAFE_INTEGER })
+const per = duration({ minimum: 1000, maximum: Number.MAX_SAFE_INTEGER })
 
 /** Definitions of the options of a rate. */
 export const rateOptions = {
