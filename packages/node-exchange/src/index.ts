@@ -1,4 +1,7 @@
 /** In-process HTTP exchanges over Node's own request and response classes, without a socket. */
+// oxlint-disable-next-line import/no-unassigned-import -- first, so that an old version of Node.js fails with a sentence
+import "./requireNode.ts"
+
 export type { ExchangeFailure } from "./ExchangeFailure.ts"
 export type { ExchangeReply } from "./ExchangeReply.ts"
 export type { ExchangeRequest } from "./ExchangeRequest.ts"

@@ -1,4 +1,7 @@
 /** Multistatus stores on Redis and Redis Cluster. */
+// oxlint-disable-next-line import/no-unassigned-import -- first, so that an old version of Node.js fails with a sentence
+import "./connection/requireNode.ts"
+
 export type { BullmqConnection } from "./jobs/bullmqConnections.ts"
 export { bullmqQueue } from "./jobs/bullmqQueue.ts"
 export type { BullmqBackend, BullmqOptions } from "./jobs/BullmqOptions.ts"

@@ -1,3 +1,6 @@
+// oxlint-disable-next-line import/no-unassigned-import -- first, so that an old version of Node.js fails with a sentence
+import "./database/requireNode.ts"
+
 export { acceptedDatabaseUrls, type DatabaseDialect, redactDatabaseUrl } from "./database/DatabaseUrl.ts"
 export { openDatabase, type OpenDatabaseOptions, type OpenedDatabase } from "./database/openDatabase.ts"
 export { currentTransaction } from "./transactions/AmbientTransaction.ts"
