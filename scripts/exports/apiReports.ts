@@ -47,13 +47,27 @@ export const extractReports = (entryPoints: ReadonlyArray<EntryPoint>): Readonly
 const namespacesOf = ({ declarations }: EntryPoint): ReadonlyArray<string> =>
   [...readFileSync(declarations, "utf8").matchAll(/^export \* as (\w+) from/gm)].map(([, name]) => name!)
 
+const namesOf = ({ declarations }: EntryPoint): ReadonlyArray<string> =>
+  [...readFileSync(declarations, "utf8").matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, names]) =>
+    names!.split(",").flatMap((name) => /(\w+)\s*$/.exec(name)?.[1] ?? []),
+  )
+
 /** Writes a module that exports every entry point of a package, next to the first one. */
 const writeWhole = (entryPoints: ReadonlyArray<EntryPoint>): string => {
   const directory = dirname(entryPoints[0]!.declarations)
   const path = join(directory, ".all.d.ts")
-  const lines = entryPoints.map(
-    ({ declarations }) => `export * from "./${relative(directory, declarations).replace(/\.d\.ts$/, ".js")}"\n`,
-  )
+  const specifierOf = ({ declarations }: EntryPoint) =>
+    `"./${relative(directory, declarations).replace(/\.d\.ts$/, ".js")}"`
+  const lines = entryPoints.map((entryPoint) => `export * from ${specifierOf(entryPoint)}\n`)
+  // Two entry points may export different things under one name, such as a port and its service: `*` would export neither.
+  const seen = new Map<string, number>()
+  for (const entryPoint of entryPoints) {
+    for (const name of namesOf(entryPoint)) {
+      const count = (seen.get(name) ?? 0) + 1
+      seen.set(name, count)
+      lines.push(`export { ${name}${count === 1 ? "" : ` as ${name}_${count}`} } from ${specifierOf(entryPoint)}\n`)
+    }
+  }
   writeFileSync(path, lines.join(""))
   return path
 }

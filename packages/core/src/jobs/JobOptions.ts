@@ -23,7 +23,7 @@ export interface JobOptions {
   readonly above?: number | undefined
   /** Maximum number of operations in a job that is sent as JSON. Default 100,000. */
   readonly operations?: number | undefined
-  /** Maximum size of a job that is sent as JSON, which is parsed at once: send larger ones as NDJSON. Default 16 MiB. */
+  /** Maximum size of a job that is sent as JSON. Default 64 MiB. */
   readonly bodyBytes?: number | undefined
   /** Maximum number of operations in a job that is sent as NDJSON. Default 1,000,000. */
   readonly uploadOperations?: number | undefined
@@ -89,7 +89,7 @@ export const jobOptions = {
     page,
   },
   operations: { type: wholeNumber(), default: 100_000, unit: "operations", page },
-  bodyBytes: { type: wholeNumber(), default: 16 * 2 ** 20, unit: "bytes", page },
+  bodyBytes: { type: wholeNumber(), default: 64 * 2 ** 20, unit: "bytes", page },
   uploadOperations: { type: wholeNumber(), default: 1_000_000, unit: "operations", page },
   uploadBytes: { type: wholeNumber(), default: 4 * 2 ** 30, unit: "bytes", page },
   atomicOperations: { type: wholeNumber(), defaultText: "`limits.operations`", unit: "operations", page },

@@ -17,7 +17,10 @@ const never = (): Promise<OperationResult> => new Promise(() => {})
 const stopAfter = (failures: number): Strategy => ({ _tag: "stop-after", failures })
 
 /** Waits for microtasks, which the test clock does not control. */
-const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+// Several turns of the event loop: a slow turn makes the scheduler yield before it goes on.
+const settled = Effect.promise(async () => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
 
 /** Starts executing operations in a child fiber; continues when all handlers that can start at once were called. */
 const start = (

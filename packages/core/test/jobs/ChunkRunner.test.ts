@@ -71,7 +71,7 @@ describe("the quota of a job", () => {
   })
 
   it("is charged slice by slice if a chunk exceeds it", { timeout: 20_000 }, async () => {
-    const quota = { operations: 20, per: "500 millis" }
+    const quota = { operations: 20, per: "1 second" }
     const jobs = withJobs({ chunkOperations: 50, sliceOperations: 10 }, { quota })
     const { location } = await jobs.submit(creates(50))
     expect(await jobs.ended(location)).toMatchObject({ succeeded: 50 })
