@@ -3,7 +3,7 @@ import { expressBatch } from "@multistatus/adapter-express"
 import type { FastifyBatch } from "@multistatus/adapter-fastify"
 import { failure, fromAjv, resource, type Resource } from "@multistatus/core"
 import { createBatch, type HttpRequest } from "@multistatus/core/adapter"
-import { ActionDispatcher, BatchEndpoint, type BatchEngine } from "@multistatus/core/effect"
+import { ActionDispatcher, BatchEndpoint } from "@multistatus/core/effect"
 import { OperationsCodec } from "@multistatus/core/format"
 import type { IdempotencyStore, JobStore, QuotaStore } from "@multistatus/core/store"
 import type * as NodeExchange from "@multistatus/node-exchange"
@@ -62,7 +62,7 @@ export const mount = (fastify: FastifyBatch, things: Resource, action: string): 
 /** An endpoint needs the services of its actions. */
 export const endpoint = (
   options: Omit<BatchEndpoint.BatchEndpointOptions<unknown>, "dispatcher">,
-): Effect.Effect<BatchEndpoint.BatchEndpoint, never, BatchEngine | Notes> =>
+): Effect.Effect<BatchEndpoint.BatchEndpoint, never, BatchEndpoint.EndpointServices | Notes> =>
   BatchEndpoint.make({
     ...options,
     codec: OperationsCodec.make(),
