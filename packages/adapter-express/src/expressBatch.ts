@@ -126,6 +126,7 @@ const toHandler = (endpoint: Endpoint): ExpressBatchHandler =>
 const toHttpRequest = (request: IncomingMessage, response: ServerResponse): HttpRequest => ({
   method: request.method ?? "GET",
   url: originalUrl(request),
+  route: routeOf(request),
   headers: request.headers,
   body: bodyOf(request),
   isSubRequest: isSubRequest(request),
@@ -136,6 +137,12 @@ const toHttpRequest = (request: IncomingMessage, response: ServerResponse): Http
 // Express removes the path of a mounted router from `url`.
 const originalUrl = (request: IncomingMessage & { readonly originalUrl?: string }): string | undefined =>
   request.originalUrl ?? request.url
+
+// The path of a mounted router is known as it was sent, the path of the route as it was declared.
+const routeOf = (request: IncomingMessage & Partial<Pick<Request, "baseUrl" | "route">>): string | undefined => {
+  const path: unknown = (request.route as { readonly path?: unknown } | undefined)?.path
+  return path === undefined ? undefined : `${request.baseUrl ?? ""}${String(path)}`
+}
 
 // The body is parsed only if a parser has read the stream to its end. A parser may skip a body because of its headers.
 const bodyOf = (request: IncomingMessage & { readonly body?: unknown }): HttpBody => {

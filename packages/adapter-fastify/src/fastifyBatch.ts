@@ -172,6 +172,7 @@ const addUnparsedRoutes = (
 const toHttpRequest = (request: FastifyRequest, reply: FastifyReply): HttpRequest => ({
   method: request.method,
   url: request.originalUrl,
+  route: request.routeOptions.url,
   headers: request.headers,
   body: { _tag: "Stream", bytes: bytesOf(request.raw) },
   isSubRequest: isSubRequest(request.raw),

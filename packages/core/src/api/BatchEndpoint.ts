@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { ParentSpan } from "effect/Tracer"
 import type { Batch } from "../batch/Batch.ts"
@@ -24,7 +25,6 @@ import type { HttpRequest, HttpResponse } from "../http/HttpMessage.ts"
 import * as IdempotencyKey from "../http/IdempotencyKey.ts"
 import * as Preference from "../http/Preference.ts"
 import * as Problem from "../http/Problem.ts"
-import * as RequestTarget from "../http/RequestTarget.ts"
 import { Idempotency } from "../idempotency/Idempotency.ts"
 import type { JobEndpointOptions } from "../jobs/JobEndpoint.ts"
 import { jobEndpointOf } from "../jobs/jobEndpointOf.ts"
@@ -32,6 +32,8 @@ import { Jobs } from "../jobs/Jobs.ts"
 import * as JobSubmission from "../jobs/JobSubmission.ts"
 import { type BatchQuota, Quota } from "../quota/Quota.ts"
 import { ConcurrencyLimit, make as makeConcurrencyLimit } from "./ConcurrencyLimit.ts"
+import { describeEndpoint } from "./describeEndpoint.ts"
+import * as EndpointKeys from "./EndpointKeys.ts"
 
 /** The parts of an endpoint: its name, its wire format and its dispatcher. */
 export interface BatchEndpointOptions<Input, Services = never> {
@@ -111,9 +113,17 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
     request: HttpRequest,
     tenant: string | undefined,
     quota: BatchQuota | undefined,
+    progress: Progress,
   ) {
-    const keyScope = request.url === undefined ? undefined : `${name} ${RequestTarget.normalise(request.url)}`
+    const keyScope = EndpointKeys.scopeOf(request, name, idempotency?.includeQuery === true)
     const context: BatchContext = { tenant, headers: request.headers, request: request.raw }
+    const supported = { return: codec.kind !== "requests", "respond-async": jobs !== undefined }
+    const strict = Preference.checkStrict(request.headers, supported)
+    progress.isStrict = Result.isSuccess(strict) && strict.success
+    if (Result.isFailure(strict)) {
+      progress.isUnread = true
+      return yield* Effect.fail(strict.failure)
+    }
     if (jobs?.isUpload(request) === true) {
       if (quota !== undefined) yield* quota.countEnvelope
       return yield* within(tenant, jobs.upload(request, { tenant, keyScope }))
@@ -125,7 +135,10 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
     const batch = yield* withStrategy(parsed.batch, tenant)
     if (quota !== undefined) yield* quota.countEnvelope
     if (jobs?.isJob(request, batch) === true) {
-      return yield* within(tenant, jobs.submit(request, { envelope, batch, tenant, keyScope }))
+      const submitted = yield* within(tenant, jobs.submit(request, { envelope, batch, tenant, keyScope }))
+      // The key of a job is always honoured; those of its operations are keys of the endpoint.
+      const ignoresKeys = idempotency === undefined && EndpointKeys.areInOperations(envelope.value, codec)
+      return ignoresKeys ? withHeaders(submitted, keysNotSupported) : submitted
     }
     const refusal = jobs?.refusal(batch, envelope, limits)
     if (refusal !== undefined) return yield* Effect.fail(refusal)
@@ -144,7 +157,9 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
       signal: request.signal,
     })
     const prefer = Preference.returnPreference(request.headers)
-    return yield* within(tenant, answerRun(running, batch, { prefer, responseBytes: limits.responseBytes }))
+    const ignoresKeys = idempotency === undefined && EndpointKeys.areSent(request, envelope, codec)
+    const answered = yield* within(tenant, answerRun(running, batch, { prefer, responseBytes: limits.responseBytes }))
+    return ignoresKeys ? withHeaders(answered, keysNotSupported) : answered
   })
 
   const withStrategy = (batch: Batch<Input>, tenant: string | undefined): Effect.Effect<Batch<Input>, BatchError> => {
@@ -184,7 +199,9 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
     if (request.isSubRequest) return yield* answerRefusal(nested)
     const tenant = yield* tenantOf(request.raw)
     const quota = quotas && (yield* quotas.open(tenant))
-    const response = yield* Effect.catchTag(run(request, tenant, quota), "BatchError", answerRefusal)
+    const progress: Progress = { isUnread: false, isStrict: false }
+    const answered = yield* Effect.catchTag(run(request, tenant, quota, progress), "BatchError", answerRefusal)
+    const response = finish(answered, progress)
     const standings = yield* quota?.standings ?? Effect.succeed(undefined)
     if (quotas === undefined || standings === undefined) return response
     return { ...response, headers: { ...response.headers, ...quotas.fields(standings) } }
@@ -199,9 +216,33 @@ const makeInContext = Effect.fnUntraced(function* <Input>(
       )
       return Effect.updateContext<never, never>((context) => Context.merge(services, context))(answered)
     },
-    describe: () => respond(200, jsonType, JSON.stringify(describe(jobOptions))),
+    describe: () => respond(200, jsonType, JSON.stringify(describeEndpoint(jobOptions))),
   }
   return batchEndpoint
+})
+
+/** What becomes known of a request while it is handled. */
+interface Progress {
+  /** Whether it was refused before its body was read. */
+  isUnread: boolean
+  /** Whether its preferences were handled strictly. */
+  isStrict: boolean
+}
+
+const finish = (response: HttpResponse, { isUnread, isStrict }: Progress): HttpResponse => {
+  if (isUnread) return { ...response, close: true }
+  if (!isStrict || response.status >= 400) return response
+  const applied = response.headers["preference-applied"]
+  const strict = "handling=strict"
+  const preferenceApplied = applied === undefined ? strict : `${applied}, ${strict}`
+  return withHeaders(response, { "preference-applied": preferenceApplied })
+}
+
+const keysNotSupported = { "idempotency-status": "not-supported" }
+
+const withHeaders = (response: HttpResponse, headers: Readonly<Record<string, string>>): HttpResponse => ({
+  ...response,
+  headers: { ...response.headers, ...headers },
 })
 
 const nested = BatchError.invalid(
@@ -237,35 +278,3 @@ export const refuse = (error: BatchError): HttpResponse => {
 
 /** The response to a batch that failed unexpectedly. */
 export const died = respond(500, Problem.mediaType, JSON.stringify(Problem.internal()), {}, true)
-
-const describe = <Input>({ codec, limits, strategy, concurrency, quota }: JobEndpointOptions<Input>) => ({
-  kind: codec.kind,
-  list: codec.list,
-  limits: {
-    operations: limits.operations,
-    body_bytes: limits.bodyBytes,
-    operation_bytes: limits.operationBytes,
-    ...(codec.kind === "requests" && {
-      header_bytes: limits.headerBytes,
-      dependencies_per_operation: limits.dependenciesPerOperation,
-    }),
-    depth: limits.depth,
-    deadline_ms: limits.deadlineMs,
-    operation_timeout_ms: limits.operationTimeoutMs,
-    receive_ms: limits.receiveTimeoutMs,
-    response_bytes: limits.responseBytes,
-    concurrent_batches: limits.concurrentBatches,
-    concurrent_batches_per_tenant: limits.concurrentBatchesPerTenant,
-  },
-  strategy: strategy.default._tag,
-  strategies: [...new Set([strategy.default._tag, ...strategy.choices])],
-  concurrency: concurrency === Number.POSITIVE_INFINITY ? "unbounded" : concurrency,
-  quota: quota && {
-    mode: quota.mode,
-    policies: quota.rules.map(({ policy, limit, windowMs }) => ({
-      name: policy,
-      limit: limit / 1000,
-      window_ms: windowMs,
-    })),
-  },
-})

@@ -18,6 +18,8 @@ export interface HttpRequest {
    * of the endpoint does.
    */
   readonly url?: string | undefined
+  /** The pattern that the endpoint is mounted at, such as `/{org}/batch`, if the framework knows it. */
+  readonly route?: string | undefined
   /** Headers by lower-case name. */
   readonly headers: HeadersInput
   readonly body: HttpBody

@@ -32,6 +32,14 @@ export const check = (url: unknown): Result.Result<string, string> => {
   return Result.succeed(url)
 }
 
+/** Returns the path and query of a request line's target, which may be a whole URL (RFC 9112, section 3.2.2). */
+export const originForm = (target: string): string => {
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target)?.[0]
+  if (authority === undefined) return target
+  const rest = target.slice(authority.length)
+  return rest.startsWith("/") ? rest : `/${rest}`
+}
+
 /** Returns the path of a checked URL, without its query. */
 export const pathOf = (url: string): string => {
   const query = url.indexOf("?")

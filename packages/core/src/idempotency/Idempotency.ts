@@ -86,6 +86,8 @@ export class Idempotency extends Context.Service<
   {
     /** Whether every operation needs a key. */
     readonly required: boolean
+    /** Whether the query of the endpoint's URL keeps keys apart, as its path does. */
+    readonly includeQuery: boolean
     /** Hashes the keys of a batch. Inputs have to be as they were sent: not validated and not replaced. */
     readonly prepare: (batch: Batch, request: IdempotencyRequest) => Effect.Effect<BatchIdempotency, BatchError>
   }
@@ -120,6 +122,7 @@ export class Idempotency extends Context.Service<
 
 const make = (settings: IdempotencySettings): Idempotency["Service"] => ({
   required: settings.required,
+  includeQuery: settings.includeQuery,
   prepare: (batch, request) => prepare(batch, settings, request),
 })
 

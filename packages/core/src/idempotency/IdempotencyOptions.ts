@@ -38,6 +38,11 @@ export interface IdempotencyOptions {
    * results. Default: only the transactions of atomic batches store results.
    */
   readonly sameTransaction?: boolean | number | undefined
+  /**
+   * Whether the query of the endpoint's URL keeps keys apart, as its path does. Needed where it says whom a batch is for,
+   * as in `/batch?org=7`. Default `false`.
+   */
+  readonly includeQuery?: boolean | undefined
   /** Transforms stored results, for example to encrypt them with `aesGcmResults`. Default none. */
   readonly codec?: ResultCodec | undefined
   /**
@@ -68,6 +73,7 @@ export const idempotencyOptions = {
     unit: "calls",
     page,
   },
+  includeQuery: { type: flag, default: false, page },
   codec: { type: objectWith("ResultCodec", ["encode", "decode"]), page },
   unsafeScope: { type: oneOf("global"), page },
 } satisfies OptionGroup<IdempotencyOptions>

@@ -39,6 +39,7 @@ describe("resolveOptions", () => {
       onStoreError: "refuse",
       maxResultBytes: 65_536,
       sameTransaction: undefined,
+      includeQuery: false,
       codec: undefined,
       scope: "tenant",
     })

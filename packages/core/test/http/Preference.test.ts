@@ -1,5 +1,6 @@
+import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
-import { respondAsync, returnPreference, wait } from "../../src/http/Preference.ts"
+import { checkStrict, respondAsync, returnPreference, wait } from "../../src/http/Preference.ts"
 
 describe("returnPreference", () => {
   it.each<[string | ReadonlyArray<string> | undefined, string | undefined]>([
@@ -38,5 +39,31 @@ describe("respondAsync and wait", () => {
     [undefined, false, undefined],
   ])("read %j as %s and %s", (prefer, isAsync, seconds) => {
     expect({ isAsync: respondAsync({ prefer }), seconds: wait({ prefer }) }).toEqual({ isAsync, seconds })
+  })
+})
+
+describe("checkStrict", () => {
+  const all = { return: true, "respond-async": true }
+
+  it.each<[string | undefined, boolean]>([
+    [undefined, false],
+    ["return=minimal, unknown", false],
+    ["handling=lenient, unknown", false],
+    ["handling=strict", true],
+    ['return=minimal, respond-async; wait=10, Handling="Strict"', true],
+  ])("accepts %j", (prefer, isStrict) => {
+    expect(checkStrict({ prefer }, all)).toEqual(Result.succeed(isStrict))
+  })
+
+  it.each<[string, typeof all, string]>([
+    ["handling=strict, unknown", all, '"unknown"'],
+    ["odata.maxpagesize=5, handling=strict", all, '"odata.maxpagesize=5"'],
+    ["handling=strict, return=everything", all, '"return=everything"'],
+    ["handling=strict, wait=soon", all, '"wait=soon"'],
+    ["handling=strict, respond-async", { ...all, "respond-async": false }, '"respond-async"'],
+    ["handling=strict, return=minimal", { ...all, return: false }, '"return=minimal"'],
+  ])("refuses %j", (prefer, supported, named) => {
+    const { message, status } = Result.getOrThrow(Result.flip(checkStrict({ prefer }, supported)))
+    expect([status, message]).toEqual([400, expect.stringContaining(`cannot apply the preference ${named}`)])
   })
 })

@@ -141,3 +141,14 @@ describe("normalise", () => {
     )
   })
 })
+
+describe("originForm", () => {
+  it.each([
+    ["/users?a=1", "/users?a=1"],
+    ["http://example.com/users?a=1", "/users?a=1"],
+    ["HTTPS://example.com:8443/Users", "/Users"],
+    ["http://example.com", "/"],
+    ["http://example.com?a=1", "/?a=1"],
+    ["/http://example.com", "/http://example.com"],
+  ])("turns %s into %s", (target, expected) => expect(RequestTarget.originForm(target)).toBe(expected))
+})

@@ -270,6 +270,7 @@ export class IdempotencyHarness {
         maxResultBytes: 65_536,
         onAmbiguous: () => "retry",
         sameTransaction: undefined,
+        includeQuery: false,
         codec: undefined,
         scope: "tenant",
         ...this.settings,
