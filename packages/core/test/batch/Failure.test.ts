@@ -10,6 +10,9 @@ describe("statusOf", () => {
     ["UNAUTHORIZED", 401],
     ["FORBIDDEN", 403],
     ["UNKNOWN_ACTION", 400],
+    ["INVALID_REQUEST", 400],
+    ["UNKNOWN_MEMBER", 400],
+    ["INVALID_IDEMPOTENCY_KEY", 400],
     ["RATE_LIMITED", 429],
     ["TIMEOUT", 504],
     ["DEADLINE_EXCEEDED", 504],
@@ -23,8 +26,10 @@ describe("statusOf", () => {
     ["IDEMPOTENCY_IN_PROGRESS", 409],
     ["OUTCOME_UNKNOWN", 409],
     ["PAYLOAD_TOO_LARGE", 413],
+    ["HEADERS_TOO_LARGE", 431],
     ["RESPONSE_TOO_LARGE", 507],
     ["WORKER_LOST", 500],
+    ["STORE_UNAVAILABLE", 503],
     ["INTERNAL", 500],
   ])("of %s is %i", (code, status) => {
     expect(statusOf(code)).toBe(status)

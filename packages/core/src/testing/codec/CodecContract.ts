@@ -168,7 +168,7 @@ export const suite = <Input, Sent>(name: string, subject: Subject<Input, Sent>):
       )
     })
 
-    it("withstands any value as any member of a sound operation, and of the envelope", () => {
+    it("withstands any value in place of any member of a valid operation or of its envelope", () => {
       fc.assert(
         fc.property(sent, fc.array(tampering, { minLength: 1, maxLength: 4 }), (operations, changes) => {
           const body = structuredClone(write(operations))
